@@ -1,0 +1,86 @@
+"""What the browser tests share: a running server, a page server on another origin, Chromium, people."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.person import Era, Person
+from tests.e2e.server import PageServer, TertuliaServer
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
+    """One `tertulia dev` for all browser tests; every test makes sessions of its own."""
+    with TertuliaServer(tmp_path_factory.mktemp("e2e")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[PageServer]:
+    """Serves the application's pages from an origin that is not the server's."""
+    with PageServer(Path(__file__).parent / "pages") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    assert executable, "Chromium is missing; install it with `apt-get install chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def session_id(server: TertuliaServer) -> str:
+    """A fresh routed session."""
+    return server.create_session()
+
+
+@pytest.fixture
+def arrive(
+    server: TertuliaServer, pages: PageServer, chromium: Browser, session_id: str
+) -> Iterator[Callable[..., Person]]:
+    """Opens one person's page in a browser context of its own and connects it unless told otherwise."""
+    contexts = []
+
+    def arrive(
+        era: Era = Era.V2,
+        *,
+        role: str = "publisher",
+        data: str = "",
+        connect: bool = True,
+        subscribe_to_all: bool = True,
+    ) -> Person:
+        context = chromium.new_context()
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(pages.person_page(server.url, era))
+        person = Person(page, era)
+        person.prepare(server, session_id, role=role, data=data, subscribe_to_all=subscribe_to_all)
+        if connect:
+            person.connect()
+            person.sees("sessionConnected")
+        return person
+
+    yield arrive
+    for context in contexts:
+        context.close()

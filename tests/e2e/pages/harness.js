@@ -1,0 +1,184 @@
+// Drives one person's page for the browser tests: the application side, written as an OpenTok application would be.
+// `person.log` keeps what the application saw, in order; tests read it and call the verbs below.
+window.person = (() => {
+  const era = document.documentElement.dataset.era;
+  const person = { era, log: [], session: null, publisher: null, subscribers: {}, prevent: new Set(), errors: [] };
+  const sessionEvents = ['sessionConnected', 'sessionDisconnected', 'sessionReconnecting', 'sessionReconnected',
+    'connectionCreated', 'connectionDestroyed', 'streamCreated', 'streamDestroyed', 'streamPropertyChanged',
+    'signal', 'signal:chat', 'signalReceived'];
+  const listen = (object, type, handler) =>
+    era === 'v1' ? object.addEventListener(type, handler) : object.on(type, handler);
+
+  window.addEventListener('error', (event) => person.errors.push(String(event.message)));
+  window.addEventListener('unhandledrejection', (event) => person.errors.push(`rejected: ${event.reason}`));
+
+  function note(source, event, expectedTarget) {
+    const streams = event.streams || (event.stream ? [event.stream] : []);
+    const connections = event.connections || (event.connection ? [event.connection] : []);
+    person.log.push({
+      source, type: event.type, reason: event.reason, cancelable: event.cancelable, data: event.data,
+      rightTarget: event.target === expectedTarget,
+      from: event.from ? event.from.connectionId : event.from,
+      streams: streams.map((stream) => stream.streamId),
+      connections: connections.map((connection) => connection.connectionId),
+      preventedBefore: event.isDefaultPrevented ? event.isDefaultPrevented() : undefined,
+      state: { connected: Boolean(person.session && person.session.connection), elements: document.querySelectorAll('.OT_root').length },
+    });
+    if (person.prevent.has(`${source}.${event.type}`)) event.preventDefault();
+  }
+
+  person.prepare = ({ apiKey, sessionId, token, subscribeToAll = true }) => {
+    person.token = token;
+    person.apiKey = apiKey;
+    const session = era === 'v1' ? TB.initSession(sessionId) : OT.initSession(apiKey, sessionId);
+    person.session = session;
+    (era === 'v1' ? TB : OT)[era === 'v1' ? 'addEventListener' : 'on']('exception', (event) =>
+      person.log.push({ source: 'exception', type: event.type, code: event.code, title: event.title, message: event.message }));
+    for (const type of sessionEvents) {
+      listen(session, type, (event) => {
+        note('session', event, session);
+        if (!subscribeToAll) return;
+        if (type === 'streamCreated' || (era === 'v1' && type === 'sessionConnected')) {
+          for (const stream of event.streams || [event.stream]) {
+            if (stream.connection.connectionId !== session.connection.connectionId) person.subscribe(stream);
+          }
+        }
+      });
+    }
+  };
+
+  person.connect = () => era === 'v1'
+    ? person.session.connect(person.apiKey, person.token)
+    : person.session.connect(person.token, (error) => person.log.push({ source: 'handler', type: 'connect', error: error && { name: error.name, code: error.code, message: error.message } }));
+
+  person.box = (id) => {
+    const box = document.createElement('div');
+    box.id = id;
+    document.getElementById('stage').appendChild(box);
+    return id;
+  };
+
+  person.publish = (options = {}) => {
+    const properties = { width: 320, height: 240, name: 'me', ...options };
+    person.publisher = era === 'v1'
+      ? TB.initPublisher(person.apiKey, person.box('me'), properties)
+      : OT.initPublisher(person.box('me'), properties);
+    for (const type of ['streamCreated', 'streamDestroyed', 'destroyed', 'accessAllowed', 'accessDenied']) {
+      listen(person.publisher, type, (event) => note('publisher', event, person.publisher));
+    }
+    return person.publishAgain();
+  };
+
+  person.publishAgain = () => {
+    era === 'v1'
+      ? person.session.publish(person.publisher)
+      : person.session.publish(person.publisher, (error) => person.log.push({ source: 'handler', type: 'publish', error: error && { name: error.name, code: error.code, message: error.message } }));
+  };
+
+  let boxes = 0;
+  person.subscribe = (stream, properties = { width: 320, height: 240 }) => {
+    const subscriber = person.session.subscribe(stream, person.box(`box-${(boxes += 1)}`), properties);
+    person.subscribers[stream.streamId] = subscriber;
+    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled']) {
+      if (era === 'v2') listen(subscriber, type, (event) => note(`subscriber:${stream.streamId}`, event, subscriber));
+    }
+    return subscriber;
+  };
+
+  // A camera that sees one colour; the colour moves a little so that the encoder has work.
+  person.colourTrack = (colour) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 320;
+    canvas.height = 240;
+    const pen = canvas.getContext('2d');
+    let turn = 0;
+    const paint = () => {
+      turn += 1;
+      pen.fillStyle = colour;
+      pen.fillRect(0, 0, 320, 240);
+      pen.fillStyle = 'rgba(128,128,128,0.5)';
+      pen.fillRect(turn % 300, 4, 16, 16);
+    };
+    paint();
+    person.painters = [...(person.painters || []), setInterval(paint, 50)];
+    return canvas.captureStream(20).getVideoTracks()[0];
+  };
+
+  // The entry of one of the session's collections whose `key` is `value`, once it is there.
+  person.find = async (collection, key, value) => {
+    for (;;) {
+      let found;
+      person.session[collection].forEach((entry) => { if (entry[key] === value) found = entry; });
+      if (found) return found;
+      await new Promise(requestAnimationFrame);
+    }
+  };
+
+  const visible = (element) => {
+    for (let node = element; node && node.nodeType === 1; node = node.parentElement) {
+      const style = getComputedStyle(node);
+      if (style.display === 'none' || style.visibility === 'hidden' || Number(style.opacity) === 0) return false;
+    }
+    return true;
+  };
+  const pixel = (() => {
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 4;
+    const pen = canvas.getContext('2d', { willReadFrequently: true });
+    return (video) => {
+      pen.drawImage(video, video.videoWidth / 3, video.videoHeight / 2, 8, 8, 0, 0, 4, 4);
+      return Array.from(pen.getImageData(1, 1, 1, 1).data.slice(0, 3));
+    };
+  })();
+
+  // Records the colour of every frame that this element shows while it can be seen.
+  person.watchColours = (root, seen) => {
+    const watch = (video) => {
+      const look = () => {
+        if (video.srcObject && visible(video) && video.videoWidth > 0) seen.push(pixel(video));
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    };
+    root.querySelectorAll('video').forEach(watch);
+    new MutationObserver((changes) => {
+      for (const change of changes) {
+        for (const node of change.addedNodes) {
+          if (node.nodeName === 'VIDEO') watch(node);
+          else if (node.querySelectorAll) node.querySelectorAll('video').forEach(watch);
+        }
+      }
+    }).observe(root, { childList: true, subtree: true });
+  };
+
+  const videoIn = (root) => root && root.querySelector('video');
+  person.framesShown = (elementId) => {
+    const video = videoIn(document.getElementById(elementId));
+    if (!video || !visible(video)) return 0;
+    return video.getVideoPlaybackQuality().totalVideoFrames;
+  };
+  person.subscriberFrames = (streamId) => {
+    const subscriber = person.subscribers[streamId];
+    return subscriber ? person.framesShown(subscriber.id) : 0;
+  };
+
+  // Loudest amplitude (0 to 1) that has been heard from this subscriber since the first call.
+  const loudest = {};
+  person.loudness = (streamId) => {
+    const video = videoIn(document.getElementById(person.subscribers[streamId].id));
+    if (!video || !video.srcObject || video.muted || video.volume === 0 || video.srcObject.getAudioTracks().length === 0) return 0;
+    if (!(streamId in loudest)) {
+      loudest[streamId] = 0;
+      const context = new AudioContext();
+      const analyser = context.createAnalyser();
+      context.createMediaStreamSource(video.srcObject).connect(analyser);
+      const samples = new Float32Array(analyser.fftSize);
+      setInterval(() => {
+        analyser.getFloatTimeDomainData(samples);
+        for (const sample of samples) loudest[streamId] = Math.max(loudest[streamId], Math.abs(sample));
+      }, 20);
+    }
+    return loudest[streamId];
+  };
+  return person;
+})();

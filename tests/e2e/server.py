@@ -1,0 +1,144 @@
+"""The processes the browser tests talk to: `tertulia dev`, and the application's own page server."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tertulia.wire.tokens import encode_jwt, encode_t1
+
+if TYPE_CHECKING:
+    from tests.e2e.person import Era
+
+START_DEADLINE_S = 20
+STOP_DEADLINE_S = 10
+
+
+class TertuliaServer:
+    """A `tertulia dev` of the test's own, on a free port, with its data in `folder`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self._options = options
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tertulia", "dev", "--json", "--port", "0", "--data", str(self.folder)]
+        self._log = (self.folder / "server.log").open("wb")
+        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.PIPE, stderr=self._log)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the server did not start: {(self.folder / 'server.log').read_text()}"
+        self.facts = json.loads(line)
+        parts = urllib.parse.urlsplit(self.facts["url"])
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self.api_key: str = self.facts["api_key"]
+        self.api_secret: str = self.facts["api_secret"]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        finally:
+            self._log.close()
+
+    def create_session(self) -> str:
+        """Makes a routed session over the REST API and returns its id."""
+        now = int(time.time())
+        claims = {"iss": self.api_key, "ist": "project", "iat": now, "exp": now + 180}
+        body = urllib.parse.urlencode({"p2p.preference": "disabled"}).encode()
+        request = urllib.request.Request(
+            f"{self.url}/session/create",
+            data=body,
+            headers={"X-OPENTOK-AUTH": _rest_token(claims, self.api_secret), "Accept": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            session_id: str = json.load(answer)[0]["session_id"]
+            return session_id
+
+    def token(self, session_id: str, role: str = "publisher", data: str = "", *, old_format: bool = False) -> str:
+        """A client token; `old_format` makes the T1 kind."""
+        now = int(time.time())
+        encode = encode_t1 if old_format else encode_jwt
+        return encode(
+            api_key=self.api_key,
+            api_secret=self.api_secret,
+            session_id=session_id,
+            role=role,
+            connection_data=data,
+            created_at_s=now,
+            expires_at_s=now + 3600,
+        )
+
+
+def _rest_token(claims: dict[str, object], secret: str) -> str:
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+
+
+class PageServer:
+    """Serves `folder` and pages made on the spot, from an origin of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        made: dict[str, bytes] = {}
+        self._made = made
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *args: object, **kwargs: object) -> None:
+                super().__init__(*args, directory=str(folder), **kwargs)  # type: ignore[arg-type]  # stdlib signature
+
+            def do_GET(self) -> None:
+                body = made.get(self.path.partition("?")[0])
+                if body is None:
+                    super().do_GET()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet: the browser's own log tells enough."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://localhost:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def serve(self, path: str, html: str) -> str:
+        """Serves `html` at `path` and returns its address."""
+        self._made[path] = html.encode()
+        return self.url + path
+
+    def person_page(self, server_url: str, era: Era) -> str:
+        """The address of the page that the harness drives, with the script address of `era`."""
+        return self.serve(
+            f"/{era.name}.html",
+            f'<!doctype html><html data-era="{era.semantics}"><meta charset="utf-8"><title>{era.name}</title>'
+            f'<script src="{server_url}{era.script}"></script>'
+            '<body><div id="stage"></div><script src="/harness.js"></script></body></html>',
+        )
