@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.person import Era, Person
-from tests.e2e.server import PageServer, TertuliaServer
+from tests.servers import PageServer, TertuliaServer
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.e2e.server import TertuliaServer
+    from tests.servers import TertuliaServer
 
 DEADLINE_MS = 15_000
 

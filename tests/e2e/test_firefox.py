@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.e2e.bidi import Firefox
 from tests.e2e.person import Era, Person
-from tests.e2e.server import PageServer, TertuliaServer
+from tests.servers import PageServer, TertuliaServer
 
 
 def test_firefox_and_chromium_see_and_hear_each_other(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.server import TertuliaServer
+from tests.servers import TertuliaServer
 
 
 def test_two_tabs_are_a_call_with_chat_and_a_kick_button(server: TertuliaServer, chromium: Browser) -> None:

@@ -1,4 +1,4 @@
-"""The processes the browser tests talk to: `tertulia dev`, and the application's own page server."""
+"""The processes that integration and browser tests talk to: `tertulia dev`, and the application's own page server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from tertulia.wire.tokens import encode_jwt, encode_t1
 
@@ -57,13 +60,11 @@ class TertuliaServer:
 
     def create_session(self) -> str:
         """Makes a routed session over the REST API and returns its id."""
-        now = int(time.time())
-        claims = {"iss": self.api_key, "ist": "project", "iat": now, "exp": now + 180}
         body = urllib.parse.urlencode({"p2p.preference": "disabled"}).encode()
         request = urllib.request.Request(
             f"{self.url}/session/create",
             data=body,
-            headers={"X-OPENTOK-AUTH": _rest_token(claims, self.api_secret), "Accept": "application/json"},
+            headers={"X-OPENTOK-AUTH": rest_token(self.api_key, self.api_secret), "Accept": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             session_id: str = json.load(answer)[0]["session_id"]
@@ -84,11 +85,11 @@ class TertuliaServer:
         )
 
 
-def _rest_token(claims: dict[str, object], secret: str) -> str:
-    from joserfc import jwt
-    from joserfc.jwk import OctKey
-
-    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+def rest_token(api_key: str, api_secret: str) -> str:
+    """What the official SDKs send as `X-OPENTOK-AUTH`."""
+    now = int(time.time())
+    claims = {"iss": api_key, "ist": "project", "iat": now, "exp": now + 180}
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(api_secret))
 
 
 class PageServer:
