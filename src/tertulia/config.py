@@ -1,0 +1,206 @@
+"""The sole reader of configuration: defaults, a TOML file, `TERTULIA_…` variables, flags; the last one named wins.
+
+Everybody else gets frozen `Settings` passed down as values.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+
+import msgspec
+
+ENVIRONMENT_PREFIX = "TERTULIA_"
+LOOPBACK = ("127.0.0.1", "::1")
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the message is one sentence that says why."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of settings; an unknown key in it is refused."""
+
+
+class HttpSettings(_Section, frozen=True):
+    """Where REST, signalling and pages are served.
+
+    `addresses` are IP addresses to listen on; `port` 0 lets the system choose. `certificate` and `private_key` are PEM
+    files for TLS; leave both out behind a proxy. `public_url` is what users type, if it differs.
+    """
+
+    addresses: tuple[str, ...] = LOOPBACK
+    port: Port = 8080
+    certificate: str | None = None
+    private_key: str | None = None
+    public_url: str | None = None
+
+
+class MediaSettings(_Section, frozen=True):
+    """Where the router takes media.
+
+    `addresses` are this machine's IP addresses to receive on, `port` the UDP port (0: the system chooses), and
+    `public_address` is what clients are told when a 1:1 NAT stands in between.
+    """
+
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    port: Port = 8081
+    public_address: str | None = None
+
+
+class SessionSettings(_Section, frozen=True):
+    """Time limits of signalling, in seconds; the defaults are those of `contract/signalling.yaml`."""
+
+    reconnect_window_s: Seconds = 60.0
+    reconnect_grace_s: Seconds = 15.0
+    heartbeat_s: Seconds = 10.0
+    authentication_s: Seconds = 5.0
+
+
+class ConfiguredProject(_Section, frozen=True):
+    """A project that the operator brings along: an API key of 8 to 10 digits, a secret of 40 hexadecimal digits."""
+
+    api_key: str
+    api_secret: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses keys that SDKs cannot hold and secrets that can be guessed."""
+        if not re.fullmatch(r"[1-9][0-9]{7,9}", self.api_key) or int(self.api_key) > 2**31 - 1:
+            raise ValueError("an API key has 8 to 10 digits and is at most 2147483647")
+        if is_weak_secret(self.api_secret):
+            raise ValueError(
+                f"the secret of project {self.api_key} is weak; use 40 random hexadecimal digits, "
+                "as printed by `openssl rand -hex 20`"
+            )
+
+
+class Settings(_Section, frozen=True):
+    """Everything that can be set."""
+
+    data_folder: Path = msgspec.field(default_factory=lambda: Path("var").absolute())
+    log_level: LogLevel = "info"
+    http: HttpSettings = HttpSettings()
+    media: MediaSettings = MediaSettings()
+    sessions: SessionSettings = SessionSettings()
+    projects: tuple[ConfiguredProject, ...] = ()
+    # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
+    development: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses half a TLS configuration."""
+        if (self.http.certificate is None) != (self.http.private_key is None):
+            raise ValueError("http.certificate and http.private_key go together; set both or none")
+
+    @property
+    def run_folder(self) -> Path:
+        """Sockets, locks and process ids of the running server."""
+        return self.data_folder / "run"
+
+    @property
+    def log_folder(self) -> Path:
+        """Log files of `tertulia dev`."""
+        return self.data_folder / "log"
+
+    @property
+    def database(self) -> Path:
+        """The embedded store."""
+        return self.data_folder / "tertulia.db"
+
+    @property
+    def router_link(self) -> Path:
+        """The Unix socket on which the router listens."""
+        return self.run_folder / "router.sock"
+
+
+def is_weak_secret(secret: str) -> bool:
+    """True unless `secret` has the shape of an API secret (40 lower-case hex digits) and looks random."""
+    if not re.fullmatch(r"[a-f0-9]{40}", secret):
+        return True
+    digits = [int(digit, 16) for digit in secret]
+    steps = {(after - before) % 16 for before, after in zip(digits, digits[1:], strict=False)}
+    return len(set(digits)) < 8 or len(steps) < 6
+
+
+def load(
+    file: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Settings from `file` (TOML), `environment` (the process's own unless given) and `flags`, in rising precedence.
+
+    `flags` are dotted names such as `http.port`; a value of None means that the flag was not given. Raises
+    ConfigurationError, in one sentence, for a file that cannot be read, an unknown key or a value out of range.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = _read(file)
+    for name, text in (os.environ if environment is None else environment).items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            _put_variable(values, name, text)
+    for name, value in (flags or {}).items():
+        if value is not None:
+            _put(values, name, value)
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_to_path)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"The configuration is not valid: {error}.") from error
+
+
+def dump(settings: Settings) -> bytes:
+    """`settings` as JSON, for the process that `restore` reads it in."""
+    return msgspec.json.encode(settings, enc_hook=str)
+
+
+def restore(file: Path) -> Settings:
+    """The settings that another process wrote to `file` with `dump`."""
+    return msgspec.json.decode(file.read_bytes(), type=Settings, dec_hook=_to_path)
+
+
+def _to_path(_: type, text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file {file} cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The configuration file {file} is not valid TOML: {error}.") from error
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    values[key] = value
+
+
+def _put_variable(values: dict[str, Any], name: str, text: str) -> None:
+    known = _variables()
+    if name not in known:
+        raise ConfigurationError(f"The environment variable {name} is not a setting; known are {', '.join(known)}.")
+    dotted, is_list = known[name]
+    _put(values, dotted, [part.strip() for part in text.split(",") if part.strip()] if is_list else text)
+
+
+def _variables() -> dict[str, tuple[str, bool]]:
+    """Every environment variable with the dotted name of its setting and whether that is a list."""
+    known = {}
+    for name, type_ in get_type_hints(Settings).items():
+        if isinstance(type_, type) and issubclass(type_, _Section):
+            for key, inner in get_type_hints(type_).items():
+                known[f"{ENVIRONMENT_PREFIX}{name}_{key}".upper()] = (f"{name}.{key}", get_origin(inner) is tuple)
+        elif name not in {"projects", "development"}:
+            known[f"{ENVIRONMENT_PREFIX}{name}".upper()] = (name, False)
+    return known
