@@ -39,7 +39,7 @@ Generation = NewType("Generation", int)
 TransportId = NewType("TransportId", int)
 """The router's name for one ICE and DTLS association."""
 
-_SESSION_ID = re.compile(r"[0-9]_[A-Za-z0-9+/-]{16,252}", re.ASCII)
+_SESSION_ID = re.compile(r"[0-9]_[A-Za-z0-9_-]{16,253}", re.ASCII)
 _RANDOM_TEXT = re.compile(r"[A-Za-z0-9]{24}", re.ASCII)
 
 

@@ -1,0 +1,50 @@
+"""The numbers that bound a session; chosen by us unless a source is named."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "MAX_MID_BYTES",
+    "MAX_NAME_CHARACTERS",
+    "PAIR_STEPS",
+    "SIGNAL_DATA_BYTES",
+    "SIGNAL_TYPE_BYTES",
+    "SessionLimits",
+]
+
+SIGNAL_DATA_BYTES = 8192
+"""OpenTok: 8 KB, read as bytes of UTF-8."""
+SIGNAL_TYPE_BYTES = 128
+"""OpenTok."""
+MAX_MID_BYTES = 16
+"""The router link's limit for a `mid`."""
+MAX_NAME_CHARACTERS = 1000
+"""Of a stream's name and initials."""
+PAIR_STEPS = (2, 4, 8, 16, 32, 48)
+"""Sizes to which a client's pool of slot pairs grows; few steps, because each costs an offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one session may hold and how long it waits.
+
+    Attributes:
+        connections: Seats in the session.
+        streams: Streams in the session.
+        streams_per_connection: Streams of one connection.
+        reconnect_window_s: How long a client tries to resume.
+        reconnect_grace_s: How much longer the seat is held, so that the last try still finds it.
+        adoption_grace_s: How long a restarted control waits for clients before it calls them interrupted: a client
+            that resumes at once, as the socket's end tells it to, is back before anybody noticed.
+    """
+
+    connections: int = 10_000
+    streams: int = 2_000
+    streams_per_connection: int = 16
+    reconnect_window_s: float = 60.0
+    reconnect_grace_s: float = 15.0
+    adoption_grace_s: float = 5.0
+
+    @property
+    def seat_held_s(self) -> float:
+        """How long a seat without a socket is held."""
+        return self.reconnect_window_s + self.reconnect_grace_s

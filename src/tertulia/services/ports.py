@@ -1,0 +1,359 @@
+"""What the services need of the outside world, as protocols that the adapters fulfil, and the records they exchange."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tertulia.clock import WallTime
+from tertulia.domain.connection import Connection, NewPair
+from tertulia.domain.events import Change, Fact, Notice, Recipients, Result
+from tertulia.domain.project import Project
+from tertulia.domain.roles import Role
+from tertulia.domain.stream import Stream, StreamSource
+from tertulia.domain.subscription import SlotPair, Subscription
+from tertulia.errors import TertuliaError
+from tertulia.ids import ApiKey, ConnectionId, Generation, SessionId, SlotIndex, TransportId
+
+__all__ = [
+    "ClientClaims",
+    "ClientSocket",
+    "Codec",
+    "IceServer",
+    "KeptReply",
+    "LogRow",
+    "RouterListener",
+    "RouterPort",
+    "SeatCount",
+    "SessionRecord",
+    "Store",
+    "StoredSession",
+    "TokenVerifier",
+    "TransportListing",
+    "Welcome",
+    "WriteBatch",
+]
+
+
+# ---- the store
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as the REST API made it; it never changes.
+
+    Attributes:
+        session_id: Its id.
+        api_key: The project that owns it.
+        media_mode: `relayed` or `routed`.
+        archive_mode: `manual` or `always`.
+        created_at_ms: Time of creation, milliseconds since the epoch.
+        e2ee: Whether clients encrypt end to end.
+        location: IPv4 address as a hint where media should be.
+        archive_name: Name of an automatic archive.
+        archive_resolution: Size of an automatic archive, for example `640x480`.
+    """
+
+    session_id: SessionId
+    api_key: ApiKey
+    media_mode: str
+    archive_mode: str
+    created_at_ms: int
+    e2ee: bool
+    location: str | None = None
+    archive_name: str | None = None
+    archive_resolution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One fact in a session's log.
+
+    Attributes:
+        number: Its place; a session's numbers have no gaps.
+        recipients: Who gets it.
+        about_connections: Whether it is a connectionCreated or connectionDestroyed, which some clients are spared.
+        body: The encoded message.
+    """
+
+    number: int
+    recipients: Recipients
+    about_connections: bool
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """The reply that a request got, kept for the case that the client asks again."""
+
+    connection_id: ConnectionId
+    request_id: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBatch:
+    """What one round of a session changes: all of it is stored, or nothing.
+
+    Attributes:
+        session_id: The session that changes.
+        at: When.
+        changes: In order; a later change of the same thing wins.
+        log: New rows, by growing number.
+        replies: New kept replies.
+    """
+
+    session_id: SessionId
+    at: WallTime
+    changes: Sequence[Change] = ()
+    log: Sequence[LogRow] = ()
+    replies: Sequence[KeptReply] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self.changes or self.log or self.replies)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """The seats of one session and all that belongs to them, each list in order of creation."""
+
+    last_number: int = 0
+    connections: Sequence[Connection] = ()
+    streams: Sequence[Stream] = ()
+    subscriptions: Sequence[Subscription] = ()
+    pairs: Mapping[ConnectionId, Sequence[SlotPair]] = field(default_factory=dict)
+    replies: Sequence[KeptReply] = ()
+
+
+class Store(Protocol):
+    """Where projects, sessions and seats live. Every method may raise UnavailableError."""
+
+    async def add_project(self, project: Project) -> bool:
+        """Store a project; False, and nothing stored, if its key is taken."""
+        ...
+
+    async def find_project(self, api_key: ApiKey) -> Project | None:
+        """Return the project with this key."""
+        ...
+
+    async def list_projects(self) -> list[Project]:
+        """Return all projects by key."""
+        ...
+
+    async def secret(self, name: str, fresh: bytes) -> bytes:
+        """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""
+        ...
+
+    async def add_session(self, record: SessionRecord) -> None:
+        """Store a new session."""
+        ...
+
+    async def find_session(self, session_id: SessionId) -> SessionRecord | None:
+        """Return the session with this id."""
+        ...
+
+    async def sessions_with_seats(self) -> list[SessionId]:
+        """Return every session that has a connection."""
+        ...
+
+    async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:
+        """Return the session in which this connection has a seat."""
+        ...
+
+    async def load_seats(self, session_id: SessionId) -> StoredSession:
+        """Return what is stored of a session's seats."""
+        ...
+
+    async def commit(self, batch: WriteBatch) -> None:
+        """Store a batch; on return it survives the end of this process. Batches are stored in the order of calls."""
+        ...
+
+    async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:
+        """Return the rows with `after` < number <= `up_to` that are still kept, by number."""
+        ...
+
+    async def trim_log(self, now: WallTime) -> None:
+        """Drop rows older than a day, but keep each session's newest so that its numbers go on."""
+        ...
+
+
+# ---- the media router
+
+
+@dataclass(frozen=True, slots=True)
+class TransportListing:
+    """A transport as the router has it: slots by index, with generation and whether something is bound."""
+
+    transport_id: TransportId
+    seat: str
+    epoch: int
+    slots: Sequence[tuple[SlotIndex, Generation, bool]]
+
+
+class RouterListener(Protocol):
+    """Who hears what the router reports. The methods return at once."""
+
+    def router_connected(self) -> None:
+        """The link is up, for the first time or again: ask for the list, much may have changed."""
+
+    def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
+        """A transport failed or was closed by the router itself."""
+
+    def codec_support_changed(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
+    ) -> None:
+        """The video of a binding cannot, or can again, be sent to its subscriber."""
+
+
+class RouterPort(Protocol):
+    """The media router. Methods raise UnavailableError (away, or late) and RouterRefusedError."""
+
+    async def open_transport(
+        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair]
+    ) -> tuple[TransportId, str]:
+        """Make a transport for a seat; return its id and the answer to the offer."""
+        ...
+
+    async def renegotiate(self, transport_id: TransportId, offer: str, pairs: Sequence[NewPair]) -> str:
+        """Return the answer to a further offer."""
+        ...
+
+    async def close_transport(self, transport_id: TransportId) -> None:
+        """End a transport."""
+        ...
+
+    async def bind(
+        self,
+        transport_id: TransportId,
+        slot: SlotIndex,
+        generation: Generation,
+        source: StreamSource,
+        *,
+        audio_paused: bool,
+        video_paused: bool,
+    ) -> tuple[int | None, int | None]:
+        """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
+        ...
+
+    async def unbind(self, transport_id: TransportId, slot: SlotIndex, generation: Generation) -> None:
+        """Forward nothing of this binding any more."""
+        ...
+
+    async def pause(
+        self,
+        transport_id: TransportId,
+        slot: SlotIndex,
+        generation: Generation,
+        *,
+        audio_paused: bool,
+        video_paused: bool,
+    ) -> None:
+        """Set what of a binding is held back."""
+        ...
+
+    async def list_transports(self) -> list[TransportListing]:
+        """Return every transport that the router holds."""
+        ...
+
+
+# ---- clients
+
+
+class ClientClaims(Protocol):
+    """What a verified client token says."""
+
+    @property
+    def api_key(self) -> ApiKey:
+        """The project whose secret signed it."""
+        ...
+
+    @property
+    def session_id(self) -> SessionId:
+        """The session that it opens; whether that exists and is the project's is for us to check."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """What its bearer may do."""
+        ...
+
+    @property
+    def connection_data(self) -> str:
+        """For the other clients to read."""
+        ...
+
+    @property
+    def expires_at_s(self) -> int:
+        """When it expires, seconds since the epoch."""
+        ...
+
+
+TokenVerifier = Callable[[str, Callable[[str], Project | None], WallTime], ClientClaims]
+"""Verifies a client token, given the projects and the time; raises AuthenticationError that says what is wrong."""
+
+
+class ClientSocket(Protocol):
+    """A client's end of the signalling wire. Neither method waits."""
+
+    def send(self, frame: str) -> None:
+        """Queue a frame; a client that reads too slowly is closed, which is reported as a lost socket."""
+
+    def send_backlog(self, frames: Sequence[str]) -> None:
+        """Queue what a resuming client missed, which may be more than a slow client is allowed."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what is queued; the socket reports no loss any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server that clients may use."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a client is told beside the session's state when it has its seat."""
+
+    resume_key: str = field(repr=False)
+    heartbeat_s: float = 10.0
+    reconnect_window_s: float = 60.0
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeatCount:
+    """How much is live in this process, for metrics."""
+
+    sessions: int
+    connections: int
+    streams: int
+
+
+class Codec(Protocol):
+    """Turns domain events into messages; bodies are encoded once for all receivers."""
+
+    def fact(self, fact: Fact) -> str:
+        """Encode a fact's body."""
+        ...
+
+    def notice(self, notice: Notice, welcome: Welcome | None, snapshot: "Notice | None") -> str:
+        """Encode a notice's body; Joined and Resumed take a welcome, Resumed perhaps a Joined as its snapshot."""
+        ...
+
+    def result(self, request_id: int, result: Result) -> str:
+        """Encode a reply that says yes."""
+        ...
+
+    def error(self, request_id: int, error: TertuliaError) -> str:
+        """Encode a reply that says no."""
+        ...
+
+    def frame(self, number: int, body: str) -> str:
+        """Put a body into its envelope; number 0 for everything that is not in the log."""
+        ...
+
+
