@@ -1,0 +1,1 @@
+"""Bytes to typed messages and back: tokens, REST, signalling, the router link. It knows no service."""
