@@ -1,0 +1,34 @@
+// The pages: every pages/*.html becomes dist/pages/<name>.html with its assets in dist/pages/assets. Also the test runner.
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** Absolute paths of the pages; empty in a checkout without pages. @returns {string[]} */
+export function pageEntries() {
+  const folder = resolve(import.meta.dirname, 'pages');
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.html'))
+      .map((name) => resolve(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+export default defineConfig({
+  root: resolve(import.meta.dirname, 'pages'),
+  base: '/',
+  build: {
+    outDir: resolve(import.meta.dirname, 'dist/pages'),
+    emptyOutDir: true,
+    assetsDir: 'assets',
+    target: 'es2022',
+    rollupOptions: { input: pageEntries() },
+  },
+  test: {
+    root: import.meta.dirname,
+    include: ['src/**/*.test.ts', 'pages/**/*.test.ts'],
+    environment: 'happy-dom',
+    restoreMocks: true,
+  },
+});
