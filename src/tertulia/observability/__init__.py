@@ -1,0 +1,1 @@
+"""What operators see: logs that carry no secret."""

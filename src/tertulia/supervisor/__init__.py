@@ -1,0 +1,1 @@
+"""The small parent of router and control: starts, watches, restarts and drains them. Standard library only."""

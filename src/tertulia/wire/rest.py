@@ -1,0 +1,187 @@
+"""Bodies of the REST API: what the official SDKs send, read leniently; what they insist on, written strictly."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+import msgspec
+
+from tertulia.errors import InvalidParameterError, SignalInvalidError, TertuliaError
+
+__all__ = [
+    "CreateSession",
+    "SignalBody",
+    "create_session_json",
+    "create_session_xml",
+    "error_body",
+    "parse_create_session",
+    "parse_signal",
+]
+
+RESOLUTIONS = frozenset({"640x480", "480x640", "1280x720", "720x1280", "1920x1080", "1080x1920"})
+MAX_ARCHIVE_NAME_CHARACTERS = 80
+# What the service that we follow tells clients; ours hands out no credentials that expire.
+ICE_CREDENTIAL_EXPIRATION_S = 86_100
+_MAX_FIELDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSession:
+    """What `POST /session/create` asks for; None and False mean that nothing was said.
+
+    `api_key` is what the PHP SDK adds; the one that counts is in the request's token.
+    """
+
+    relayed: bool = False
+    always_archived: bool = False
+    archive_name: str | None = None
+    archive_resolution: str | None = None
+    location: str | None = None
+    e2ee: bool = False
+    api_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalBody:
+    """A signal as the REST API takes it; None where the field is absent, null or empty."""
+
+    type: str | None
+    data: str | None
+
+
+def parse_create_session(content_type: str, body: bytes) -> CreateSession:
+    """Read the form, or the JSON object, of `POST /session/create`.
+
+    Raises InvalidParameterError, naming the field, for a value that is not lawful by itself.
+    """
+    fields = _fields(content_type, body)
+    preference = _choice(fields, "p2p.preference", ("disabled", "enabled"))
+    archive_mode = _choice(fields, "archiveMode", ("manual", "always"))
+    archive_name = _text(fields, "archiveName")
+    if archive_name is not None and len(archive_name) > MAX_ARCHIVE_NAME_CHARACTERS:
+        raise InvalidParameterError(f"archiveName has more than {MAX_ARCHIVE_NAME_CHARACTERS} characters.")
+    resolution = _text(fields, "archiveResolution")
+    if resolution is not None and resolution not in RESOLUTIONS:
+        raise InvalidParameterError(f"archiveResolution is none of {', '.join(sorted(RESOLUTIONS))}.")
+    location = _text(fields, "location")
+    if location is not None:
+        try:
+            ipaddress.IPv4Address(location)
+        except ValueError as error:
+            raise InvalidParameterError("location is not an IPv4 address.") from error
+    return CreateSession(
+        relayed=preference == "enabled",
+        always_archived=archive_mode == "always",
+        archive_name=archive_name,
+        archive_resolution=resolution,
+        location=location,
+        e2ee=_flag(fields, "e2ee"),
+        api_key=_text(fields, "api_key"),
+    )
+
+
+def create_session_json(session_id: str, api_key: str, created_at_ms: int) -> bytes:
+    """The answer for SDKs that accept JSON: an array of exactly one object, with every key that has been seen there."""
+    return msgspec.json.encode(
+        [
+            {
+                "session_id": session_id,
+                "project_id": api_key,
+                "partner_id": api_key,
+                "create_dt": _create_dt(created_at_ms),
+                "session_status": None,
+                "status_invalid": None,
+                "media_server_hostname": None,
+                "messaging_server_url": None,
+                "messaging_url": None,
+                "symphony_address": None,
+                "properties": None,
+                "ice_server": None,
+                "session_segment_id": str(uuid.uuid5(uuid.NAMESPACE_OID, session_id)),
+                "ice_servers": None,
+                "ice_credential_expiration": ICE_CREDENTIAL_EXPIRATION_S,
+                "media_server_url": "",
+            }
+        ]
+    )
+
+
+def create_session_xml(session_id: str, api_key: str, created_at_ms: int) -> bytes:
+    """The answer for everybody else."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><sessions><Session>'
+        f"<session_id>{escape(session_id)}</session_id><partner_id>{escape(api_key)}</partner_id>"
+        f"<create_dt>{_create_dt(created_at_ms)}</create_dt></Session></sessions>"
+    ).encode()
+
+
+def parse_signal(content_type: str, body: bytes) -> SignalBody:
+    """Read the body of a signal. Raises SignalInvalidError unless both fields are texts where they are given."""
+    try:
+        fields = _fields(content_type, body)
+        return SignalBody(type=_text(fields, "type"), data=_text(fields, "data"))
+    except InvalidParameterError as error:
+        raise SignalInvalidError(error.message) from error
+
+
+def error_body(error: TertuliaError) -> bytes:
+    """The body of every refusal: `message` is what SDKs show, `code` is the application's number, not the status."""
+    code = error.kind.rest_code if error.kind.rest_code is not None else error.kind.http
+    return msgspec.json.encode({"code": code, "message": error.message, "description": error.message})
+
+
+def _fields(content_type: str, body: bytes) -> Mapping[str, Any]:
+    """The fields of a JSON object or a form; an empty body has none, whatever its content type says."""
+    if not body.strip():
+        return {}
+    is_json = content_type.partition(";")[0].strip().lower() == "application/json" or body.lstrip().startswith(b"{")
+    try:
+        if not is_json:
+            return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidParameterError("The body is neither a JSON object nor a form.") from error
+    if not isinstance(value, dict):
+        raise InvalidParameterError("The body is not a JSON object.")
+    return value
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidParameterError(f"{name} is not a text.")
+    return value
+
+
+def _choice(fields: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    value = _text(fields, name) or choices[0]
+    if value not in choices:
+        raise InvalidParameterError(f"{name} is neither {' nor '.join(choices)}.")
+    return value
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    """A boolean, or the word for one in any letter case."""
+    value = fields.get(name)
+    text = str(value).lower()
+    if value is None or text in ("", "false"):
+        return False
+    if text == "true":
+        return True
+    raise InvalidParameterError(f"{name} is neither true nor false.")
+
+
+def _create_dt(created_at_ms: int) -> str:
+    """The time in the form of Java's `Date.toString`, in UTC; `ctime` is English whatever the locale."""
+    at = datetime.fromtimestamp(created_at_ms // 1000, UTC)
+    day, month, _, clock, year = at.ctime().split()
+    return f"{day} {month} {at.day:02} {clock} UTC {year}"
