@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tertulia.domain.roles import Role
-from tertulia.domain.stream import Lines
-from tertulia.ids import ConnectionId, StreamId, SubscriptionId, TransportId
+from tertulia.ids import ConnectionId, SubscriptionId, TransportId
 
-__all__ = ["Connection", "NewPair", "OfferPurpose", "Origin", "PendingOffer", "SeatState"]
+__all__ = ["Connection", "NewPair", "Origin", "SeatState"]
+
+_FIRST_SUBSCRIPTION = SubscriptionId(1)
 
 
 class SeatState(StrEnum):
@@ -38,37 +39,6 @@ class NewPair:
     video_mid: str
 
 
-class OfferPurpose(StrEnum):
-    """What a client made an offer for."""
-
-    NEGOTIATE = "negotiate"
-    PUBLISH = "publish"
-    REPUBLISH = "republish"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingOffer:
-    """The one offer of a connection that the router has not answered yet.
-
-    Attributes:
-        ticket: Tells the answer to this offer from a late one to an earlier offer.
-        origin: The request to answer.
-        purpose: What follows an answer.
-        epoch: The transport that the offer belongs to.
-        pairs: The pairs that it adds.
-        stream_id: The stream of a publish or republish.
-        lines: Its media lines.
-    """
-
-    ticket: int
-    origin: Origin
-    purpose: OfferPurpose
-    epoch: int
-    pairs: tuple[NewPair, ...]
-    stream_id: StreamId | None = None
-    lines: Lines | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One connection of a session.
@@ -87,7 +57,6 @@ class Connection:
         epoch: Counts the client's peer connections; 0 before the first.
         transport_id: The router's transport of that epoch, or None if there is none (any more).
         next_subscription_id: The id that its next subscription gets.
-        pairs_asked: The pool size it was last asked for on this transport.
     """
 
     connection_id: ConnectionId
@@ -102,5 +71,4 @@ class Connection:
     key_issued: int = 1
     epoch: int = 0
     transport_id: TransportId | None = None
-    next_subscription_id: SubscriptionId = SubscriptionId(1)
-    pairs_asked: int = 0
+    next_subscription_id: SubscriptionId = _FIRST_SUBSCRIPTION

@@ -269,16 +269,7 @@ class SeatEnded:
     reason: Reason | None
 
 
-Notice = (
-    Joined
-    | Resumed
-    | SlotBound
-    | SlotUnbound
-    | SlotsNeeded
-    | SubscriptionVideoChanged
-    | MediaFailed
-    | SeatEnded
-)
+Notice = Joined | Resumed | SlotBound | SlotUnbound | SlotsNeeded | SubscriptionVideoChanged | MediaFailed | SeatEnded
 
 # Answers.
 

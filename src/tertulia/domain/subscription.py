@@ -21,6 +21,9 @@ MAX_SUBSCRIPTIONS = PAIR_STEPS[-1]
 """Of one connection: each needs a pair, and the pool ends there."""
 
 
+_UNBOUND = Generation(0)
+
+
 class PairState(StrEnum):
     """Where a slot pair stands; see the module's diagram."""
 
@@ -52,7 +55,7 @@ class SlotPair:
     audio_mid: str
     video_mid: str
     state: PairState = PairState.FREE
-    generation: Generation = Generation(0)
+    generation: Generation = _UNBOUND
     subscription_id: SubscriptionId | None = None
     audio_rtp_timestamp: int | None = None
     video_rtp_timestamp: int | None = None

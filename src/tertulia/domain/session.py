@@ -1,0 +1,236 @@
+"""The session state machine: every rule is a row of the table below, and nothing else changes a session.
+
+A row says which rule a command follows, given where the connection that it concerns stands. A command without a row is
+refused: it raises and changes nothing. A rule raises before its first change, so this holds for refusals by rules too.
+Rules are duplicate-safe: what comes late, twice or for a connection that has gone has a row that does nothing.
+
+The rules live in `seats`, `streams`, `slots` and `transports`, by what they change.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import TypeVar
+
+from tertulia.clock import MonotonicTime
+from tertulia.domain import seats, slots, streams, transports
+from tertulia.domain.commands import (
+    ChangeCodecSupport,
+    Command,
+    EndTransport,
+    FailOffer,
+    FindTransport,
+    ForceDisconnect,
+    ForceUnpublish,
+    Join,
+    Leave,
+    LoseSocket,
+    Negotiate,
+    Publish,
+    ReleaseSlot,
+    Republish,
+    Request,
+    Resume,
+    SendSignal,
+    SettleBind,
+    SettleOffer,
+    SettleUnbind,
+    Subscribe,
+    Unpublish,
+    Unsubscribe,
+    UpdateStream,
+    UpdateSubscription,
+)
+from tertulia.domain.connection import Connection, SeatState
+from tertulia.domain.events import Event
+from tertulia.domain.limits import SessionLimits
+from tertulia.domain.state import SessionState, Timer
+from tertulia.domain.stream import Stream
+from tertulia.domain.subscription import PairState, SlotPair, Subscription
+from tertulia.errors import InternalError, NotConnectedError
+from tertulia.ids import ConnectionId
+
+__all__ = ["TABLE", "Session", "Standing"]
+
+
+class Standing(StrEnum):
+    """Where the connection that a command concerns stands; for a request, the one that asks."""
+
+    SERVER = "server"
+    """No connection: the server's own API asks."""
+    ABSENT = "absent"
+    CONNECTED = "connected"
+    INTERRUPTED = "interrupted"
+    ADOPTED = "adopted"
+
+
+Rule = Callable[[SessionState, Command, MonotonicTime], None]
+C = TypeVar("C", bound=Command)
+
+_SEATED = (Standing.CONNECTED, Standing.INTERRUPTED, Standing.ADOPTED)
+_WITHOUT_SOCKET = (Standing.ABSENT, Standing.INTERRUPTED, Standing.ADOPTED)
+
+
+def _row(
+    command: type[C], rule: Callable[[SessionState, C, MonotonicTime], None], *standings: Standing
+) -> tuple[type[object], Mapping[Standing, Rule]]:
+    def follow(state: SessionState, given: Command, now: MonotonicTime) -> None:
+        assert isinstance(given, command), "the table is keyed by the command's type"
+        rule(state, given, now)
+
+    return command, dict.fromkeys(standings, follow)
+
+
+def _ignore(state: SessionState, command: Command, now: MonotonicTime) -> None:
+    """Late or twice: nothing is left to do."""
+
+
+def _table(*rows: tuple[type[object], Mapping[Standing, Rule]]) -> Mapping[type[object], Mapping[Standing, Rule]]:
+    table: dict[type[object], dict[Standing, Rule]] = {}
+    for command, rules in rows:
+        table.setdefault(command, {}).update(rules)
+    return table
+
+
+TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
+    # seats
+    _row(Join, seats.join, Standing.ABSENT),
+    _row(Resume, seats.resume, *_SEATED),
+    _row(LoseSocket, seats.lose_socket, Standing.CONNECTED),
+    _row(LoseSocket, _ignore, *_WITHOUT_SOCKET),
+    _row(Leave, seats.leave, Standing.CONNECTED),
+    _row(ForceDisconnect, seats.force_disconnect, Standing.CONNECTED, Standing.SERVER),
+    _row(SendSignal, seats.send_signal, Standing.CONNECTED, Standing.SERVER),
+    # transports
+    _row(Negotiate, transports.negotiate, Standing.CONNECTED),
+    _row(Publish, transports.publish, Standing.CONNECTED),
+    _row(Republish, transports.republish, Standing.CONNECTED),
+    _row(SettleOffer, transports.settle_offer, *_SEATED),
+    _row(SettleOffer, transports.close_orphan, Standing.ABSENT),
+    _row(FailOffer, transports.fail_offer, *_SEATED),
+    _row(FailOffer, _ignore, Standing.ABSENT),
+    _row(EndTransport, transports.end_transport, *_SEATED),
+    _row(EndTransport, _ignore, Standing.ABSENT),
+    _row(FindTransport, transports.find_transport, *_SEATED),
+    _row(FindTransport, transports.close_orphan, Standing.ABSENT),
+    # streams
+    _row(Unpublish, streams.unpublish, Standing.CONNECTED),
+    _row(UpdateStream, streams.update_stream, Standing.CONNECTED),
+    _row(ForceUnpublish, streams.force_unpublish, Standing.CONNECTED, Standing.SERVER),
+    # slots
+    _row(Subscribe, slots.subscribe, Standing.CONNECTED),
+    _row(UpdateSubscription, slots.update_subscription, Standing.CONNECTED),
+    _row(Unsubscribe, slots.unsubscribe, Standing.CONNECTED),
+    _row(ReleaseSlot, slots.release_slot, Standing.CONNECTED),
+    _row(SettleBind, slots.settle_bind, *_SEATED),
+    _row(SettleBind, _ignore, Standing.ABSENT),
+    _row(SettleUnbind, slots.settle_unbind, *_SEATED),
+    _row(SettleUnbind, _ignore, Standing.ABSENT),
+    _row(ChangeCodecSupport, slots.change_codec_support, *_SEATED),
+    _row(ChangeCodecSupport, _ignore, Standing.ABSENT),
+)
+
+
+class Session:
+    """One session: commands in, events out, time as an argument.
+
+    The caller carries the events out in their order, and stores all changes among them before it tells anybody.
+    """
+
+    def __init__(self, limits: SessionLimits, *, number: int = 0) -> None:
+        """Begin an empty session whose next fact is `number` + 1."""
+        self._state = SessionState(limits=limits, number=number)
+
+    @classmethod
+    def restore(
+        cls,
+        limits: SessionLimits,
+        now: MonotonicTime,
+        *,
+        number: int,
+        connections: "list[Connection]",
+        streams: "list[Stream]",
+        subscriptions: "list[Subscription]",
+        pairs: "list[tuple[ConnectionId, SlotPair]]",
+    ) -> tuple["Session", list[Event]]:
+        """Take over the seats of a control that is gone, and return what changed by that.
+
+        Clients that were connected count as adopted: they have the adoption grace to come back unnoticed. Bindings
+        whose router answer was lost are taken back, for their start is not known.
+        """
+        session = cls(limits, number=number)
+        state = session._state
+        state.load(connections, streams, subscriptions, pairs)
+        for connection in connections:
+            if connection.state is SeatState.INTERRUPTED:
+                state.deadlines[connection.connection_id] = (Timer.SEAT, MonotonicTime(now + limits.seat_held_s))
+                continue
+            state.save_connection(replace(connection, state=SeatState.ADOPTED))
+            state.deadlines[connection.connection_id] = (
+                Timer.ADOPTION,
+                MonotonicTime(now + limits.adoption_grace_s),
+            )
+        for connection_id, pair in pairs:
+            if pair.state is PairState.BINDING and pair.subscription_id is not None:
+                slots.withdraw(state, state.subscriptions[connection_id][pair.subscription_id])
+        return session, state.take_events()
+
+    @property
+    def connections(self) -> Mapping[ConnectionId, Connection]:
+        """Who has a seat, in order of joining."""
+        return self._state.connections
+
+    @property
+    def streams(self) -> "list[Stream]":
+        """The live streams in order of creation."""
+        return list(self._state.streams.values())
+
+    @property
+    def number(self) -> int:
+        """The number of the newest fact; 0 before the first."""
+        return self._state.number
+
+    def handle(self, command: Command, now: MonotonicTime) -> list[Event]:
+        """Follow the rule for a command and return what it brought about.
+
+        Raises:
+            CallerError: If the command is not lawful; nothing has changed.
+            InternalError: If a command that no client sends has no row; nothing has changed.
+        """
+        rule = TABLE[type(command)].get(self._standing(command))
+        if rule is None:
+            if isinstance(command, Request | Resume):
+                raise NotConnectedError("The connection is not in the session.")
+            raise InternalError(f"{type(command).__name__} has no rule here.")
+        rule(self._state, command, now)
+        return self._state.take_events()
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when `handle_timeout` is due, or None if nothing is."""
+        return min((when for _, when in self._state.deadlines.values()), default=None)
+
+    def handle_timeout(self, now: MonotonicTime) -> list[Event]:
+        """Move on every seat whose deadline has passed, in the order of the deadlines."""
+        due = sorted(
+            (when, timer, connection_id)
+            for connection_id, (timer, when) in self._state.deadlines.items()
+            if when <= now
+        )
+        for _, timer, connection_id in due:
+            del self._state.deadlines[connection_id]
+            seats.pass_deadline(self._state, self._state.connections[connection_id], timer, now)
+        return self._state.take_events()
+
+    def snapshot(self) -> tuple[list[Connection], list[Stream]]:
+        """Return everybody and every stream, in order of creation."""
+        return list(self._state.connections.values()), list(self._state.streams.values())
+
+    def _standing(self, command: Command) -> Standing:
+        if isinstance(command, Request):
+            if command.origin is None:
+                return Standing.SERVER
+            connection_id = command.origin.connection_id
+        else:
+            connection_id = command.connection_id
+        seat = self._state.standing(connection_id)
+        return Standing.ABSENT if seat is None else Standing(seat.value)

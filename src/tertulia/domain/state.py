@@ -1,0 +1,203 @@
+"""What a session holds, and the only functions that change it: each change records what the store must learn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tertulia.clock import MonotonicTime
+from tertulia.domain.commands import Negotiate, Publish, Republish
+from tertulia.domain.connection import Connection, SeatState
+from tertulia.domain.events import (
+    ConnectionRemoved,
+    ConnectionSaved,
+    Event,
+    Fact,
+    Happened,
+    PairRemoved,
+    PairSaved,
+    Recipients,
+    StreamRemoved,
+    StreamSaved,
+    SubscriptionRemoved,
+    SubscriptionSaved,
+)
+from tertulia.domain.limits import SessionLimits
+from tertulia.domain.stream import Stream
+from tertulia.domain.subscription import SlotPair, Subscription
+from tertulia.ids import ConnectionId, SlotIndex, StreamId, SubscriptionId
+
+__all__ = ["PendingOffer", "SessionState", "Timer"]
+
+
+class Timer(StrEnum):
+    """What a seat without a socket waits for."""
+
+    ADOPTION = "adoption"
+    """A client of a restarted control has not come back at once: the others are told that it is interrupted."""
+    SEAT = "seat"
+    """An interrupted client has not come back at all: its seat ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOffer:
+    """The one offer of a connection that the router has not answered yet.
+
+    Attributes:
+        ticket: Tells the answer to this offer from a late one to an earlier offer.
+        request: What the client asked with it.
+    """
+
+    ticket: int
+    request: Negotiate | Publish | Republish
+
+
+@dataclass(slots=True)
+class SessionState:
+    """The tables of one session.
+
+    Invariants: every stream's publisher, every subscription's subscriber and stream, and every pair's connection are in
+    the tables; a subscription's `slot` names a BINDING or BOUND pair that names the subscription.
+
+    Attributes:
+        limits: What it may hold and how long it waits.
+        number: The number of the newest fact; 0 before the first.
+        connections: In order of joining.
+        streams: In order of creation.
+        subscriptions: By subscriber, in order of creation.
+        subscribers: Who subscribes to each stream.
+        pairs: Each connection's slot pairs, by index.
+        offers: The offers that wait for the router.
+        pairs_asked: The pool size that a connection was last asked for on its present transport and socket.
+        deadlines: When the seats without a socket move on.
+        events: What happened since the last `take_events`.
+    """
+
+    limits: SessionLimits
+    number: int = 0
+    connections: dict[ConnectionId, Connection] = field(default_factory=dict)
+    streams: dict[StreamId, Stream] = field(default_factory=dict)
+    subscriptions: dict[ConnectionId, dict[SubscriptionId, Subscription]] = field(default_factory=dict)
+    subscribers: dict[StreamId, dict[tuple[ConnectionId, SubscriptionId], None]] = field(default_factory=dict)
+    pairs: dict[ConnectionId, dict[SlotIndex, SlotPair]] = field(default_factory=dict)
+    offers: dict[ConnectionId, PendingOffer] = field(default_factory=dict)
+    pairs_asked: dict[ConnectionId, int] = field(default_factory=dict)
+    deadlines: dict[ConnectionId, tuple[Timer, MonotonicTime]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    last_ticket: int = 0
+
+    def take_events(self) -> list[Event]:
+        """Return and forget what happened since the last call, in order."""
+        events, self.events = self.events, []
+        return events
+
+    def emit(self, event: Event) -> None:
+        """Record a notice, an answer or a router intent."""
+        self.events.append(event)
+
+    def happen(self, fact: Fact, recipients: Recipients) -> None:
+        """Record a fact under the next number."""
+        self.number += 1
+        self.events.append(Happened(self.number, recipients, fact))
+
+    def new_ticket(self) -> int:
+        """Return a ticket never given before."""
+        self.last_ticket += 1
+        return self.last_ticket
+
+    # ---- reading
+
+    def streams_of(self, connection_id: ConnectionId) -> list[Stream]:
+        """Return the streams that a connection publishes."""
+        return [stream for stream in self.streams.values() if stream.connection_id == connection_id]
+
+    def subscriptions_of(self, connection_id: ConnectionId) -> list[Subscription]:
+        """Return the subscriptions that a connection has."""
+        return list(self.subscriptions.get(connection_id, {}).values())
+
+    def subscriptions_to(self, stream_id: StreamId) -> list[Subscription]:
+        """Return the subscriptions that name a stream."""
+        return [
+            self.subscriptions[connection_id][subscription_id]
+            for connection_id, subscription_id in self.subscribers.get(stream_id, {})
+        ]
+
+    def pairs_of(self, connection_id: ConnectionId) -> Sequence[SlotPair]:
+        """Return a connection's slot pairs by index."""
+        return list(self.pairs.get(connection_id, {}).values())
+
+    # ---- changing
+
+    def save_connection(self, connection: Connection) -> None:
+        """Add or replace a connection."""
+        self.connections[connection.connection_id] = connection
+        self.events.append(ConnectionSaved(connection))
+
+    def remove_connection(self, connection_id: ConnectionId) -> None:
+        """Remove a connection whose streams and subscriptions are gone already, and what else belongs to it."""
+        del self.connections[connection_id]
+        self.subscriptions.pop(connection_id, None)
+        self.pairs.pop(connection_id, None)
+        self.offers.pop(connection_id, None)
+        self.pairs_asked.pop(connection_id, None)
+        self.deadlines.pop(connection_id, None)
+        self.events.append(ConnectionRemoved(connection_id))
+
+    def save_stream(self, stream: Stream) -> None:
+        """Add or replace a stream."""
+        self.streams[stream.stream_id] = stream
+        self.events.append(StreamSaved(stream))
+
+    def remove_stream(self, stream_id: StreamId) -> None:
+        """Remove a stream that nobody subscribes to any more."""
+        del self.streams[stream_id]
+        self.subscribers.pop(stream_id, None)
+        self.events.append(StreamRemoved(stream_id))
+
+    def save_subscription(self, subscription: Subscription) -> None:
+        """Add or replace a subscription."""
+        self._index_subscription(subscription)
+        self.events.append(SubscriptionSaved(subscription))
+
+    def _index_subscription(self, subscription: Subscription) -> None:
+        connection_id, subscription_id = subscription.connection_id, subscription.subscription_id
+        self.subscriptions.setdefault(connection_id, {})[subscription_id] = subscription
+        self.subscribers.setdefault(subscription.stream_id, {})[connection_id, subscription_id] = None
+
+    def remove_subscription(self, subscription: Subscription) -> None:
+        """Remove a subscription."""
+        connection_id, subscription_id = subscription.connection_id, subscription.subscription_id
+        del self.subscriptions[connection_id][subscription_id]
+        del self.subscribers[subscription.stream_id][connection_id, subscription_id]
+        self.events.append(SubscriptionRemoved(connection_id, subscription_id))
+
+    def save_pair(self, connection_id: ConnectionId, pair: SlotPair) -> None:
+        """Add or replace a slot pair."""
+        self.pairs.setdefault(connection_id, {})[pair.slot] = pair
+        self.events.append(PairSaved(connection_id, pair))
+
+    def remove_pairs(self, connection_id: ConnectionId) -> None:
+        """Remove all slot pairs of a connection."""
+        for slot in self.pairs.pop(connection_id, {}):
+            self.events.append(PairRemoved(connection_id, slot))
+
+    # ---- loading
+
+    def load(
+        self,
+        connections: Sequence[Connection],
+        streams: Sequence[Stream],
+        subscriptions: Sequence[Subscription],
+        pairs: Sequence[tuple[ConnectionId, SlotPair]],
+    ) -> None:
+        """Fill empty tables from the store; nothing counts as changed."""
+        self.connections = {connection.connection_id: connection for connection in connections}
+        self.streams = {stream.stream_id: stream for stream in streams}
+        for subscription in subscriptions:
+            self._index_subscription(subscription)
+        for connection_id, pair in pairs:
+            self.pairs.setdefault(connection_id, {})[pair.slot] = pair
+
+    def standing(self, connection_id: ConnectionId) -> SeatState | None:
+        """Return where a connection's seat stands, or None if it has none."""
+        connection = self.connections.get(connection_id)
+        return connection.state if connection else None
