@@ -1,0 +1,31 @@
+/** What an application gets to know, in the order in which it happened. Eras turn facts into events. */
+import type { Reason, SignalReceived, StreamProperty, WireCapabilities, WireConnection, WireError, WireStream } from '../wire/index.ts';
+
+export type Fact =
+  | {
+      readonly type: 'connected';
+      readonly own: WireConnection;
+      readonly capabilities: WireCapabilities;
+      /** Everybody, own included, by time of creation. */
+      readonly connections: readonly WireConnection[];
+      readonly streams: readonly WireStream[];
+    }
+  | { readonly type: 'connectFailed'; readonly error: WireError }
+  | { readonly type: 'reconnecting' }
+  | { readonly type: 'reconnected' }
+  /** `ownStreams` are those that ended with the connection. Follows `connected` exactly once. */
+  | { readonly type: 'disconnected'; readonly reason: Reason; readonly ownStreams: readonly string[] }
+  | { readonly type: 'connectionCreated'; readonly connection: WireConnection }
+  | { readonly type: 'connectionDestroyed'; readonly connectionId: string; readonly reason: Reason }
+  | { readonly type: 'connectionInterrupted'; readonly connectionId: string }
+  | { readonly type: 'connectionRestored'; readonly connectionId: string }
+  | { readonly type: 'streamCreated'; readonly stream: WireStream; readonly own: boolean }
+  | { readonly type: 'streamDestroyed'; readonly streamId: string; readonly own: boolean; readonly reason: Reason }
+  | {
+      readonly type: 'streamPropertyChanged';
+      readonly streamId: string;
+      readonly property: StreamProperty;
+      readonly oldValue: unknown;
+      readonly newValue: unknown;
+    }
+  | { readonly type: 'signal'; readonly signal: SignalReceived };

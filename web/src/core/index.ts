@@ -1,0 +1,4 @@
+/** The client's decisions, pure: (state, input) -> state and effects. No clock, socket, document or randomness here. */
+export * from './facts.ts';
+export * from './session.ts';
+export * from './subscriptions.ts';

@@ -1,0 +1,88 @@
+/** The errors that applications see: names and codes of contract/errors.yaml, as ordinary `Error` objects. */
+
+/** Error name -> the code OpenTok gives it, where a request or a caller does not decide otherwise. */
+export const ERROR_CODES = {
+  OT_AUTHENTICATION_ERROR: 1004,
+  OT_INVALID_SESSION_ID: 1005,
+  OT_CONNECT_FAILED: 1006,
+  OT_NOT_CONNECTED: 1010,
+  OT_INVALID_PARAMETER: 1011,
+  OT_CREATE_PEER_CONNECTION_FAILED: 1013,
+  OT_SET_REMOTE_DESCRIPTION_FAILED: 1013,
+  OT_CONNECTION_LIMIT_EXCEEDED: 1027,
+  OT_PERMISSION_DENIED: 1500,
+  OT_STREAM_CREATE_FAILED: 1500,
+  OT_ICE_WORKFLOW_FAILED: 1553,
+  OT_TIMEOUT: 1500,
+  OT_STREAM_NOT_FOUND: 1600,
+  OT_STREAM_DESTROYED: 1600,
+  OT_DISCONNECTED: 1600,
+  OT_STREAM_LIMIT_EXCEEDED: 1605,
+  OT_UNEXPECTED_SERVER_RESPONSE: 2001,
+  OT_INTERNAL_ERROR: 2000,
+  OT_NOT_FOUND: 404,
+  OT_RATE_LIMIT_EXCEEDED: 429,
+  OT_USER_MEDIA_ACCESS_DENIED: 1500,
+  OT_NO_DEVICES_FOUND: 1500,
+  OT_HARDWARE_UNAVAILABLE: 1500,
+  OT_CONSTRAINTS_NOT_SATISFIED: 1500,
+  OT_NO_VALID_CONSTRAINTS: 1500,
+  OT_NOT_SUPPORTED: 1500,
+  OT_UNABLE_TO_CAPTURE_MEDIA: 1500,
+} as const;
+
+export type ErrorName = keyof typeof ERROR_CODES;
+
+/** Code -> title of the `exception` event. */
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Invalid signal',
+  404: 'Not found',
+  413: 'Signal too long',
+  429: 'Too many signals',
+  1004: 'Authentication error',
+  1005: 'Invalid session id',
+  1006: 'Connect failed',
+  1010: 'Not connected',
+  1011: 'Invalid parameter',
+  1013: 'Connection failed',
+  1027: 'Connection limit exceeded',
+  1500: 'Unable to publish',
+  1501: 'Unable to subscribe',
+  1510: 'Unable to signal',
+  1520: 'Unable to force disconnect',
+  1530: 'Unable to force unpublish',
+  1535: 'Force unpublish on an invalid stream',
+  1553: 'ICE failed',
+  1600: 'Unable to subscribe',
+  1601: 'Unable to publish',
+  1605: 'Stream limit exceeded',
+  2000: 'Internal error',
+  2001: 'Unexpected server response',
+};
+
+/** An error as applications see it. Branch on `name`, which begins with `OT_`; `code` is kept for older applications. */
+export class OTError extends Error {
+  readonly code: number;
+  /** On errors of `signal()`: the object that was passed in. */
+  signal?: unknown;
+  /** On failures of capture: the browser's own words. */
+  originalName?: string;
+  originalMessage?: string;
+
+  constructor(name: ErrorName | (string & {}), message: string, code?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.name = name;
+    this.code = code ?? (ERROR_CODES as Readonly<Record<string, number>>)[name] ?? ERROR_CODES.OT_INTERNAL_ERROR;
+  }
+}
+
+/** The title that the `exception` event gives to an error code. */
+export function titleOf(code: number): string {
+  return TITLES[code] ?? 'Internal error';
+}
+
+/** `thrown` as an application error: itself if it is one, else wrapped under `name`. */
+export function asOTError(thrown: unknown, name: ErrorName): OTError {
+  if (thrown instanceof OTError) return thrown;
+  return new OTError(name, thrown instanceof Error ? thrown.message : String(thrown), undefined, { cause: thrown });
+}

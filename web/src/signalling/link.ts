@@ -1,0 +1,338 @@
+/**
+ * The signalling link: one connection to control over as many sockets as it takes.
+ *
+ * A lost socket (closed, or silent for two heartbeats) is replaced by another that resumes, for as long as the server's
+ * reconnect window; requests that had no reply are sent again with their numbers. What ends the link is said once.
+ */
+import {
+  encodeFrame,
+  parseFrame,
+  type ClientBody,
+  type Join,
+  type Joined,
+  type Notice,
+  type Ping,
+  type Reason,
+  type Refused,
+  type Reply,
+  type RequestOf,
+  type RequestType,
+  type ResultOf,
+  type Resumed,
+  type SessionEvent,
+  type WireError,
+} from '../wire/index.ts';
+import { logger } from '../logger.ts';
+import { Requests } from './requests.ts';
+import { retryDelayMs } from './retry.ts';
+
+export type Timer = unknown;
+
+/** What a link needs of the world; tests give it a fake. */
+export interface Surroundings {
+  openSocket(url: string): WebSocket;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  after(milliseconds: number, run: () => void): Timer;
+  cancel(timer: Timer): void;
+  /** In [0, 1). */
+  random(): number;
+}
+
+/** The output of a link, called from its socket's and timers' tasks. */
+export interface LinkHandlers {
+  joined(message: Joined): void;
+  /** The attempt to join failed; the link is over. */
+  failed(error: WireError): void;
+  interrupted(): void;
+  resumed(message: Resumed): void;
+  event(number: number, event: SessionEvent): void;
+  notice(notice: Exclude<Notice, Reply | Ping>): void;
+  /** The connection is over, for this reason. */
+  ended(reason: Reason): void;
+  /** Number of the last event handled. */
+  lastNumber(): number;
+}
+
+/** How long a socket may take from its opening to `joined` or `resumed`. */
+const OPENING_DEADLINE_MS = 15_000;
+const RESUME_DEADLINE_MS = 5_000;
+/** How long `leave` waits for its reply before the socket is closed without. */
+const LEAVE_DEADLINE_MS = 2_000;
+/** A heartbeat may be this much late before it counts as missed: a share of it, and at least the first figure. */
+const HEARTBEAT_MARGIN_MS = 250;
+const HEARTBEAT_MARGIN = 0.2;
+
+const CLOSE = { normal: 1000, replaced: 4002, ended: 4005 } as const;
+
+/** What is still needed of `joined` to resume. */
+interface Seat {
+  readonly connectionId: string;
+  readonly resumeKey: string;
+  readonly silenceMs: number;
+  readonly windowMs: number;
+}
+
+type Stage = 'joining' | 'open' | 'waiting' | 'resuming' | 'leaving' | 'over';
+
+export class SignallingLink {
+  private stage: Stage = 'joining';
+  private socket: WebSocket | null = null;
+  private seat: Seat | null = null;
+  private heardAt = 0;
+  private attempt = 0;
+  private windowEndsAt = 0;
+  private readonly timers: { deadline: Timer; silence: Timer; retry: Timer } = { deadline: null, silence: null, retry: null };
+  private readonly requests = new Requests((id, body) => {
+    this.transmit(id, body);
+  });
+
+  /** Joins at once. `url` is the server's signalling address. */
+  constructor(
+    private readonly url: string,
+    join: Join,
+    private readonly handlers: LinkHandlers,
+    private readonly world: Surroundings,
+  ) {
+    this.open(join, OPENING_DEADLINE_MS);
+  }
+
+  /** The result of a request; see `Requests.request`. */
+  request<T extends RequestType>(body: RequestOf<T>, options: { readonly survivesLoss?: boolean } = {}): Promise<ResultOf<T>> {
+    return this.requests.request(body, options.survivesLoss ?? true);
+  }
+
+  /** Says goodbye; `ended('clientDisconnected')` follows when the server has heard it, or cannot hear it. */
+  leave(): void {
+    if (this.stage === 'over' || this.stage === 'leaving') return;
+    if (this.stage !== 'open') {
+      this.finish('clientDisconnected');
+      return;
+    }
+    this.stage = 'leaving';
+    this.setTimer('deadline', LEAVE_DEADLINE_MS, () => {
+      this.finish('clientDisconnected');
+    });
+    const left = (): void => {
+      this.finish('clientDisconnected');
+    };
+    this.requests.request({ type: 'leave' }).then(left, left);
+  }
+
+  /** Says goodbye as well as a page that is being closed can, and is over without another word. */
+  goodbye(): void {
+    if (this.stage === 'over') return;
+    // A socket that is still joining gets the goodbye too: the server reads it right after `join`.
+    if (this.socket?.readyState === WebSocket.OPEN) void this.requests.request({ type: 'leave' }).catch(() => undefined);
+    if (this.stage === 'joining') this.requests.opened();
+    this.close();
+  }
+
+  /** The network is back, says the browser: a waiting retry need not wait. */
+  retryNow(): void {
+    if (this.stage === 'waiting') this.resume();
+  }
+
+  private open(first: ClientBody, deadlineMs: number): void {
+    let socket: WebSocket;
+    try {
+      socket = this.world.openSocket(this.url);
+    } catch (error) {
+      this.lost(error instanceof Error ? error.message : 'The socket could not be opened.');
+      return;
+    }
+    this.socket = socket;
+    this.setTimer('deadline', deadlineMs, () => {
+      if (this.socket === socket) this.lost('The server did not answer in time.');
+    });
+    socket.onopen = () => {
+      if (this.socket === socket) socket.send(encodeFrame(0, this.handlers.lastNumber(), first));
+    };
+    socket.onmessage = (message: MessageEvent<unknown>) => {
+      if (this.socket === socket && typeof message.data === 'string') this.received(message.data);
+    };
+    socket.onclose = ({ code }) => {
+      if (this.socket === socket) this.closed(code);
+    };
+  }
+
+  private received(text: string): void {
+    this.heardAt = this.world.now();
+    const frame = parseFrame(text);
+    if (frame === null) {
+      logger.warn('The server sent something that this version does not understand.', text.slice(0, 100));
+      return;
+    }
+    const { number, body } = frame;
+    switch (body.type) {
+      case 'ping':
+        this.transmit(0, { type: 'pong' });
+        return;
+      case 'reply':
+        this.requests.answered(body);
+        return;
+      case 'joined':
+        this.joined(body);
+        return;
+      case 'resumed':
+        this.resumed(body);
+        return;
+      case 'refused':
+        this.refused(body);
+        return;
+      case 'disconnected':
+        this.finish(body.reason);
+        return;
+      case 'bound':
+      case 'unbound':
+      case 'slotsNeeded':
+      case 'subscriptionVideo':
+      case 'mediaFailed':
+        this.handlers.notice(body);
+        return;
+      default:
+        this.handlers.event(number, body);
+    }
+  }
+
+  private joined(message: Joined): void {
+    if (this.stage !== 'joining') return;
+    const heartbeatMs = message.heartbeatS * 1000;
+    this.seat = {
+      connectionId: message.connection.id,
+      resumeKey: message.resumeKey,
+      silenceMs: 2 * heartbeatMs + Math.max(HEARTBEAT_MARGIN_MS, HEARTBEAT_MARGIN * heartbeatMs),
+      windowMs: message.reconnectWindowS * 1000,
+    };
+    this.carry();
+    this.handlers.joined(message);
+  }
+
+  private resumed(message: Resumed): void {
+    if (this.stage !== 'resuming' || this.seat === null) return;
+    this.seat = { ...this.seat, resumeKey: message.resumeKey };
+    this.attempt = 0;
+    this.stage = 'open';
+    this.handlers.resumed(message);
+    this.carry();
+  }
+
+  /** The socket carries requests from here on. */
+  private carry(): void {
+    this.stage = 'open';
+    this.clearTimer('deadline');
+    this.heardAt = this.world.now();
+    this.watchSilence();
+    this.requests.opened();
+  }
+
+  private refused({ error }: Refused): void {
+    if (this.stage === 'joining') {
+      this.close();
+      this.handlers.failed(error);
+    } else if (error.name === 'OT_CONNECT_FAILED') {
+      this.lost(error.message); // the server cannot take the connection now; the seat may still be there
+    } else {
+      this.finish('networkDisconnected');
+    }
+  }
+
+  private closed(code: number): void {
+    if (this.stage === 'leaving') this.finish('clientDisconnected');
+    else if (this.seat !== null && (code === CLOSE.replaced || code === CLOSE.ended)) this.finish('networkDisconnected');
+    else this.lost(`The connection to ${this.url} was closed (code ${code}).`);
+  }
+
+  /** The socket is of no more use; what follows depends on how far it had come. */
+  private lost(message: string): void {
+    this.dropSocket();
+    if (this.stage === 'joining') {
+      this.close();
+      this.handlers.failed({ name: 'OT_CONNECT_FAILED', code: 1006, message });
+      return;
+    }
+    if (this.stage === 'leaving') {
+      this.finish('clientDisconnected');
+      return;
+    }
+    if (this.stage === 'open') {
+      this.attempt = 0;
+      this.windowEndsAt = this.world.now() + (this.seat?.windowMs ?? 0);
+      this.requests.lost();
+      this.stage = 'waiting';
+      this.handlers.interrupted();
+    }
+    this.stage = 'waiting';
+    this.waitToResume();
+  }
+
+  private waitToResume(): void {
+    const left = this.windowEndsAt - this.world.now();
+    if (left <= 0) {
+      this.finish('networkDisconnected');
+      return;
+    }
+    const delay = retryDelayMs(this.attempt, this.world.random());
+    this.attempt += 1;
+    this.setTimer('retry', Math.min(delay, left), () => {
+      if (this.world.now() >= this.windowEndsAt) this.finish('networkDisconnected');
+      else this.resume();
+    });
+  }
+
+  private resume(): void {
+    if (this.seat === null) return;
+    this.clearTimer('retry');
+    this.stage = 'resuming';
+    const { connectionId, resumeKey } = this.seat;
+    const deadline = Math.max(1, Math.min(RESUME_DEADLINE_MS, this.windowEndsAt - this.world.now()));
+    this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber() }, deadline);
+  }
+
+  /** Timers of background tabs run late, so the clock decides, not the timer. */
+  private watchSilence(): void {
+    const silenceMs = this.seat?.silenceMs ?? 0;
+    this.setTimer('silence', Math.max(1, this.heardAt + silenceMs - this.world.now()), () => {
+      if (this.stage !== 'open' && this.stage !== 'leaving') return;
+      if (this.world.now() - this.heardAt >= silenceMs) this.lost('The server is silent.');
+      else this.watchSilence();
+    });
+  }
+
+  private finish(reason: Reason): void {
+    if (this.stage === 'over') return;
+    this.close();
+    this.handlers.ended(reason);
+  }
+
+  private close(): void {
+    this.stage = 'over';
+    for (const name of ['deadline', 'silence', 'retry'] as const) this.clearTimer(name);
+    this.dropSocket();
+    this.requests.end();
+  }
+
+  private dropSocket(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.clearTimer('deadline');
+    this.clearTimer('silence');
+    if (socket === null) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(CLOSE.normal);
+  }
+
+  private transmit(id: number, body: ClientBody): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encodeFrame(id, this.handlers.lastNumber(), body));
+  }
+
+  private setTimer(name: keyof SignallingLink['timers'], milliseconds: number, run: () => void): void {
+    this.clearTimer(name);
+    this.timers[name] = this.world.after(milliseconds, run);
+  }
+
+  private clearTimer(name: keyof SignallingLink['timers']): void {
+    if (this.timers[name] !== null) this.world.cancel(this.timers[name]);
+    this.timers[name] = null;
+  }
+}
