@@ -1,0 +1,26 @@
+# One word for each thing that a developer does; everything is built into the checkout.
+#   make run ARGS="--port 9000 --json"
+MAKEFLAGS += --no-print-directory
+.PHONY: run build test fmt lint bench
+
+# The system's Python only builds; the programs run on the one in .venv.
+PYTHON ?= python3
+HERE = .venv/bin/python
+
+run: build
+	@exec .venv/bin/tertulia dev $(ARGS)
+
+build:
+	@$(PYTHON) scripts/build.py
+
+test:
+	@exec $(PYTHON) scripts/test.py
+
+lint:
+	@exec $(PYTHON) scripts/test.py lint
+
+fmt:
+	@$(PYTHON) scripts/build.py python && $(HERE) -m ruff check --fix-only --quiet . && $(HERE) -m ruff format . && cargo fmt --all
+
+bench:
+	@$(PYTHON) scripts/build.py && exec $(HERE) -m bench.run $(ARGS)

@@ -1,0 +1,222 @@
+"""Runs every linter and every test of every language, whatever fails, and ends with `N passed, N failed`.
+
+.venv/bin/python scripts/test.py [lint | python | rust | web | integration | e2e …]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import build
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "web"
+BIN = ROOT / ".venv" / "bin"
+PART_DEADLINE_S = 15 * 60
+# What the browser tests need, by the program that shows whether it is there.
+SYSTEM_PACKAGES = {"chromium": "chromium", "firefox-esr": "firefox-esr", "fc-list": "fontconfig fonts-dejavu-core"}
+
+_say_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    passed: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something to run: `count` reads from the exit status and the output how many tests passed and failed."""
+
+    name: str
+    group: str
+    command: list[str]
+    count: Callable[[int, str, Path], tuple[int, int]]
+    folder: Path = ROOT
+
+
+def count_one(status: int, _output: str, _report: Path) -> tuple[int, int]:
+    """A linter is one test."""
+    return (1, 0) if status == 0 else (0, 1)
+
+
+def count_junit(_status: int, _output: str, report: Path) -> tuple[int, int]:
+    passed = failed = 0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        passed, failed = passed + tests - bad - skipped, failed + bad
+    return passed, failed
+
+
+def count_cargo(_status: int, output: str, _report: Path) -> tuple[int, int]:
+    results = re.findall(r"^test result: .*? (\d+) passed; (\d+) failed;", output, re.MULTILINE)
+    return sum(int(passed) for passed, _ in results), sum(int(failed) for _, failed in results)
+
+
+def count_vitest(_status: int, _output: str, report: Path) -> tuple[int, int]:
+    results = json.loads(report.read_text(encoding="utf-8"))
+    # A file that cannot even be loaded holds no test that failed.
+    broken = sum(1 for file in results["testResults"] if file["status"] == "failed" and not file["assertionResults"])
+    return results["numPassedTests"], results["numFailedTests"] + broken
+
+
+def lint(name: str, *command: str, folder: Path = ROOT) -> Part:
+    return Part(name, "lint", list(command), count_one, folder)
+
+
+def pytest(name: str, group: str, *arguments: str) -> Part:
+    command = [str(BIN / "pytest"), "--quiet", "--color=no", "--junitxml={report}", *arguments]
+    return Part(name, group, command, count_junit)
+
+
+# Two lanes at once, one for each core: what waits for the compiler, and the rest.
+RUST = [
+    lint("cargo fmt", "cargo", "fmt", "--all", "--check"),
+    lint(
+        "cargo clippy", "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"
+    ),
+    Part("cargo test", "rust", ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], count_cargo),
+]
+REST = [
+    lint("ruff check", str(BIN / "ruff"), "check", "--quiet"),
+    lint("ruff format", str(BIN / "ruff"), "format", "--check", "--quiet"),
+    lint("mypy", str(BIN / "mypy")),
+    lint("import-linter", str(BIN / "lint-imports")),
+    lint("tsc", "npm", "run", "--silent", "typecheck", folder=WEB),
+    lint("eslint", "npm", "run", "--silent", "lint", folder=WEB),
+    pytest("pytest unit", "python", "tests/unit", "tests/property", "tests/contract"),
+    Part(
+        "vitest",
+        "web",
+        ["npx", "vitest", "run", "--reporter=default", "--reporter=json", "--outputFile={report}"],
+        count_vitest,
+        WEB,
+    ),
+]
+# These measure time or use the whole machine, so they run alone.
+ALONE = [pytest("pytest integration", "integration", "tests/integration"), pytest("pytest e2e", "e2e", "tests/e2e")]
+
+
+def run(part: Part) -> Outcome:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report"
+        command = [argument.replace("{report}", str(report)) for argument in part.command]
+        status, output = execute(part.folder, [one for one in command if exists(one)], Path(folder) / "output")
+        try:
+            passed, failed = part.count(status, output, report)
+        except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
+            passed, failed, output = 0, 1, f"{output}\n{part.name} left no report: {error}"
+    if status != 0 and failed == 0:
+        failed = 1
+    say(f"{part.name:<20} {passed:>5} passed {failed:>4} failed {time.monotonic() - began:>7.1f} s")
+    if failed:
+        say("\n".join(f"    {line}" for line in output.rstrip().splitlines()))
+    return Outcome(passed, failed)
+
+
+def exists(argument: str) -> bool:
+    """A folder of tests that nobody has made yet holds no tests."""
+    return not argument.startswith("tests/") or (ROOT / argument).exists()
+
+
+def execute(folder: Path, command: list[str], output: Path) -> tuple[int, str]:
+    """Runs a program in a process group of its own, none of which survives it; returns exit status and output."""
+    environment = {**os.environ, "FORCE_COLOR": "0", "CARGO_TERM_COLOR": "never"}
+    with output.open("wb") as sink:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return 1, f"{command[0]} cannot be run: {error}"
+        try:
+            status, remark = process.wait(PART_DEADLINE_S), ""
+        except subprocess.TimeoutExpired:
+            status, remark = 1, f"\nended after {PART_DEADLINE_S} seconds"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return status, output.read_text(encoding="utf-8", errors="replace") + remark
+
+
+def run_all(parts: list[Part]) -> list[Outcome]:
+    return [run(part) for part in parts]
+
+
+def run_alone(parts: list[Part]) -> list[Outcome]:
+    missing = provide_system_packages() if any(part.group == "e2e" for part in parts) else None
+    if missing is None:
+        return run_all(parts)
+    say(missing)
+    return [*run_all([part for part in parts if part.group != "e2e"]), Outcome(0, 1)]
+
+
+def provide_system_packages() -> str | None:
+    """Installs what the browser tests need if that is possible, else says what is missing and how to get it."""
+    missing = [packages for program, packages in SYSTEM_PACKAGES.items() if shutil.which(program) is None]
+    if not missing:
+        return None
+    names = " ".join(missing)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say(f"installing {names} …")
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *names.split()]):
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            done = subprocess.run(["apt-get", "--quiet", *arguments], env=environment, capture_output=True, text=True)
+            if done.returncode:
+                return f"The browser tests need {names}, and apt-get failed: {done.stderr.strip().splitlines()[-1:]}."
+        return None
+    return f"The browser tests need {names}; install them with `sudo apt-get install {names}`."
+
+
+def say(text: str) -> None:
+    with _say_lock:
+        print(text, flush=True)
+
+
+def main(groups: list[str]) -> int:
+    def chosen(parts: list[Part]) -> list[Part]:
+        return [part for part in parts if not groups or part.group in groups]
+
+    began = time.monotonic()
+    unbuilt = build.build(["python", "web"] if groups == ["lint"] else [])
+    for sentence in unbuilt.values():
+        say(sentence)
+    outcomes = [Outcome(0, 1) for _ in unbuilt]
+    if "python" not in unbuilt:
+        with ThreadPoolExecutor(2) as pool:
+            for lane in pool.map(run_all, [chosen(RUST), chosen(REST)]):
+                outcomes += lane
+        outcomes += run_alone(chosen(ALONE))
+    say(f"{'everything':<20} {time.monotonic() - began:>33.1f} s")
+    failed = sum(outcome.failed for outcome in outcomes)
+    say(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
