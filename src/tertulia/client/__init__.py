@@ -1,0 +1,67 @@
+"""The Python client: a session's events, signals and moderation for bots, agents and tests."""
+
+from tertulia.client.errors import (
+    AuthenticationError,
+    CallerError,
+    ConnectFailedError,
+    DisconnectedError,
+    InvalidParameterError,
+    InvalidSessionIdError,
+    LimitExceededError,
+    NotConnectedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RequestTimeoutError,
+    ServerError,
+    SessionError,
+    UnavailableError,
+)
+from tertulia.client.events import (
+    ConnectionEvent,
+    Event,
+    SessionConnectEvent,
+    SessionDisconnectEvent,
+    SignalEvent,
+    StreamEvent,
+    StreamPropertyChangedEvent,
+)
+from tertulia.client.session import Session
+from tertulia.client.values import (
+    Capabilities,
+    Connection,
+    DisconnectReason,
+    Stream,
+    StreamReason,
+    VideoDimensions,
+)
+
+__all__ = [
+    "AuthenticationError",
+    "CallerError",
+    "Capabilities",
+    "ConnectFailedError",
+    "Connection",
+    "ConnectionEvent",
+    "DisconnectReason",
+    "DisconnectedError",
+    "Event",
+    "InvalidParameterError",
+    "InvalidSessionIdError",
+    "LimitExceededError",
+    "NotConnectedError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RequestTimeoutError",
+    "ServerError",
+    "Session",
+    "SessionConnectEvent",
+    "SessionDisconnectEvent",
+    "SessionError",
+    "SignalEvent",
+    "Stream",
+    "StreamEvent",
+    "StreamPropertyChangedEvent",
+    "StreamReason",
+    "UnavailableError",
+    "VideoDimensions",
+]

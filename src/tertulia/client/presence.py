@@ -1,0 +1,215 @@
+"""Who and what is in the session, as the server tells it, and the events that each change means to a program.
+
+Pure: messages in, events out. A stream names a connection that was here when it began; what a lost message left behind
+is tidied up in the order that programs rely on, streams before their connection.
+"""
+
+from __future__ import annotations
+
+from tertulia.client.events import (
+    ConnectionEvent,
+    Event,
+    SessionConnectEvent,
+    SignalEvent,
+    StreamEvent,
+    StreamPropertyChangedEvent,
+)
+from tertulia.client.values import Capabilities, Connection, DisconnectReason, Stream, StreamReason, VideoDimensions
+from tertulia.wire import signalling as wire
+
+Fact = (
+    wire.ConnectionCreated
+    | wire.ConnectionDestroyed
+    | wire.ConnectionInterrupted
+    | wire.ConnectionRestored
+    | wire.StreamCreated
+    | wire.StreamDestroyed
+    | wire.StreamPropertyChanged
+    | wire.Signal
+)
+"""The server's numbered events: what happened in the session."""
+
+
+class Presence:
+    """The connections and streams of one session, while the client is in it."""
+
+    def __init__(self) -> None:
+        self.own: Connection | None = None
+        self.capabilities: Capabilities | None = None
+        self.connections: dict[str, Connection] = {}
+        self.streams: dict[str, Stream] = {}
+
+    def clear(self) -> None:
+        """Forgets everything: the client is not in the session any more."""
+        self.own = self.capabilities = None
+        self.connections.clear()
+        self.streams.clear()
+
+    def enter(self, joined: wire.Joined) -> list[Event]:
+        """Takes in what is there on joining. Own connection first, then everybody else, then their streams."""
+        self.own = _connection(joined.connection)
+        self.capabilities = _capabilities(joined.capabilities)
+        self.connections[self.own.id] = self.own
+        events: list[Event] = [SessionConnectEvent(), ConnectionEvent("connectionCreated", self.own)]
+        for connection in joined.connections:
+            events += self.connection_created(connection)
+        for stream in joined.streams:
+            events += self.stream_created(stream)
+        return events
+
+    def reconcile(self, snapshot: wire.Snapshot) -> list[Event]:
+        """Takes in the state after an absence that the log does not reach back over, as if each change had been told.
+
+        Why something ended meanwhile is not known any more; it is told as `networkDisconnected`.
+        """
+        events: list[Event] = []
+        here, playing = {c.id for c in snapshot.connections}, {s.id: s for s in snapshot.streams}
+        for stream_id in [known for known in self.streams if known not in playing]:
+            events += self.stream_destroyed(stream_id, StreamReason.NETWORK_DISCONNECTED)
+        for connection_id in [known for known in self.connections if known not in here]:
+            events += self.connection_destroyed(connection_id, DisconnectReason.NETWORK_DISCONNECTED)
+        for connection in snapshot.connections:
+            events += self.connection_created(connection)
+        for stream in snapshot.streams:
+            events += self._stream_changed(stream) if stream.id in self.streams else self.stream_created(stream)
+        return events
+
+    def apply(self, fact: Fact) -> list[Event]:
+        """Takes in one numbered event of the server."""
+        match fact:
+            case wire.ConnectionCreated():
+                return self.connection_created(fact.connection)
+            case wire.ConnectionDestroyed():
+                return self.connection_destroyed(fact.connection_id, disconnect_reason(fact.reason))
+            case wire.StreamCreated():
+                return self.stream_created(fact.stream)
+            case wire.StreamDestroyed():
+                return self.stream_destroyed(fact.stream_id, _stream_reason(fact.reason))
+            case wire.StreamPropertyChanged():
+                return self._property_changed(fact.stream_id, fact.property, fact.new_value)
+            case wire.Signal():
+                sender = None if fact.sender is None else self._connection_of(fact.sender)
+                return [SignalEvent(fact.signal_type or "", fact.data or "", sender)]
+            case wire.ConnectionInterrupted() | wire.ConnectionRestored():
+                return []  # they concern Subscribers, which this client does not have yet
+
+    def connection_created(self, message: wire.Connection) -> list[Event]:
+        """A client is there. One that is known already makes no event."""
+        if message.id in self.connections:
+            return []
+        connection = self.connections[message.id] = _connection(message)
+        return [ConnectionEvent("connectionCreated", connection)]
+
+    def connection_destroyed(self, connection_id: str, reason: DisconnectReason) -> list[Event]:
+        """A client left. The end of the own connection is told by `disconnected` and not here."""
+        connection = self.connections.get(connection_id)
+        if connection is None or connection is self.own:
+            return []
+        events: list[Event] = []
+        for stream in [s for s in self.streams.values() if s.connection.id == connection_id]:
+            events += self.stream_destroyed(stream.id, StreamReason(reason.value))
+        del self.connections[connection_id]
+        return [*events, ConnectionEvent("connectionDestroyed", connection, reason)]
+
+    def stream_created(self, message: wire.Stream) -> list[Event]:
+        """A stream is there. The Session does not announce the client's own streams."""
+        if message.id in self.streams:
+            return []
+        stream = self.streams[message.id] = self._stream(message)
+        return [] if self._is_own(stream) else [StreamEvent("streamCreated", stream)]
+
+    def stream_destroyed(self, stream_id: str, reason: StreamReason) -> list[Event]:
+        """A stream ended."""
+        stream = self.streams.pop(stream_id, None)
+        if stream is None or self._is_own(stream):
+            return []
+        return [StreamEvent("streamDestroyed", stream, reason)]
+
+    def _stream_changed(self, message: wire.Stream) -> list[Event]:
+        """Compares a known stream with its newest description, property by property."""
+        events: list[Event] = []
+        for name, value in (
+            ("hasAudio", message.has_audio),
+            ("hasVideo", message.has_video),
+            ("hasCaptions", message.has_captions),
+            ("videoDimensions", message.video_dimensions),
+            ("videoType", message.video_type),
+        ):
+            events += self._property_changed(message.id, name, value)
+        return events
+
+    def _property_changed(self, stream_id: str, name: str, value: object) -> list[Event]:
+        stream, attribute = self.streams.get(stream_id), _ATTRIBUTES.get(name)
+        if stream is None or attribute is None:
+            return []
+        new_value = _dimensions(value) if attribute == "video_dimensions" else value
+        old_value: object = getattr(stream, attribute)
+        if old_value == new_value:
+            return []
+        setattr(stream, attribute, new_value)
+        return [StreamPropertyChangedEvent(stream, name, old_value, new_value)]
+
+    def _is_own(self, stream: Stream) -> bool:
+        return self.own is not None and stream.connection.id == self.own.id
+
+    def _connection_of(self, connection_id: str) -> Connection:
+        """A connection of which perhaps only the id is known: it left, or its events are suppressed."""
+        return self.connections.get(connection_id) or Connection(connection_id)
+
+    def _stream(self, message: wire.Stream) -> Stream:
+        return Stream(
+            stream_id=message.id,
+            connection=self._connection_of(message.connection_id),
+            creation_time=message.creation_time,
+            name=message.name,
+            initials=message.initials,
+            has_audio=message.has_audio,
+            has_video=message.has_video,
+            has_captions=message.has_captions,
+            video_type=message.video_type,
+            video_dimensions=_dimensions(message.video_dimensions),
+            frame_rate=message.frame_rate,
+        )
+
+
+_ATTRIBUTES = {
+    "hasAudio": "has_audio",
+    "hasVideo": "has_video",
+    "hasCaptions": "has_captions",
+    "videoDimensions": "video_dimensions",
+    "videoType": "video_type",
+}
+
+
+def disconnect_reason(text: str) -> DisconnectReason:
+    """The reason that `text` names. One that this version does not know was the server's doing."""
+    try:
+        return DisconnectReason(text)
+    except ValueError:
+        return DisconnectReason.FORCE_DISCONNECTED
+
+
+def _stream_reason(text: str) -> StreamReason:
+    try:
+        return StreamReason(text)
+    except ValueError:
+        return StreamReason.FORCE_UNPUBLISHED
+
+
+def _connection(message: wire.Connection) -> Connection:
+    return Connection(message.id, message.creation_time, message.data)
+
+
+def _capabilities(message: wire.Capabilities) -> Capabilities:
+    return Capabilities(
+        publish=bool(message.publish),
+        subscribe=bool(message.subscribe),
+        signal=bool(message.signal),
+        force_disconnect=bool(message.force_disconnect),
+        force_unpublish=bool(message.force_unpublish),
+        force_mute=bool(message.force_mute),
+    )
+
+
+def _dimensions(value: object) -> VideoDimensions:
+    return VideoDimensions(value.width, value.height) if isinstance(value, wire.Dimensions) else VideoDimensions(0, 0)

@@ -1,0 +1,456 @@
+"""Session: what a program uses. It carries out what the core decides, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from tertulia.client.core import (
+    Answered,
+    Ask,
+    CloseSocket,
+    Connect,
+    ConnectDone,
+    Core,
+    Disconnect,
+    DisconnectDone,
+    Dispatched,
+    Effect,
+    Input,
+    OpenSocket,
+    Reading,
+    Received,
+    Request,
+    Send,
+    SocketLost,
+    SocketOpened,
+    State,
+)
+from tertulia.client.dispatch import E, EventDispatcher, EventIterator, Handler
+from tertulia.client.errors import (
+    SessionError,
+    authentication_error,
+    invalid_parameter,
+    invalid_session_id,
+    signal_too_long,
+)
+from tertulia.client.events import Event
+from tertulia.client.values import Capabilities, Connection, Stream
+from tertulia.client.websocket import Dial, Socket, dial, signalling_address
+from tertulia.errors import MalformedFrameError
+from tertulia.wire import signalling as wire
+from tertulia.wire.codes import MESSAGE_BYTES
+
+SIGNAL_DATA_BYTES, SIGNAL_TYPE_BYTES = 8192, 128
+"""`signal_data_bytes` and `signal_type_bytes` in `contract/signalling.yaml`."""
+
+ENVELOPE_BYTES = 64
+"""More than the two numbers and the brackets around a body can take."""
+
+F = TypeVar("F", bound=Callable[[Any], object])
+
+_log = logging.getLogger("tertulia.client")
+
+
+class Session:
+    """One session of a Tertulia server, as one client of it sees it.
+
+    It is connected with a token, can be left and connected again, and keeps itself connected over lost networks. All
+    its methods must be called in one event loop. Handlers are called in order, after the call that caused an event.
+
+        async with Session(api_key, session_id, server="https://video.example.org") as session:
+            session.on("signal:chat", lambda event: print(event.data))
+            await session.connect(token)
+            await session.signal("hello", type="chat")
+
+    Leaving the `async with` block disconnects and waits until the last handler has run.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        session_id: str,
+        *,
+        server: str = "http://127.0.0.1:8080",
+        connection_events_suppressed: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        dial: Dial = dial,
+    ) -> None:
+        """Prepares a session. Nothing is sent before `connect()`.
+
+        Args:
+            api_key: the project's key.
+            session_id: the session's id, made by the REST API.
+            server: where Tertulia is, `http://` or `https://`, with the path before `/signalling` if it has one.
+            connection_events_suppressed: whether the server keeps quiet about other clients' connections. For sessions
+                of thousands.
+            ssl_context: how the server's certificate is checked; None for the system's rules.
+            dial: opens a socket. Tests give their own.
+
+        Raises:
+            AuthenticationError: the key is empty.
+            InvalidSessionIdError: the session id is empty.
+            InvalidParameterError: the server address is malformed.
+        """
+        if not api_key:
+            raise authentication_error("The API key is empty.")
+        if not session_id:
+            raise invalid_session_id("The session id is empty.")
+        self.api_key = str(api_key)
+        self.session_id = session_id
+        self._address = signalling_address(server)
+        self._suppressed = connection_events_suppressed
+        self._ssl_context = ssl_context
+        self._dial = dial
+        self._core = Core(self._opening)
+        self._dispatcher = EventDispatcher(self._read_on)
+        self._connect_waiters: list[asyncio.Future[None]] = []
+        self._disconnect_waiters: list[asyncio.Future[None]] = []
+        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._tickets = 0
+        self._dialling: asyncio.Task[None] | None = None
+        self._socket: Socket | None = None
+        self._paused = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What is in the session
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is in the session. True during a reconnection as well: it keeps its place."""
+        return self._core.state in (State.CONNECTED, State.RECONNECTING, State.DISCONNECTING)
+
+    @property
+    def connection(self) -> Connection | None:
+        """The client's own connection; None while it is not in the session."""
+        return self._core.presence.own
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the token's role allows; None while the client is not in the session."""
+        return self._core.presence.capabilities
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Everybody in the session, the own connection included, in the order of coming."""
+        return list(self._core.presence.connections.values())
+
+    @property
+    def streams(self) -> list[Stream]:
+        """Every stream in the session, in the order of publishing."""
+        return list(self._core.presence.streams.values())
+
+    # Joining and leaving
+
+    async def connect(self, token: str) -> None:
+        """Connects. Returns when the server has let the client in; the events follow.
+
+        Called while connected it returns at once; called while connecting it waits for the same attempt. If it is
+        cancelled, the attempt is given up.
+
+        Raises:
+            InvalidParameterError: the token is empty.
+            AuthenticationError: the token is forged, expired, malformed, or for another session or project.
+            InvalidSessionIdError: there is no such session.
+            LimitExceededError: the session is full.
+            ConnectFailedError: the server cannot be reached, or did not answer within 10 s.
+            DisconnectedError: `disconnect()` was called meanwhile.
+        """
+        if not token:
+            raise invalid_parameter("The token is empty.")
+        while self._core.state is State.DISCONNECTING:
+            await self.disconnect()
+        waiter = asyncio.get_running_loop().create_future()
+        self._connect_waiters.append(waiter)
+        self._feed(Connect(token))
+        try:
+            await waiter
+        finally:
+            if waiter in self._connect_waiters:  # cancelled
+                self._connect_waiters.remove(waiter)
+                if not self._connect_waiters:
+                    self._feed(Disconnect())
+
+    async def disconnect(self) -> None:
+        """Leaves the session. Returns when the server has confirmed it, or after 3 s without its answer.
+
+        `sessionDisconnected` is dispatched afterwards. Called while not connected it does nothing.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._disconnect_waiters.append(waiter)
+        if self._core.state is not State.DISCONNECTING:
+            self._feed(Disconnect())
+        try:
+            await waiter
+        finally:
+            if waiter in self._disconnect_waiters:  # cancelled; the leaving goes on
+                self._disconnect_waiters.remove(waiter)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+        await self._dispatcher.drained()
+
+    # Events
+
+    @overload
+    def on(self, event: type[E], handler: Handler[E]) -> Self: ...
+    @overload
+    def on(self, event: str, handler: Handler[Any]) -> Self: ...
+    @overload
+    def on(self, event: type[Event] | str) -> Callable[[F], F]: ...
+    def on(self, event: type[Event] | str, handler: Handler[Any] | None = None) -> Any:
+        """Calls `handler` for every event of this name or class from now on.
+
+        With two arguments it returns the Session; with one it is a decorator. Handlers may be plain or `async`
+        functions; each is finished before the next one starts, so start a task for long work. A handler that raises is
+        reported to the log and to the event loop's exception handler, and stops nothing.
+
+        Args:
+            event: a name such as `sessionDisconnected` or `signal:chat`, or a class such as `SessionDisconnectEvent`.
+            handler: a function of one event.
+
+        Raises:
+            InvalidParameterError: there is no such event, or the handler cannot be called.
+        """
+        return self._listen(event, handler, once=False)
+
+    @overload
+    def once(self, event: type[E], handler: Handler[E]) -> Self: ...
+    @overload
+    def once(self, event: str, handler: Handler[Any]) -> Self: ...
+    @overload
+    def once(self, event: type[Event] | str) -> Callable[[F], F]: ...
+    def once(self, event: type[Event] | str, handler: Handler[Any] | None = None) -> Any:
+        """Like `on()`, for the first such event only."""
+        return self._listen(event, handler, once=True)
+
+    def off(self, event: type[Event] | str | None = None, handler: Handler[Any] | None = None) -> Self:
+        """Removes handlers: all of them, all of `event`, or `handler` of `event`. Returns the Session."""
+        self._dispatcher.remove(event, handler)
+        return self
+
+    def events(self) -> EventIterator:
+        """Every event from this call on, for `async for`; it ends after `sessionDisconnected`.
+
+        An event comes here after its handlers have run, so its default can no longer be prevented. An iterator that
+        falls 10,000 events behind raises `LimitExceededError`.
+        """
+        return self._dispatcher.iterate()
+
+    # Requests
+
+    async def signal(self, data: str = "", *, type: str = "", to: Connection | str | None = None) -> None:
+        """Sends a signal. Returns when it stands in the session's log; it is then delivered to everybody exactly once.
+
+        During a reconnection it waits and is sent when the client is back.
+
+        Args:
+            data: at most 8192 bytes of UTF-8.
+            type: at most 128 bytes; letters, digits, `-`, `_` and `~`.
+            to: a connection or its id; everybody, the sender included, if it is left out.
+
+        Raises:
+            InvalidParameterError: too long (code 413) or malformed (code 400).
+            NotFoundError: the receiver is not in the session.
+            PermissionDeniedError: the role does not allow signalling.
+            LimitExceededError: more than 100 signals in a second, or too many requests without an answer.
+            NotConnectedError: the session is not connected.
+            DisconnectedError: the connection ended before the answer came.
+            RequestTimeoutError: the server did not answer; the signal may have been delivered.
+        """
+        if len(data.encode()) > SIGNAL_DATA_BYTES:
+            raise signal_too_long(f"The data of a signal may have {SIGNAL_DATA_BYTES} bytes.")
+        if len(type.encode()) > SIGNAL_TYPE_BYTES:
+            raise signal_too_long(f"The type of a signal may have {SIGNAL_TYPE_BYTES} bytes.")
+        receiver = None if to is None else _id_of(to, "The receiver's connection id is empty.")
+        await self._ask(wire.SendSignal(to=receiver, signal_type=type or None, data=data or None))
+
+    async def force_disconnect(self, connection: Connection | str) -> None:
+        """Removes a client from the session. It gets `sessionDisconnected` with the reason `forceDisconnected`.
+
+        Raises:
+            PermissionDeniedError: the token's role is not moderator (code 1520).
+            NotFoundError: no such connection in the session.
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.ForceDisconnect(_id_of(connection, "The connection id is empty.")))
+
+    async def force_unpublish(self, stream: Stream | str) -> None:
+        """Ends a stream. Its publisher stays connected.
+
+        Raises:
+            PermissionDeniedError: the token's role is not moderator (code 1530).
+            InvalidParameterError: no such stream in the session (code 1535).
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.ForceUnpublish(_id_of(stream, "The stream id is empty.")))
+
+    # The edge
+
+    def _listen(self, event: type[Event] | str, handler: Handler[Any] | None, *, once: bool) -> Any:
+        if handler is not None:
+            self._dispatcher.add(event, handler, once=once)
+            return self
+
+        def register(function: F) -> F:
+            self._dispatcher.add(event, function, once=once)
+            return function
+
+        return register
+
+    def _opening(self, token: str) -> wire.Join:
+        from tertulia import __version__
+
+        return wire.Join(
+            token=token,
+            session_id=self.session_id,
+            api_key=self.api_key,
+            connection_events_suppressed=self._suppressed or None,
+            client=wire.ClientInfo(name="tertulia-python", version=__version__),
+        )
+
+    async def _ask(self, request: Request) -> None:
+        if len(wire.encode_body(request).encode()) + ENVELOPE_BYTES > MESSAGE_BYTES:
+            raise invalid_parameter(f"The request is longer than {MESSAGE_BYTES} bytes.")
+        self._tickets += 1
+        ticket = self._tickets
+        answer = self._answers[ticket] = asyncio.get_running_loop().create_future()
+        self._feed(Ask(ticket, request))
+        try:
+            await answer
+        finally:
+            self._answers.pop(ticket, None)
+
+    def _feed(self, input: Input) -> None:
+        """Gives the core an input and does what it says."""
+        loop = asyncio.get_running_loop()
+        for effect in self._core.handle(input, loop.time()):
+            self._carry_out(effect)
+        self._arm(loop)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Sets the timer for the core's next deadline. One that is set too early is left: it finds nothing to do."""
+        deadline = self._core.next_deadline()
+        if self._timer is not None and (deadline is None or deadline < self._timer.when()):
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and deadline is not None:
+            self._timer = loop.call_at(deadline, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        for effect in self._core.handle_timeout(loop.time()):
+            self._carry_out(effect)
+        self._arm(loop)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Dispatched(event):
+                event.target = self
+                self._dispatcher.dispatch(event)
+            case Send(id, ack, body):
+                if self._socket is not None:
+                    self._socket.send(wire.client_frame(id, ack, body).encode())
+            case Answered(ticket, error):
+                _settle([self._answers[ticket]] if ticket in self._answers else [], error)
+            case ConnectDone(error):
+                waiters, self._connect_waiters = self._connect_waiters, []
+                _settle(waiters, error)
+            case DisconnectDone():
+                waiters, self._disconnect_waiters = self._disconnect_waiters, []
+                _settle(waiters, None)
+            case OpenSocket(number):
+                self._dialling = asyncio.get_running_loop().create_task(self._open(number), name="tertulia dial")
+            case CloseSocket():
+                self._close()
+
+    def _close(self) -> None:
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._paused = False
+
+    async def _open(self, number: int) -> None:
+        try:
+            self._socket = await self._dial(self._address, _Ear(self, number), self._ssl_context)
+        except OSError as error:
+            self._dialling = None
+            self._feed(SocketLost(number, None, _jitter(), str(error) or type(error).__name__))
+        else:
+            self._dialling = None
+            self._feed(SocketOpened(number))
+
+    def _read_on(self) -> None:
+        """The last waiting event has been delivered."""
+        if self._paused and self._socket is not None:
+            self._paused = False
+            self._feed(Reading(on=True))
+            self._socket.resume()
+
+    def received(self, number: int, text: bytes) -> None:
+        """A message has come on the socket with this number. Called by the socket."""
+        try:
+            frame = wire.decode_server_frame(text)
+        except MalformedFrameError as error:
+            _log.warning("a message of the server was ignored: %s", error)
+            return
+        self._feed(Received(number, frame.number, frame.body))
+        if self._dispatcher.full and self._socket is not None and not self._paused:
+            self._paused = True
+            self._socket.pause()
+            self._feed(Reading(on=False))
+
+    def lost(self, number: int, code: int | None) -> None:
+        """The socket with this number has ended. Called by the socket."""
+        why = "the connection was closed" if code is None else f"the connection was closed with code {code}"
+        self._feed(SocketLost(number, code, _jitter(), why))
+
+
+class _Ear:
+    """Tells the session what comes out of one of its sockets, and out of which."""
+
+    __slots__ = ("_number", "_session")
+
+    def __init__(self, session: Session, number: int) -> None:
+        self._session = session
+        self._number = number
+
+    def received(self, text: bytes) -> None:
+        self._session.received(self._number, text)
+
+    def lost(self, code: int | None) -> None:
+        self._session.lost(self._number, code)
+
+
+def _settle(waiters: list[asyncio.Future[None]], error: SessionError | None) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+
+def _id_of(thing: Connection | Stream | str, empty: str) -> str:
+    id = thing if isinstance(thing, str) else thing.id
+    if not id:
+        raise invalid_parameter(empty)
+    return id
+
+
+def _jitter() -> float:
+    return secrets.randbelow(1 << 16) / (1 << 16)
