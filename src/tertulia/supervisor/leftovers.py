@@ -41,6 +41,11 @@ def remember(folder: Path, pids: Mapping[str, int]) -> None:
     draft.replace(file)
 
 
+def forget(folder: Path) -> None:
+    """Nothing of ours runs any more."""
+    (folder / "processes.json").unlink(missing_ok=True)
+
+
 def end_leftovers(folder: Path) -> None:
     """Stop the processes that a killed supervisor left behind, by force after a deadline."""
     file = folder / "processes.json"
@@ -55,7 +60,7 @@ def end_leftovers(folder: Path) -> None:
         while left and time.monotonic() < deadline:
             time.sleep(_POLL_S)
             left = [pid for pid in left if _start_time(pid)]
-    file.unlink()
+    forget(folder)
 
 
 def _kill(pid: int, number: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tertulia.supervisor.child import Child
 from tertulia.supervisor.errors import CannotStartError
-from tertulia.supervisor.leftovers import end_leftovers, remember, take_lock
+from tertulia.supervisor.leftovers import end_leftovers, forget, remember, take_lock
 from tertulia.supervisor.plan import Plan
 from tertulia.supervisor.sockets import listen
 
@@ -65,7 +65,6 @@ class Supervisor:
                     self._serve(wakeups)
                 finally:
                     self._drain(wakeups)
-            (run_folder / "processes.json").unlink(missing_ok=True)
         return 0
 
     def _make_children(self) -> None:
@@ -158,6 +157,7 @@ class Supervisor:
                 deadline = time.monotonic() + DRAIN_DEADLINE_S
                 while child.pid is not None and time.monotonic() < deadline:
                     self._wait(wakeups, deadline - time.monotonic())
+        forget(Path(self._plan.run_folder))
 
 
 @contextlib.contextmanager

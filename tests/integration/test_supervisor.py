@@ -1,0 +1,269 @@
+"""The supervisor with two small programs in place of router and control."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tertulia.supervisor.leftovers import remember
+from tertulia.supervisor.plan import Plan
+
+DEADLINE_S = 10
+
+ROUTER = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[1], "a").write("router\\n"), sys.exit()))
+while True: signal.pause()
+"""
+# Says that it is ready, then counts what connects to its socket.
+CONTROL = """
+import json, os, pathlib, signal, socket, sys
+ready, stops, *sockets = sys.argv[1:]
+signal.signal(signal.SIGTERM, lambda *_: (open(stops, "a").write("control\\n"), sys.exit()))
+listener = socket.socket(fileno=int(sockets[1]))
+draft = pathlib.Path(ready + ".new")
+draft.write_text(json.dumps({"facts": {"port": listener.getsockname()[1]}, "text": "ready"}))
+draft.rename(ready)
+while True:
+    peer, _ = listener.accept()
+    peer.sendall(str(os.getpid()).encode())
+    peer.close()
+"""
+# Becomes a supervisor that inherits the orphans of its descendants: PR_SET_CHILD_SUBREAPER of prctl(2) is 36.
+AS_PROCESS_ONE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+os.execv(sys.executable, [sys.executable, "-m", "tertulia.supervisor", sys.argv[1]])
+"""
+
+
+class Supervised:
+    """A supervisor process with its two children."""
+
+    def __init__(self, folder: Path, launcher: tuple[str, ...] = ("-m", "tertulia.supervisor"), **changes: Any) -> None:
+        self.folder = folder
+        self.stops = folder / "stops"
+        run = folder / "run"
+        run.mkdir(exist_ok=True)
+        values: dict[str, Any] = {
+            "run_folder": str(run),
+            "log_folder": str(folder),
+            "http_addresses": ("127.0.0.1",),
+            "http_port": 0,
+            "router": (sys.executable, "-c", ROUTER, str(self.stops)),
+            "control": (sys.executable, "-c", CONTROL, str(run / "control.ready"), str(self.stops)),
+            "announce": "json",
+        }
+        plan = run / "plan.json"
+        Plan(**{**values, **changes}).write(plan)
+        command = [sys.executable, *launcher, str(plan)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def announcement(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1]
+        facts: dict[str, Any] = json.loads(line)
+        return facts
+
+    def pids(self) -> dict[str, int]:
+        known = json.loads((self.folder / "run" / "processes.json").read_text())
+        return {name: one["pid"] for name, one in known.items()}
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
+    started: list[Supervised] = []
+
+    def supervise(**changes: Any) -> Supervised:
+        started.append(Supervised(tmp_path, **changes))
+        return started[-1]
+
+    yield supervise
+    for one in started:
+        with one.process:
+            one.process.terminate()
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def ask(port: int) -> int:
+    """Connects like a client; returns the number of the control that answers."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+        return int(client.recv(100))
+
+
+def test_what_control_says_is_announced_with_the_process_ids(supervise: Callable[..., Supervised]) -> None:
+    supervised = supervise()
+    facts = supervised.announcement()
+
+    assert facts["pids"] == {"supervisor": supervised.process.pid, **supervised.pids()}
+    assert ask(facts["port"]) == facts["pids"]["control"]
+
+
+def test_each_child_has_a_session_of_its_own(supervise: Callable[..., Supervised]) -> None:
+    pids = supervise().announcement()["pids"]
+
+    assert {os.getsid(pids["router"]), os.getsid(pids["control"])} == {pids["router"], pids["control"]}
+
+
+def test_a_killed_control_is_back_within_a_second_and_clients_wait_for_it(supervise: Callable[..., Supervised]) -> None:
+    supervised = supervise()
+    facts = supervised.announcement()
+    before = facts["pids"]
+
+    os.kill(before["control"], signal.SIGKILL)
+    killed_at = time.monotonic()
+    # The kernel takes the connection while nobody serves it.
+    after = ask(facts["port"])
+
+    assert time.monotonic() - killed_at < 1
+    assert after != before["control"]
+    assert is_alive(before["router"])
+
+
+def test_a_killed_router_is_started_again_and_control_stays(supervise: Callable[..., Supervised]) -> None:
+    supervised = supervise()
+    before = supervised.announcement()["pids"]
+
+    os.kill(before["router"], signal.SIGKILL)
+
+    eventually(lambda: supervised.pids().get("router") not in (None, before["router"]), "a new router")
+    assert is_alive(before["control"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_signal_drains_control_first_and_leaves_nothing(
+    supervise: Callable[..., Supervised], number: signal.Signals
+) -> None:
+    supervised = supervise()
+    pids = supervised.announcement()["pids"]
+
+    supervised.process.send_signal(number)
+
+    assert supervised.process.wait(DEADLINE_S) == 0
+    assert supervised.stops.read_text().split() == ["control", "router"]
+    assert not any(is_alive(pid) for pid in pids.values())
+
+
+def test_a_taken_port_is_one_sentence(supervise: Callable[..., Supervised]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        supervised = supervise(http_port=port)
+        _, errors = supervised.process.communicate(timeout=DEADLINE_S)
+
+    assert supervised.process.returncode == 1
+    assert errors == (
+        f"tertulia: TCP port {port} is already in use; stop the program that has it, or choose another with --port.\n"
+    )
+
+
+def test_an_address_of_another_machine_is_one_sentence(supervise: Callable[..., Supervised]) -> None:
+    supervised = supervise(http_addresses=("192.0.2.1",))
+    _, errors = supervised.process.communicate(timeout=DEADLINE_S)
+
+    assert supervised.process.returncode == 1
+    assert "192.0.2.1" in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["router", "control"])
+def test_a_child_that_cannot_start_has_the_last_word(supervise: Callable[..., Supervised], name: str) -> None:
+    program = "import sys; print('{\"level\":\"error\"}'); print('The moon is in the way; move it.'); sys.exit(7)"
+    supervised = supervise(**{name: (sys.executable, "-c", program)})
+    _, errors = supervised.process.communicate(timeout=DEADLINE_S)
+
+    assert supervised.process.returncode == 1
+    assert errors == "tertulia: The moon is in the way; move it.\n"
+    assert not (supervised.folder / "run" / "processes.json").exists()
+
+
+def test_a_mute_router_is_explained_by_its_exit_status(supervise: Callable[..., Supervised]) -> None:
+    supervised = supervise(router=(sys.executable, "-c", "raise SystemExit(3)"))
+    _, errors = supervised.process.communicate(timeout=DEADLINE_S)
+
+    assert "UDP port" in errors
+
+
+def test_one_data_folder_has_one_server(supervise: Callable[..., Supervised]) -> None:
+    first = supervise()
+    first.announcement()
+    second = supervise()
+    _, errors = second.process.communicate(timeout=DEADLINE_S)
+
+    assert second.process.returncode == 1
+    assert "already runs" in errors
+    assert is_alive(first.process.pid)
+
+
+def test_children_outlive_a_killed_supervisor_until_the_next_one_starts(supervise: Callable[..., Supervised]) -> None:
+    killed = supervise()
+    facts = killed.announcement()
+    left = facts["pids"]
+
+    killed.process.kill()
+    killed.process.wait(DEADLINE_S)
+    assert ask(facts["port"]) == left["control"]
+    assert is_alive(left["router"])
+
+    # The old port is still taken when the new supervisor starts; it frees it by ending what was left.
+    after = supervise(http_port=facts["port"]).announcement()["pids"]
+    assert not is_alive(left["control"])
+    assert not is_alive(left["router"])
+    assert ask(facts["port"]) == after["control"]
+
+
+def test_a_process_that_only_inherited_the_number_is_left_alone(tmp_path: Path, supervise: Any) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with bystander:
+        (tmp_path / "run").mkdir()
+        remember(tmp_path / "run", {"control": bystander.pid})
+        file = tmp_path / "run" / "processes.json"
+        known = json.loads(file.read_text())
+        known["control"]["started"] = "1"
+        file.write_text(json.dumps(known))
+
+        supervise().announcement()
+
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_orphans_are_reaped_as_by_process_one(tmp_path: Path, supervise: Callable[..., Supervised]) -> None:
+    # Control leaves a grandchild whose parent ends at once; the supervisor inherits it, as process 1 would.
+    leave_an_orphan = "import subprocess, sys; subprocess.run(['sh', '-c', 'sleep 0 & echo $! > ' + sys.argv[2]])\n"
+    orphan = tmp_path / "orphan"
+    control = (sys.executable, "-c", leave_an_orphan + CONTROL, str(tmp_path / "run" / "control.ready"), str(orphan))
+    supervised = supervise(launcher=("-c", AS_PROCESS_ONE), control=control)
+    supervised.announcement()
+
+    number = int(orphan.read_text())
+
+    eventually(lambda: not Path(f"/proc/{number}").exists(), "the orphan is reaped")
+    assert supervised.stop() == 0
