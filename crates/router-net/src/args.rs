@@ -1,0 +1,146 @@
+//! The flags of the program. It reads no environment and no file.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::prelude::{Long, Short, ValueExt as _};
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+
+/// What `--help` says.
+const HELP: &str = "\
+Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [options]
+
+  --link <path>            Unix socket on which control is served (created with mode 0600)
+  --bind <ip>[,<ip>...]    local addresses; 0.0.0.0 and :: stand for all of this machine
+  --port <port>            UDP port, the same on every address; 0 for any free one
+  --public-address <ip>    what clients are told instead of the local address (1:1 NAT);
+                           may be repeated
+  --supervisor-pid <pid>   parent process; with it and control gone for 60 s, the router exits
+  --log <level>            error, warn, info (default), debug or trace
+  --help, --version";
+
+/// What to run with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Args {
+    /// Path of the router link.
+    pub link: PathBuf,
+    /// Local addresses, in the order given; may be wildcards.
+    pub bind: Vec<IpAddr>,
+    /// UDP port, 0 for any free one.
+    pub port: u16,
+    /// Addresses that clients are told instead of the local ones.
+    pub public_addresses: Vec<IpAddr>,
+    /// The process that started this one and watches it.
+    pub supervisor_pid: Option<u32>,
+    /// What is logged.
+    pub log: LevelFilter,
+}
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// Run the router.
+    Run(Args),
+    /// Print this and end.
+    Say(String),
+}
+
+/// A command line that makes no sense.
+#[derive(Debug, Error)]
+#[error("{0}; see tertulia-router --help")]
+pub struct UsageError(String);
+
+/// Parses a command line, the program's name first.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
+    let mut parser = lexopt::Parser::from_iter(words);
+    let (mut link, mut bind, mut port) = (None, Vec::new(), None);
+    let (mut public_addresses, mut supervisor_pid) = (Vec::new(), None);
+    let mut log = LevelFilter::INFO;
+    while let Some(word) = parser.next().map_err(usage)? {
+        match word {
+            Long("link") => link = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("bind") => bind.extend(addresses(&text(&mut parser)?)?),
+            Long("port") => port = Some(number(&mut parser, "port")?),
+            Long("public-address") => public_addresses.extend(addresses(&text(&mut parser)?)?),
+            Long("supervisor-pid") => {
+                supervisor_pid = Some(number(&mut parser, "supervisor-pid")?);
+            }
+            Long("log") => {
+                let level = text(&mut parser)?;
+                log = LevelFilter::from_str(&level)
+                    .map_err(|_| UsageError(format!("`{level}` is no log level")))?;
+            }
+            Long("help") | Short('h') => return Ok(Parsed::Say(HELP.into())),
+            Long("version") => {
+                return Ok(Parsed::Say(format!("tertulia-router {}", env!("CARGO_PKG_VERSION"))));
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let missing = |flag: &str| UsageError(format!("{flag} is missing"));
+    if bind.is_empty() {
+        return Err(missing("--bind"));
+    }
+    Ok(Parsed::Run(Args {
+        link: link.ok_or_else(|| missing("--link"))?,
+        bind,
+        port: port.ok_or_else(|| missing("--port"))?,
+        public_addresses,
+        supervisor_pid,
+        log,
+    }))
+}
+
+fn usage(error: impl std::fmt::Display) -> UsageError {
+    UsageError(error.to_string())
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String, UsageError> {
+    parser.value().map_err(usage)?.string().map_err(usage)
+}
+
+fn number<T: FromStr>(parser: &mut lexopt::Parser, flag: &str) -> Result<T, UsageError> {
+    let text = text(parser)?;
+    text.parse().map_err(|_| UsageError(format!("--{flag}: `{text}` is not a valid number")))
+}
+
+fn addresses(list: &str) -> Result<Vec<IpAddr>, UsageError> {
+    let parse = |word: &str| {
+        word.trim().parse().map_err(|_| UsageError(format!("`{word}` is no IP address")))
+    };
+    list.split(',').map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Result<Parsed, String> {
+        let words = std::iter::once("tertulia-router").chain(line.split_whitespace());
+        parse(words.map(OsString::from)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_flag_is_read() {
+        let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
+                    --public-address 2001:db8::7 --supervisor-pid 12 --log debug";
+        let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
+        assert_eq!(args.link, PathBuf::from("/l.sock"));
+        assert_eq!(args.bind.len(), 2);
+        assert_eq!((args.port, args.supervisor_pid), (0, Some(12)));
+        assert_eq!(args.public_addresses.len(), 2);
+        assert_eq!(args.log, LevelFilter::DEBUG);
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        assert!(run("--bind 127.0.0.1 --port 1").unwrap_err().contains("--link is missing"));
+        assert!(run("--link x --port 1").unwrap_err().contains("--bind is missing"));
+        assert!(run("--link x --bind nowhere").unwrap_err().contains("`nowhere` is no IP address"));
+        assert!(run("--port 70000").unwrap_err().contains("--port"));
+        assert!(run("--colour red").unwrap_err().contains("--colour"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The composition root: opens everything, starts the threads and waits for the end.
+
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::parent_id;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+use tertulia_router_core::{Config, Router, Str0mEngines};
+
+use crate::args::{Args, UsageError};
+use crate::link::{Link, LinkError, RouterFacts};
+use crate::logging;
+use crate::shard::{self, Shard};
+use crate::sockets::{self, SocketError};
+
+/// Requests between the link and the shard thread.
+const MAX_JOBS: usize = 256;
+/// How long media goes on when both control and the supervisor are gone.
+const ALONE: Duration = Duration::from_secs(60);
+/// How often that is looked at.
+const WATCH: Duration = Duration::from_secs(2);
+
+/// Why the program ended other than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The command line.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The UDP sockets.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The router link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The operating system refused something basic.
+    #[error("the operating system refused a resource ({0}); check the limits of the process")]
+    System(#[from] io::Error),
+    /// A bug.
+    #[error("the shard thread ended; this is a bug, the log says where")]
+    ShardEnded,
+}
+
+impl ProgramError {
+    /// The exit status: 2 bad usage, 3 UDP address, 4 router link, 70 a bug, 71 the system.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Socket(_) => 3,
+            Self::Link(_) => 4,
+            Self::ShardEnded => 70,
+            Self::System(_) => 71,
+        }
+    }
+}
+
+/// Runs the router until SIGTERM or SIGINT, or until it is alone for 60 s.
+pub fn run(args: &Args) -> Result<(), ProgramError> {
+    logging::start(args.log);
+    let sockets = sockets::open(&args.bind, args.port)?;
+    let bound =
+        sockets.iter().map(mio::net::UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let local = sockets::advertise(&bound, &args.public_addresses);
+    let facts = RouterFacts {
+        udp_port: bound.first().map_or(0, std::net::SocketAddr::port),
+        public_addresses: local
+            .iter()
+            .flat_map(|l| &l.advertised)
+            .map(|a| a.ip().to_string())
+            .collect(),
+    };
+
+    let (poll, waker) = shard::poll()?;
+    let (jobs, job_queue) = sync_channel(MAX_JOBS);
+    let link = Link::new(facts.clone(), jobs, Arc::clone(&waker));
+    let stop = Arc::new(AtomicBool::new(false));
+    let engines = Box::new(Str0mEngines::new(&local));
+    let router = Router::new(Instant::now(), Config::new(local), engines, seed());
+    let shard = Shard::new(poll, sockets, router, job_queue, Arc::clone(&link), Arc::clone(&stop))?;
+    link.listen(&args.link)?;
+
+    let (mut bell, ring) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, ring.try_clone()?)?;
+    }
+    let thread = thread::Builder::new().name("shard-0".into()).spawn(move || {
+        let _ring = RingOnDrop(ring);
+        shard.run()
+    })?;
+    tracing::info!(udp_port = facts.udp_port, version = env!("CARGO_PKG_VERSION"), "router ready");
+
+    watch(&mut bell, &link, args.supervisor_pid)?;
+    let ended_by_itself = thread.is_finished();
+    stop.store(true, Ordering::Release);
+    waker.wake()?;
+    let result = thread.join();
+    // A socket file that is gone already was removed with its folder.
+    let _ = fs::remove_file(&args.link);
+    match result {
+        Ok(Ok(())) if !ended_by_itself => Ok(()),
+        Ok(Err(error)) => Err(error.into()),
+        _ => Err(ProgramError::ShardEnded),
+    }
+}
+
+/// Rings when the shard thread ends, however it ends.
+struct RingOnDrop(UnixStream);
+
+impl Drop for RingOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.write_all(b"x");
+    }
+}
+
+/// Returns when the bell rings, or when control and the supervisor were both away for 60 s.
+fn watch(bell: &mut UnixStream, link: &Link, supervisor: Option<u32>) -> io::Result<()> {
+    bell.set_read_timeout(Some(WATCH))?;
+    let mut alone_since = None;
+    loop {
+        match bell.read(&mut [0]) {
+            Ok(_) => return Ok(()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
+                io::ErrorKind::Interrupted => continue,
+                _ => return Err(error),
+            },
+        }
+        let is_orphan = supervisor.is_some_and(|pid| parent_id() != pid);
+        if link.is_served() || !is_orphan {
+            alone_since = None;
+            continue;
+        }
+        if alone_since.get_or_insert_with(Instant::now).elapsed() >= ALONE {
+            tracing::warn!("control and supervisor are gone; ending");
+            return Ok(());
+        }
+    }
+}
+
+/// 64 unpredictable bits from the operating system, by way of the standard hasher's keys.
+fn seed() -> u64 {
+    RandomState::new().hash_one(Instant::now().elapsed())
+}

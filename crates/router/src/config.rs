@@ -1,0 +1,40 @@
+//! What the router is told once, at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One socket of the edge and the addresses that are offered to clients for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// Where the socket is bound; never a wildcard address.
+    pub bound: SocketAddr,
+    /// Host candidates in every answer: the public addresses of a 1:1 NAT, else `bound` itself.
+    /// Never empty; a datagram that comes in is taken to be for the first.
+    pub advertised: Vec<SocketAddr>,
+}
+
+/// Settings of a [`Router`](crate::Router).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The sockets of the edge, in the order of their index in datagrams and transmits.
+    pub local_addresses: Vec<LocalAddress>,
+    /// Transports at once. 10,000: far above what one machine forwards.
+    pub max_transports: usize,
+    /// Slot pairs of one transport. 64 pairs are 128 media lines, the most that an offer may have.
+    pub max_slots: usize,
+    /// How long ICE and DTLS may take. 30 s: browsers give up ICE after 15 to 30 s.
+    pub connect_timeout: Duration,
+}
+
+impl Config {
+    /// The settings that production uses, for these sockets.
+    #[must_use]
+    pub fn new(local_addresses: Vec<LocalAddress>) -> Self {
+        Self {
+            local_addresses,
+            max_transports: 10_000,
+            max_slots: 64,
+            connect_timeout: Duration::from_secs(30),
+        }
+    }
+}

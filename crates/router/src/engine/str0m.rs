@@ -1,0 +1,476 @@
+//! The engine that leaves everything to str0m: ICE-lite, DTLS, SRTP, RTCP, retransmission.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use str0m::change::SdpOffer;
+use str0m::config::{CryptoProvider, DtlsCert};
+use str0m::format::{Codec as EngineCodec, PayloadParams};
+use str0m::media::{KeyframeRequestKind, Rid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{
+    Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor,
+};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output as EngineOutput, Rtc, RtcConfig};
+
+use super::{
+    Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
+    Extensions, LinkState, Output, RtpIn, RtpOut, Transmit,
+};
+use crate::codec::{Codec, Format, H264Profile, Payload};
+use crate::config::LocalAddress;
+use crate::ids::Mid;
+
+/// Packets that one video line keeps for retransmission: 3 s at 5 Mbit/s and 1,150 bytes.
+const RETRANSMISSION_PACKETS: usize = 2048;
+const RETRANSMISSION_AGE: Duration = Duration::from_secs(3);
+/// Above this share of all bytes, retransmissions stop: 20 % loss needs 0.2 and what is lost again.
+const RETRANSMISSION_SHARE: f32 = 0.5;
+
+/// Sender reports of audio and video come equally often: lip sync after a slot was rebound is as
+/// old as the slower of the two.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Makes str0m engines that share one certificate and one set of candidates.
+pub struct Str0mEngines {
+    crypto: Arc<CryptoProvider>,
+    certificate: Option<DtlsCert>,
+    sockets: Arc<[LocalAddress]>,
+}
+
+impl Str0mEngines {
+    /// A factory for these sockets. Generates the certificate (P-256), once per process.
+    #[must_use]
+    pub fn new(sockets: &[LocalAddress]) -> Self {
+        let crypto = str0m::crypto::from_feature_flags();
+        Self {
+            certificate: crypto.dtls_provider.generate_certificate(),
+            crypto: Arc::new(crypto),
+            sockets: sockets.into(),
+        }
+    }
+
+    fn config(&self) -> RtcConfig {
+        let mut config = RtcConfig::new()
+            .set_crypto_provider(Arc::clone(&self.crypto))
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_extension_map(extension_map())
+            .set_stats_interval(Some(STATISTICS_INTERVAL))
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .set_rtcp_report_interval_video(REPORT_INTERVAL)
+            .set_send_buffer_video(RETRANSMISSION_PACKETS)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .enable_vp9(true);
+        for (payload_type, rtx, profile_level_id) in [
+            (108, 109, 0x42_e01f),
+            (127, 121, 0x42_001f),
+            (123, 119, 0x4d_001f),
+            (114, 115, 0x64_001f),
+        ] {
+            let (main, rtx) = (payload_type.into(), Some(rtx.into()));
+            config.codec_config().add_h264(main, rtx, true, profile_level_id);
+        }
+        match &self.certificate {
+            Some(certificate) => config.set_dtls_cert(certificate.clone()),
+            None => config,
+        }
+    }
+}
+
+/// What is negotiated, by URI; the numbers are only the wishes of an offer that we never make.
+fn extension_map() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::AudioLevel);
+    map.set(2, Extension::AbsoluteCaptureTime);
+    map.set(3, Extension::TransportSequenceNumber);
+    map.set(4, Extension::RtpMid);
+    map.set(10, Extension::RtpStreamId);
+    map.set(11, Extension::RepairedRtpStreamId);
+    map.set(13, Extension::VideoOrientation);
+    map
+}
+
+impl EngineFactory for Str0mEngines {
+    fn create(&mut self, now: Instant) -> Result<Box<dyn Engine>, EngineError> {
+        let mut rtc = self.config().build(now);
+        for address in self.sockets.iter().flat_map(|s| &s.advertised) {
+            let candidate = Candidate::host(*address, Protocol::Udp)
+                .map_err(|e| EngineError::Failed(e.to_string()))?;
+            rtc.add_local_candidate(candidate);
+        }
+        Ok(Box::new(Str0mEngine {
+            rtc,
+            sockets: Arc::clone(&self.sockets),
+            sends: FxHashMap::default(),
+            receives: FxHashMap::default(),
+            was_connected: false,
+            report: EngineReport::default(),
+            nacks: FxHashMap::default(),
+            lost: FxHashMap::default(),
+        }))
+    }
+}
+
+/// The send side of one slot line. str0m reports on a stream as soon as it exists, so the stream
+/// exists only from the first packet on: no sender report may leave a slot before.
+struct SendLine {
+    ssrc: Ssrc,
+    rtx: Option<Ssrc>,
+    started: bool,
+}
+
+struct Str0mEngine {
+    rtc: Rtc,
+    sockets: Arc<[LocalAddress]>,
+    sends: FxHashMap<Mid, SendLine>,
+    /// Which line and encoding an SSRC belongs to: header extensions say so in its first packets.
+    receives: FxHashMap<Ssrc, (Mid, Option<Rid>)>,
+    was_connected: bool,
+    report: EngineReport,
+    nacks: FxHashMap<Mid, u64>,
+    lost: FxHashMap<Mid, u64>,
+}
+
+/// An SSRC table of one transport beyond this size is forgotten and learned anew.
+const MAX_SSRCS: usize = 256;
+
+impl Engine for Str0mEngine {
+    fn accept_offer(
+        &mut self,
+        _now: Instant,
+        offer: &str,
+        slots: &[Mid],
+    ) -> Result<Answer, EngineError> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(refused)?;
+        self.declare_waiting_lines();
+        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|e| {
+            if self.rtc.is_alive() { refused(e) } else { EngineError::Failed(e.to_string()) }
+        });
+        self.keep_only_started_lines(slots);
+        self.receives.clear();
+        let sdp = answer?.to_sdp_string();
+        let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+        Ok(Answer { sdp, ufrag })
+    }
+
+    fn payloads(&self, mid: Mid) -> Vec<Payload> {
+        let Some(media) = self.rtc.media(mid.to_engine()) else {
+            return Vec::new();
+        };
+        let params = self.rtc.codec_config().params();
+        media
+            .remote_pts()
+            .iter()
+            .filter_map(|pt| params.iter().find(|p| p.pt() == *pt))
+            .filter_map(|p| Some(Payload { payload_type: *p.pt(), format: format_of(p)? }))
+            .collect()
+    }
+
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: Datagram<'_>,
+    ) -> Result<bool, EngineError> {
+        let Some(destination) =
+            self.sockets.get(datagram.socket).and_then(|s| s.advertised.first())
+        else {
+            return Ok(false);
+        };
+        let Ok(receive) =
+            Receive::new(Protocol::Udp, datagram.source, *destination, datagram.contents)
+        else {
+            return Ok(false);
+        };
+        let input = Input::Receive(now, receive);
+        if !self.rtc.accepts(&input) {
+            return Ok(false);
+        }
+        let result = self.rtc.handle_input(input);
+        self.unless_dead(result)?;
+        Ok(true)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
+        let result = self.rtc.handle_input(Input::Timeout(now));
+        self.unless_dead(result)
+    }
+
+    fn poll(&mut self) -> Result<Output, EngineError> {
+        loop {
+            let output = self.rtc.poll_output().map_err(|e| EngineError::Failed(e.to_string()))?;
+            match output {
+                EngineOutput::Timeout(at) => return Ok(Output::Deadline(at)),
+                EngineOutput::Transmit(t) => {
+                    if let Some(socket) = self.socket_of(t.source) {
+                        let (destination, contents) = (t.destination, t.contents.into());
+                        return Ok(Output::Transmit(Transmit { socket, destination, contents }));
+                    }
+                }
+                EngineOutput::Event(event) => {
+                    if let Some(output) = self.translate(event) {
+                        return Ok(output);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, mid: Mid, packet: RtpOut) -> Result<(), EngineError> {
+        let Some(line) = self.sends.get_mut(&mid) else {
+            return Ok(());
+        };
+        if !line.started {
+            if self.rtc.media(mid.to_engine()).is_none() {
+                return Ok(());
+            }
+            let mut api = self.rtc.direct_api();
+            let stream = api.declare_stream_tx(line.ssrc, line.rtx, mid.to_engine(), None);
+            configure_retransmission(stream, line.rtx.is_some());
+            line.started = true;
+        }
+        let (ssrc, is_video) = (line.ssrc, line.rtx.is_some());
+        if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
+            stream.write_rtp(rtp_write(packet, is_video));
+        }
+        Ok(())
+    }
+
+    fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
+        if let Some(line) = self.sends.get(&mid).filter(|line| line.started) {
+            if let Some(stream) = self.rtc.direct_api().stream_tx(&line.ssrc) {
+                configure_retransmission(stream, line.rtx.is_some());
+            }
+        }
+        Ok(())
+    }
+
+    fn request_key_frame(&mut self, mid: Mid, rid: Option<Rid>) -> Result<(), EngineError> {
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid.to_engine(), rid) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), EngineError> {
+        self.rtc.close().map_err(|e| EngineError::Failed(e.to_string()))
+    }
+}
+
+impl Str0mEngine {
+    /// Lines that never sent get their stream back for the time of an offer, else str0m would
+    /// answer with a new SSRC for them.
+    fn declare_waiting_lines(&mut self) {
+        for (mid, line) in self.sends.iter().filter(|(_, line)| !line.started) {
+            if self.rtc.media(mid.to_engine()).is_some() {
+                self.rtc.direct_api().declare_stream_tx(line.ssrc, line.rtx, mid.to_engine(), None);
+            }
+        }
+    }
+
+    /// Learns the SSRCs of new slot lines, and takes the stream away from every line that has not
+    /// sent, slot or not.
+    fn keep_only_started_lines(&mut self, slots: &[Mid]) {
+        for mid in slots {
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_tx_by_mid(mid.to_engine(), None) else {
+                continue;
+            };
+            let (ssrc, rtx) = (stream.ssrc(), stream.rtx());
+            let line = self.sends.entry(*mid).or_insert(SendLine { ssrc, rtx, started: false });
+            if !line.started {
+                (line.ssrc, line.rtx) = (ssrc, rtx);
+                api.remove_stream_tx(ssrc);
+            }
+        }
+    }
+
+    fn socket_of(&self, local: SocketAddr) -> Option<usize> {
+        self.sockets.iter().position(|s| s.advertised.contains(&local))
+    }
+
+    /// An input that str0m could not use is that packet's fault, unless it ended the transport.
+    fn unless_dead(&self, result: Result<(), str0m::RtcError>) -> Result<(), EngineError> {
+        match result {
+            Err(error) if !self.rtc.is_alive() => Err(EngineError::Failed(error.to_string())),
+            Err(error) => {
+                tracing::debug!(%error, "input not used");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn translate(&mut self, event: Event) -> Option<Output> {
+        match event {
+            Event::RtpPacket(packet) => self.packet(packet).map(Output::Packet),
+            Event::KeyframeRequest(request) => {
+                Some(Output::KeyFrameRequested(Mid::from_engine(request.mid)))
+            }
+            Event::SenderFeedback(feedback) => Some(Output::SenderReport {
+                mid: Mid::from_engine(feedback.mid),
+                rid: feedback.rid,
+                ntp: feedback.sender_info.ntp_time,
+                timestamp: feedback.sender_info.rtp_time.numer() as u32,
+            }),
+            Event::Connected => {
+                self.was_connected = true;
+                Some(Output::State(LinkState::Connected))
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                Some(Output::State(LinkState::Disconnected))
+            }
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) if self.was_connected => Some(Output::State(LinkState::Recovered)),
+            Event::Closed => Some(Output::State(LinkState::Closed)),
+            Event::PeerStats(stats) => {
+                if let Some(rtt) = stats.rtt {
+                    self.report.round_trip_ms = Some(rtt.as_secs_f64() * 1000.0);
+                }
+                Some(Output::Report(self.report))
+            }
+            Event::MediaEgressStats(stats) => {
+                let mid = Mid::from_engine(stats.mid);
+                self.nacks.insert(mid, stats.nacks);
+                self.report.nacks_received = self.nacks.values().sum();
+                if let Some(remote) = stats.remote {
+                    self.lost.insert(mid, remote.packets_lost);
+                    self.report.packets_lost_by_peer = self.lost.values().sum();
+                }
+                if let (None, Some(rtt)) = (self.report.round_trip_ms, stats.rtt) {
+                    self.report.round_trip_ms = Some(rtt.as_secs_f64() * 1000.0);
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn packet(&mut self, packet: RtpPacket) -> Option<RtpIn> {
+        let header = packet.header;
+        let (mid, rid) = match self.receives.get(&header.ssrc) {
+            Some(known) => *known,
+            None => self.learn(header.ssrc)?,
+        };
+        let values = header.ext_vals;
+        Some(RtpIn {
+            mid,
+            rid,
+            ssrc: *header.ssrc,
+            payload_type: *header.payload_type,
+            sequence_number: *packet.seq_no,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            extensions: Extensions {
+                audio_level_dbov: values.audio_level,
+                voice_activity: values.voice_activity,
+                video_orientation: values.video_orientation,
+                capture_time: values.abs_capture_time,
+            },
+            payload: packet.payload,
+        })
+    }
+
+    fn learn(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc)?;
+        let known = (Mid::from_engine(stream.mid()), stream.rid());
+        if self.receives.len() >= MAX_SSRCS {
+            self.receives.clear();
+        }
+        self.receives.insert(ssrc, known);
+        Some(known)
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Refused(format!("The offer cannot be accepted: {error}; send a valid one."))
+}
+
+/// Setting the cache replaces it, and thereby forgets every packet in it.
+fn configure_retransmission(stream: &mut str0m::rtp::StreamTx, is_video: bool) {
+    if is_video {
+        let share = Some(RETRANSMISSION_SHARE);
+        stream.set_rtx_cache(RETRANSMISSION_PACKETS, RETRANSMISSION_AGE, share);
+    }
+}
+
+fn rtp_write(packet: RtpOut, nackable: bool) -> RtpWrite {
+    let ext_vals = ExtensionValues {
+        audio_level: packet.extensions.audio_level_dbov,
+        voice_activity: packet.extensions.voice_activity,
+        video_orientation: packet.extensions.video_orientation,
+        abs_capture_time: packet.extensions.capture_time,
+        ..ExtensionValues::default()
+    };
+    let (payload, vp8_patch) = match packet.codec {
+        Codec::Vp8 => {
+            let patch = vp8_patch(&packet.payload, packet.rewrite);
+            (packet.payload, patch)
+        }
+        _ => (rewritten(packet.payload, packet.rewrite), None),
+    };
+    let write = RtpWrite::new(
+        packet.payload_type.into(),
+        packet.sequence_number.into(),
+        packet.timestamp,
+        packet.captured,
+        payload,
+    )
+    .marker(packet.marker)
+    .ext_vals(ext_vals)
+    .nackable(nackable);
+    match vp8_patch {
+        Some(patch) => write.vp8_patch(patch),
+        None => write,
+    }
+}
+
+/// A patch is applied while str0m writes the packet, so that subscribers share the payload.
+fn vp8_patch(payload: &[u8], rewrite: DescriptorRewrite) -> Option<str0m::rtp::Vp8Patch> {
+    if rewrite == DescriptorRewrite::default() {
+        return None;
+    }
+    let mut patch = Vp8Descriptor::parse(payload).ok()?.patch();
+    if let Some(id) = rewrite.picture_id {
+        patch = patch.picture_id(id.value);
+    }
+    if let Some(index) = rewrite.tl0_picture_index {
+        patch = patch.tl0_pic_idx(index.value);
+    }
+    patch.build().ok()
+}
+
+/// VP9 has no such patch: the payload is copied once per subscriber whose identifiers differ.
+fn rewritten(payload: Arc<[u8]>, rewrite: DescriptorRewrite) -> Arc<[u8]> {
+    if rewrite == DescriptorRewrite::default() {
+        return payload;
+    }
+    let mut copy: Arc<[u8]> = Arc::from(&*payload);
+    if let Some(bytes) = Arc::get_mut(&mut copy) {
+        rewrite.apply(bytes);
+    }
+    copy
+}
+
+fn format_of(params: &PayloadParams) -> Option<Format> {
+    let spec = params.spec();
+    match spec.codec {
+        EngineCodec::Opus => Some(Format::Opus),
+        EngineCodec::Vp8 => Some(Format::Vp8),
+        EngineCodec::Vp9 => {
+            Some(Format::Vp9 { profile: spec.format.profile_id.unwrap_or(0) as u8 })
+        }
+        EngineCodec::H264 => {
+            let id = spec.format.profile_level_id.unwrap_or(0x42_000a);
+            H264Profile::from_profile_level_id(id).map(Format::H264)
+        }
+        _ => None,
+    }
+}

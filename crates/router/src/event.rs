@@ -1,0 +1,122 @@
+//! What the router tells control of its own accord.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::TrackInfo;
+use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+
+/// The life of a transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransportState {
+    /// Answered; nothing authenticated came yet.
+    New,
+    /// A connectivity check was authenticated; DTLS is not up.
+    Connecting,
+    /// ICE and DTLS are up.
+    Connected,
+    /// No connectivity check for 15 s; it may come back.
+    Disconnected,
+    /// Ended by an error; the reason says which.
+    Failed,
+    /// Ended by the client or by control.
+    Closed,
+}
+
+/// The loudest level of one track in an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioLevel {
+    /// The line.
+    pub mid: Mid,
+    /// 0 is the loudest, -127 silence (RFC 6464).
+    pub level_dbov: i8,
+}
+
+/// What was forwarded into a slot, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingEvent {
+    /// The subscriber's transport.
+    pub transport: TransportId,
+    /// The slot pair.
+    pub slot: SlotIndex,
+    /// The binding.
+    pub generation: Generation,
+    /// Which half of the pair.
+    pub kind: Kind,
+    /// `opus`, `vp8`, `h264` or `vp9`.
+    pub codec: String,
+}
+
+/// Counters of one transport since it was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// The transport.
+    pub transport: TransportId,
+    /// RTP packets of media that came.
+    pub packets_received: u64,
+    /// Their payload bytes.
+    pub bytes_received: u64,
+    /// RTP packets forwarded to it, retransmissions not included.
+    pub packets_sent: u64,
+    /// Their payload bytes.
+    pub bytes_sent: u64,
+    /// Packets that never came from the client, and those that it reported missing.
+    pub packets_lost: u64,
+    /// Packets bound for it that could not be sent to it (unknown codec, older than the binding).
+    pub packets_dropped: u64,
+    /// Retransmission requests that came from it.
+    pub nacks_received: u64,
+    /// Key-frame requests that came from it.
+    pub key_frame_requests: u64,
+    /// Newest round-trip estimate, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<f64>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A transport entered a state.
+    TransportState {
+        /// The transport.
+        transport: TransportId,
+        /// As given when it was opened.
+        seat: String,
+        /// The state entered.
+        state: TransportState,
+        /// Why, if it failed or was closed by the client.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// First packet of a track, or another codec than before.
+    Track {
+        /// The publisher's transport.
+        transport: TransportId,
+        /// The track as it is now.
+        track: TrackInfo,
+    },
+    /// The first packet of a binding left.
+    BindingStarted(BindingEvent),
+    /// The subscriber negotiated no payload type for what the publisher sends.
+    CodecNotSupported(BindingEvent),
+    /// After the former: the publisher changed to a codec that the subscriber has.
+    CodecSupported(BindingEvent),
+    /// Every 200 ms, only tracks that sent.
+    AudioLevels {
+        /// The publisher's transport.
+        transport: TransportId,
+        /// In the order of its tracks.
+        levels: Vec<AudioLevel>,
+    },
+    /// Every 2 s.
+    Statistics(Statistics),
+}
+
+impl Event {
+    /// Whether the event may be lost first when control reads too slowly.
+    #[must_use]
+    pub fn is_expendable(&self) -> bool {
+        matches!(self, Self::AudioLevels { .. } | Self::Statistics(_))
+    }
+}

@@ -1,0 +1,48 @@
+//! The sans-IO forwarding core of the Tertulia media router.
+//!
+//! It takes datagrams, commands and the time, and gives datagrams, events and a deadline; it opens
+//! no socket, starts no thread and has no clock, so a whole call runs in a test under virtual time.
+//! It knows no session, role or name: those are control's.
+//!
+//! **The drain rule.** After any number of inputs call [`Router::flush`], then take everything from
+//! [`Router::poll_transmit`] and [`Router::poll_event`], then ask [`Router::next_deadline`]. Asking
+//! for the deadline with unflushed inputs is a bug of the caller.
+//!
+//! One *transport* is one client's ICE and DTLS association. A client sends on *tracks* and receives
+//! on *slots*, pairs of an audio and a video line that one stream at a time is bound to.
+
+mod codec;
+mod command;
+mod commands;
+mod config;
+mod demux;
+mod engine;
+mod error;
+mod event;
+mod forward;
+mod ids;
+mod keyframe;
+mod line;
+mod router;
+mod sdp;
+mod sink;
+mod slot;
+mod track;
+mod transport;
+mod wallclock;
+
+pub use codec::{Codec, Format, FrameInfo, H264Profile, Payload, PictureId, Tl0PictureIndex};
+pub use command::{
+    Bind, BindingInfo, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Renegotiate,
+    Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
+};
+pub use config::{Config, LocalAddress};
+pub use engine::{
+    Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
+    Extensions, LinkState, Output, RtpIn, RtpOut, Str0mEngines, Transmit,
+};
+pub use error::RouterError;
+pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
+pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+pub use router::{Counters, Router};
+pub use sink::{PeerRouterId, ShardIndex, Sink, TapId};

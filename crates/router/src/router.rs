@@ -1,0 +1,399 @@
+//! The router: inputs, time and outputs. What commands do is in `commands.rs`, what packets do in
+//! `forward.rs`.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use crate::config::Config;
+use crate::demux::Demux;
+use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Transmit};
+use crate::event::{AudioLevel, Event, TransportState};
+use crate::ids::TransportId;
+use crate::transport::Transport;
+
+/// Outputs of one drive of one engine. A peer that makes its engine say more is ended: a real one
+/// answers a datagram with a handful.
+const MAX_OUTPUTS: usize = 10_000;
+/// How often an engine may ask to be called again at once.
+const MAX_ROUNDS: usize = 4;
+/// Then it waits this long.
+const BREATH: Duration = Duration::from_millis(1);
+
+const LEVELS_INTERVAL: Duration = Duration::from_millis(200);
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What the router counts for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams from nobody known; they are never answered.
+    pub unknown_datagrams: u64,
+    /// Datagrams from a known address or user name that the transport's engine did not accept.
+    pub refused_datagrams: u64,
+    /// Packets for sinks that this version does not serve.
+    pub without_sink: u64,
+}
+
+/// The sans-IO forwarding core of one shard.
+///
+/// It opens nothing and has no clock. The rule: hand over any number of inputs ([`Self::handle_datagram`],
+/// [`Self::handle_timeout`], the commands), call [`Self::flush`], then take everything from
+/// [`Self::poll_transmit`] and [`Self::poll_event`]. Transmits come before what a command promised:
+/// send them before you answer it.
+pub struct Router {
+    pub(crate) config: Config,
+    pub(crate) engines: Box<dyn EngineFactory>,
+    pub(crate) transports: FxHashMap<TransportId, Transport>,
+    pub(crate) demux: Demux,
+    pub(crate) last_id: u64,
+    pub(crate) seeds: Seeds,
+    pub(crate) start: Instant,
+    pub(crate) counters: Counters,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) failing: Vec<(TransportId, EngineError)>,
+    dirty: Vec<TransportId>,
+    timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
+    transmits: VecDeque<Transmit>,
+    levels_at: Option<Instant>,
+    statistics_at: Option<Instant>,
+}
+
+/// The sequence of seeds for sequence numbers and timestamps (`splitmix64`).
+pub(crate) struct Seeds(u64);
+
+impl Seeds {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl Router {
+    /// A router without transports. `seed` must be unpredictable in production.
+    #[must_use]
+    pub fn new(now: Instant, config: Config, engines: Box<dyn EngineFactory>, seed: u64) -> Self {
+        Self {
+            config,
+            engines,
+            transports: FxHashMap::default(),
+            demux: Demux::default(),
+            last_id: 0,
+            seeds: Seeds(seed),
+            start: now,
+            counters: Counters::default(),
+            events: VecDeque::new(),
+            failing: Vec::new(),
+            dirty: Vec::new(),
+            timers: BinaryHeap::new(),
+            transmits: VecDeque::new(),
+            levels_at: None,
+            statistics_at: None,
+        }
+    }
+
+    /// A datagram came.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let Some(id) = self.demux.find(datagram.source, datagram.contents) else {
+            self.counters.unknown_datagrams += 1;
+            return;
+        };
+        let Some(transport) = self.transports.get_mut(&id) else {
+            self.counters.unknown_datagrams += 1;
+            return;
+        };
+        match transport.engine.call(|e| e.handle_datagram(now, datagram)) {
+            Ok(true) => {
+                self.demux.learn_address(datagram.source, id, &mut transport.addresses);
+                if transport.state == TransportState::New {
+                    self.set_state(id, TransportState::Connecting, None);
+                }
+                self.drain(now, id);
+            }
+            Ok(false) => self.counters.refused_datagrams += 1,
+            Err(error) => self.fail(id, &error),
+        }
+    }
+
+    /// Time passed; needed at [`Self::next_deadline`], harmless at any other time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.demux.handle_timeout(now);
+        while let Some(Reverse((at, id))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            self.handle_timer(now, id);
+        }
+        if self.levels_at.is_some_and(|at| at <= now) {
+            self.levels_at = None;
+            self.report_levels();
+        }
+        if self.statistics_at.is_some_and(|at| at <= now) {
+            self.report_statistics();
+            self.statistics_at = (!self.transports.is_empty()).then(|| now + STATISTICS_INTERVAL);
+        }
+        self.flush(now);
+    }
+
+    /// Lets every engine that was given something act on it.
+    pub fn flush(&mut self, now: Instant) {
+        self.end_failing();
+        while let Some(id) = self.dirty.pop() {
+            let Some(transport) = self.transports.get_mut(&id) else {
+                continue;
+            };
+            transport.is_dirty = false;
+            match transport.engine.call(|e| e.handle_timeout(now)) {
+                Ok(()) => self.drain(now, id),
+                Err(error) => self.fail(id, &error),
+            }
+        }
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event for control.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is needed next. All outputs must have been taken.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        debug_assert!(self.dirty.is_empty(), "flush before asking for the deadline");
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        [timer, self.levels_at, self.statistics_at, self.demux.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What the router counted for itself.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Ends every transport with a goodbye to its client.
+    pub fn close(&mut self, now: Instant) {
+        let mut ids: Vec<_> = self.transports.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.close_one(now, id);
+        }
+    }
+
+    pub(crate) fn close_one(&mut self, now: Instant, id: TransportId) {
+        if let Some(transport) = self.transports.get_mut(&id) {
+            if transport.engine.call(|e| e.close()).is_ok() {
+                self.drain(now, id);
+            }
+            self.end(id, TransportState::Closed, None);
+        }
+    }
+
+    pub(crate) fn mark_dirty(&mut self, id: TransportId) {
+        if let Some(transport) = self.transports.get_mut(&id).filter(|t| !t.is_dirty) {
+            transport.is_dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    pub(crate) fn note_level(&mut self, now: Instant) {
+        self.levels_at.get_or_insert(now + LEVELS_INTERVAL);
+    }
+
+    pub(crate) fn start_statistics(&mut self, now: Instant) {
+        self.statistics_at.get_or_insert(now + STATISTICS_INTERVAL);
+    }
+
+    /// Takes what an engine has to say until it gives a deadline.
+    fn drain(&mut self, now: Instant, id: TransportId) {
+        let mut rounds = 0;
+        let mut is_closed = false;
+        for _ in 0..MAX_OUTPUTS {
+            let Some(transport) = self.transports.get_mut(&id) else {
+                return;
+            };
+            match transport.engine.call(|e| e.poll()) {
+                Ok(Output::Deadline(at)) if at <= now && rounds < MAX_ROUNDS => {
+                    rounds += 1;
+                    if let Err(error) = transport.engine.call(|e| e.handle_timeout(now)) {
+                        self.fail(id, &error);
+                    }
+                }
+                Ok(Output::Deadline(at)) => {
+                    transport.engine_deadline = Some(at.max(now + BREATH));
+                    self.arm(id);
+                    if is_closed {
+                        let reason = "the client closed it".to_owned();
+                        self.end(id, TransportState::Closed, Some(reason));
+                    }
+                    return;
+                }
+                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
+                Ok(Output::State(LinkState::Closed)) => is_closed = true,
+                Ok(output) => self.handle_output(now, id, output),
+                Err(error) => self.fail(id, &error),
+            }
+        }
+        let error = EngineError::Failed(format!("it made more than {MAX_OUTPUTS} outputs at once"));
+        self.fail(id, &error);
+    }
+
+    fn handle_output(&mut self, now: Instant, id: TransportId, output: Output) {
+        match output {
+            Output::Packet(packet) => self.forward(now, id, &packet),
+            Output::SenderReport { mid, rid, ntp, timestamp } => {
+                let start = self.start;
+                if let Some(transport) = self.transports.get_mut(&id) {
+                    let report = transport.clock.learn(start, now, ntp, timestamp);
+                    let encodings = transport
+                        .tracks
+                        .iter_mut()
+                        .filter(|t| t.mid == mid)
+                        .flat_map(|t| &mut t.encodings);
+                    for encoding in encodings.filter(|e| e.rid == rid) {
+                        encoding.report = Some(report);
+                    }
+                }
+            }
+            Output::KeyFrameRequested(mid) => self.handle_key_frame_request(now, id, mid),
+            Output::State(LinkState::Connected) => {
+                if let Some(transport) = self.transports.get_mut(&id) {
+                    transport.is_ready = true;
+                }
+                self.set_state(id, TransportState::Connected, None);
+                self.request_bound_key_frames(now, id);
+            }
+            Output::State(LinkState::Recovered) => {
+                self.set_state(id, TransportState::Connected, None);
+            }
+            Output::State(LinkState::Disconnected) => {
+                self.set_state(id, TransportState::Disconnected, None);
+            }
+            Output::Report(report) => {
+                if let Some(transport) = self.transports.get_mut(&id) {
+                    transport.report = report;
+                }
+            }
+            Output::Deadline(_) | Output::Transmit(_) | Output::State(LinkState::Closed) => {}
+        }
+    }
+
+    fn handle_timer(&mut self, now: Instant, id: TransportId) {
+        let connect_timeout = self.config.connect_timeout;
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        transport.armed = None;
+        if !transport.is_ready && now >= transport.opened_at + connect_timeout {
+            let error = EngineError::Failed(format!(
+                "ICE or DTLS did not complete within {} s",
+                connect_timeout.as_secs()
+            ));
+            self.fail(id, &error);
+            return;
+        }
+        self.send_due_key_frame_requests(now, id);
+        let is_due =
+            self.transports.get(&id).is_some_and(|t| t.engine_deadline.is_some_and(|at| at <= now));
+        if is_due {
+            self.mark_dirty(id);
+        } else {
+            self.arm(id);
+        }
+    }
+
+    /// Puts the transport's next deadline into the queue, unless an earlier one is there already.
+    pub(crate) fn arm(&mut self, id: TransportId) {
+        let connect_timeout = self.config.connect_timeout;
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        let connect = (!transport.is_ready).then(|| transport.opened_at + connect_timeout);
+        let next = [transport.engine_deadline, transport.key_frame_deadline(), connect]
+            .into_iter()
+            .flatten()
+            .min();
+        if let Some(next) = next.filter(|at| transport.armed.is_none_or(|armed| *at < armed)) {
+            transport.armed = Some(next);
+            self.timers.push(Reverse((next, id)));
+        }
+    }
+
+    /// Ends the transports whose engine failed while another one was looked at.
+    pub(crate) fn end_failing(&mut self) {
+        while let Some((id, error)) = self.failing.pop() {
+            self.fail(id, &error);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, id: TransportId, error: &EngineError) {
+        self.end(id, TransportState::Failed, Some(error.to_string()));
+    }
+
+    /// Ends a transport and everything that leads to it.
+    pub(crate) fn end(&mut self, id: TransportId, state: TransportState, reason: Option<String>) {
+        let Some(mut transport) = self.transports.remove(&id) else {
+            return;
+        };
+        tracing::info!(transport_id = id.0, ?state, reason, "transport ended");
+        self.demux.forget(id, &transport.ufrag, &transport.addresses);
+        for slot in &mut transport.slots {
+            let index = slot.index;
+            if let Some(source) = slot.unbind() {
+                self.remove_sinks(source, id, index);
+            }
+        }
+        self.events.push_back(Event::TransportState {
+            transport: id,
+            seat: transport.seat,
+            state,
+            reason,
+        });
+    }
+
+    fn set_state(&mut self, id: TransportId, state: TransportState, reason: Option<String>) {
+        let Some(transport) = self.transports.get_mut(&id).filter(|t| t.state != state) else {
+            return;
+        };
+        transport.state = state;
+        tracing::info!(transport_id = id.0, ?state, "transport state");
+        self.events.push_back(Event::TransportState {
+            transport: id,
+            seat: transport.seat.clone(),
+            state,
+            reason,
+        });
+    }
+
+    fn report_levels(&mut self) {
+        for transport in self.transports.values_mut() {
+            let levels: Vec<_> = transport
+                .tracks
+                .iter_mut()
+                .filter_map(|t| {
+                    let level_dbov = t.level_dbov.take()?;
+                    Some(AudioLevel { mid: t.mid, level_dbov })
+                })
+                .collect();
+            if !levels.is_empty() {
+                self.events.push_back(Event::AudioLevels { transport: transport.id, levels });
+            }
+        }
+    }
+
+    fn report_statistics(&mut self) {
+        let ready = self.transports.values().filter(|t| t.is_ready);
+        self.events.extend(ready.map(|t| Event::Statistics(t.statistics())));
+    }
+}

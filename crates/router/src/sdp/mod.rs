@@ -1,0 +1,7 @@
+//! What the router itself reads and writes in session descriptions; the rest is the engine's.
+
+mod answer;
+mod offer;
+
+pub(crate) use answer::{SlotLine, finish};
+pub(crate) use offer::Offer;

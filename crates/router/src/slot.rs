@@ -1,0 +1,102 @@
+//! A slot pair: two receive-only lines of a client that one stream at a time is forwarded into.
+
+use std::time::Instant;
+
+use crate::command::{Bind, BindingInfo, Bound, SlotPair, Source};
+use crate::error::RouterError;
+use crate::ids::{Generation, Kind, Mid, SlotIndex};
+use crate::line::Line;
+
+/// A slot pair of a transport. While it has a source, its two lines are bound to the source's lines
+/// of the same kind.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) index: SlotIndex,
+    pub(crate) generation: Generation,
+    pub(crate) source: Option<Source>,
+    pub(crate) audio: Line,
+    pub(crate) video: Line,
+    audio_paused: bool,
+    video_paused: bool,
+}
+
+impl Slot {
+    /// A free pair; the seeds start the numbers of its lines.
+    pub(crate) fn new(pair: SlotPair, audio_seed: u64, video_seed: u64) -> Self {
+        Self {
+            index: pair.slot,
+            generation: Generation::default(),
+            source: None,
+            audio: Line::new(pair.audio_mid, Kind::Audio, audio_seed),
+            video: Line::new(pair.video_mid, Kind::Video, video_seed),
+            audio_paused: false,
+            video_paused: false,
+        }
+    }
+
+    pub(crate) fn info(&self) -> BindingInfo {
+        BindingInfo {
+            slot: self.index,
+            audio_mid: self.audio.mid,
+            video_mid: self.video.mid,
+            generation: self.generation,
+            source: self.source,
+            audio_paused: self.audio_paused,
+            video_paused: self.video_paused,
+        }
+    }
+
+    pub(crate) fn line_mut(&mut self, kind: Kind) -> &mut Line {
+        match kind {
+            Kind::Audio => &mut self.audio,
+            Kind::Video => &mut self.video,
+        }
+    }
+
+    /// Whether a binding may start; checked before anything is changed.
+    pub(crate) fn may_bind(&self, asked: Generation) -> Result<(), RouterError> {
+        let newest = self.generation;
+        if self.source.is_some() {
+            return Err(RouterError::SlotBound { slot: self.index, generation: newest });
+        }
+        if asked <= newest {
+            return Err(RouterError::StaleGeneration { asked, newest });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bind(&mut self, now: Instant, bind: &Bind) -> Bound {
+        self.generation = bind.generation;
+        self.source = Some(bind.source);
+        (self.audio_paused, self.video_paused) = (bind.audio_paused, bind.video_paused);
+        let source = bind.source;
+        Bound {
+            audio_rtp_timestamp: source.audio_mid.map(|_| self.audio.bind(now, bind.audio_paused)),
+            video_rtp_timestamp: source.video_mid.map(|_| self.video.bind(now, bind.video_paused)),
+        }
+    }
+
+    /// Frees the pair and returns what it was bound to.
+    pub(crate) fn unbind(&mut self) -> Option<Source> {
+        self.audio.unbind();
+        self.video.unbind();
+        (self.audio_paused, self.video_paused) = (false, false);
+        self.source.take()
+    }
+
+    /// Sets both flags; returns whether video wants a key frame now.
+    pub(crate) fn pause(&mut self, audio: bool, video: bool) -> bool {
+        (self.audio_paused, self.video_paused) = (audio, video);
+        self.audio.set_paused(audio);
+        self.video.set_paused(video)
+    }
+
+    /// The publisher's line of this kind.
+    pub(crate) fn source_mid(&self, kind: Kind) -> Option<Mid> {
+        let source = self.source?;
+        match kind {
+            Kind::Audio => source.audio_mid,
+            Kind::Video => source.video_mid,
+        }
+    }
+}
