@@ -59,7 +59,7 @@ class SignalBody:
 def parse_create_session(content_type: str, body: bytes) -> CreateSession:
     """Read the form, or the JSON object, of `POST /session/create`.
 
-    Raises InvalidParameterError, naming the field, for a value that is not lawful by itself.
+    Raises InvalidParameterError, naming the field, for a value that is not lawful by itself or beside the others.
     """
     fields = _fields(content_type, body)
     preference = _choice(fields, "p2p.preference", ("disabled", "enabled"))
@@ -76,13 +76,20 @@ def parse_create_session(content_type: str, body: bytes) -> CreateSession:
             ipaddress.IPv4Address(location)
         except ValueError as error:
             raise InvalidParameterError("location is not an IPv4 address.") from error
+    relayed, always, e2ee = preference == "enabled", archive_mode == "always", _flag(fields, "e2ee")
+    if always and relayed:
+        raise InvalidParameterError("archiveMode always needs a routed session: p2p.preference disabled.")
+    if not always and (archive_name or resolution):
+        raise InvalidParameterError("archiveName and archiveResolution need archiveMode always.")
+    if e2ee and (relayed or always):
+        raise InvalidParameterError("e2ee needs a routed session that is not archived by itself.")
     return CreateSession(
-        relayed=preference == "enabled",
-        always_archived=archive_mode == "always",
+        relayed=relayed,
+        always_archived=always,
         archive_name=archive_name,
         archive_resolution=resolution,
         location=location,
-        e2ee=_flag(fields, "e2ee"),
+        e2ee=e2ee,
         api_key=_text(fields, "api_key"),
     )
 

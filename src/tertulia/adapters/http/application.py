@@ -1,0 +1,59 @@
+"""The whole HTTP side as one ASGI program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from tertulia.adapters.http.answers import on_error, on_http_exception, on_tertulia_error
+from tertulia.adapters.http.docs import docs_routes
+from tertulia.adapters.http.health import health_routes
+from tertulia.adapters.http.pages import page_routes
+from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
+from tertulia.adapters.http.playground import CONFIG_PATH, Playground, playground_routes
+from tertulia.adapters.http.rest import rest_routes
+from tertulia.adapters.http.scripts import script_routes
+from tertulia.clock import Clock
+from tertulia.errors import TertuliaError
+from tertulia.services.projects import Projects
+from tertulia.services.sessions import Sessions
+
+__all__ = ["make_application"]
+
+
+def make_application(
+    *,
+    sessions: Sessions,
+    projects: Projects,
+    clock: Clock,
+    web: Path,
+    docs: Path,
+    checks: dict[str, Callable[[], bool]],
+    playground: Playground | None,
+    more: Sequence[BaseRoute] = (),
+) -> ASGIApp:
+    """Join every route. `playground` is None in production; `more` are the routes of other adapters."""
+    routes: list[BaseRoute] = [
+        *more,
+        *rest_routes(sessions, projects, clock),
+        *script_routes(web),
+        *page_routes(web),
+        *docs_routes(docs),
+        *health_routes(checks),
+        *(playground_routes(playground) if playground is not None else ()),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(TidyPaths), Middleware(OpenToOrigins, closed=CONFIG_PATH)],
+        exception_handlers={
+            TertuliaError: on_tertulia_error,
+            HTTPException: on_http_exception,
+            Exception: on_error,
+        },
+    )

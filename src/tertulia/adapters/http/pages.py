@@ -1,0 +1,41 @@
+"""The pages that a browser opens, and the headers that fence them in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tertulia.adapters.http.files import FileFolder
+
+__all__ = ["PAGE_HEADERS", "page_routes"]
+
+# Camera, microphone and screen are what the pages are for; everything else stays shut.
+PAGE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; "
+        "media-src 'self' blob: mediastream:; style-src 'self' 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+# Asset names carry a hash of their content.
+_ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+def page_routes(web: Path) -> list[Route]:
+    """Routes for the pages in the folder of browser files, and for their assets."""
+    files = FileFolder(web / "pages")
+
+    async def playground(request: Request) -> Response:
+        return files.answer(request, "playground.html", PAGE_HEADERS)
+
+    async def asset(request: Request) -> Response:
+        return files.answer(request, f"assets/{request.path_params['name']}", _ASSET_HEADERS)
+
+    return [Route("/", playground), Route("/playground", playground), Route("/assets/{name:path}", asset)]

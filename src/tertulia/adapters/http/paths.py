@@ -1,0 +1,41 @@
+"""What is done to every request before it is routed."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_SLASHES = re.compile(r"/{2,}")
+
+
+class TidyPaths:
+    """Collapses repeated slashes and drops a trailing one: SDKs glue addresses together without looking."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or socket."""
+        if scope["type"] in ("http", "websocket"):
+            path = _SLASHES.sub("/", scope["path"])
+            scope["path"] = path.rstrip("/") or "/"
+        await self._app(scope, receive, send)
+
+
+class OpenToOrigins:
+    """Lets pages of any origin use scripts and API: the token is the credential, no cookie is ever looked at.
+
+    Except for `closed`, a prefix of paths that hand out tokens.
+    """
+
+    def __init__(self, app: ASGIApp, *, closed: str) -> None:
+        self._app = app
+        self._closed = closed
+        self._open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], max_age=3600)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or socket."""
+        closed = scope["type"] == "http" and scope["path"].startswith(self._closed)
+        await (self._app if closed else self._open)(scope, receive, send)

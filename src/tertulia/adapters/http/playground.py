@@ -1,0 +1,87 @@
+"""The project, session and tokens with which the playground of `tertulia dev` joins by itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tertulia.adapters.http.answers import json_answer
+from tertulia.clock import Clock
+from tertulia.domain.project import Project
+from tertulia.domain.roles import Role
+from tertulia.ids import SessionId
+from tertulia.wire.tokens import MAX_LIFETIME_S, encode_jwt
+
+__all__ = ["CONFIG_PATH", "Playground", "playground_routes"]
+
+CONFIG_PATH = "/playground/config.json"
+
+
+class Playground:
+    """One project and one session for trying things out."""
+
+    def __init__(self, project: Project, session_id: SessionId, clock: Clock) -> None:
+        self.project = project
+        self.session_id = session_id
+        self._clock = clock
+
+    def token(self, role: Role) -> str:
+        """A token of the longest lifetime for the session."""
+        now_s = self._clock.wall() // 1000
+        return encode_jwt(
+            api_key=self.project.api_key,
+            api_secret=self.project.api_secret,
+            session_id=self.session_id,
+            role=role,
+            created_at_s=now_s,
+            expires_at_s=now_s + MAX_LIFETIME_S,
+        )
+
+    def tokens(self) -> dict[str, str]:
+        """A token of each role, by the role's name."""
+        return {role.value: self.token(role) for role in Role}
+
+
+def playground_routes(playground: Playground) -> list[Route]:
+    """The route from which the page learns its session.
+
+    It hands out a moderator's token, so it answers only under the host names of a development server: a foreign name
+    that was made to point here would be the origin of a foreign page.
+    """
+
+    async def config(request: Request) -> Response:
+        if not _is_own_name(request.url.hostname or ""):
+            raise HTTPException(404)
+        try:
+            role = Role(request.query_params.get("role", Role.MODERATOR))
+        except ValueError as error:
+            raise HTTPException(404) from error
+        values: dict[str, Any] = {
+            "apiKey": playground.project.api_key,
+            "sessionId": playground.session_id,
+            "role": role.value,
+            "token": playground.token(role),
+            "tokens": playground.tokens(),
+        }
+        answer = json_answer(json.dumps(values).encode())
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    return [Route(CONFIG_PATH, config)]
+
+
+def _is_own_name(host: str) -> bool:
+    """Whether `host` is `localhost` or an address: nobody can make an address point elsewhere."""
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
