@@ -1,14 +1,20 @@
-"""Projects: finding, making and listing them, and reading client tokens with their secrets."""
+"""Projects: finding, making and listing them, and verifying tokens with their secrets."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from tertulia.clock import WallTime
 from tertulia.domain.project import Project
 from tertulia.errors import AuthenticationError, InternalError
 from tertulia.ids import ApiKey, IdSource
-from tertulia.services.ports import ClientClaims, Store, TokenVerifier
+from tertulia.services.ports import Store
 
 __all__ = ["Projects"]
 
 _KEY_ATTEMPTS = 20
+
+Token = TypeVar("Token", str, str | None)
+Claims = TypeVar("Claims")
 
 
 class Projects:
@@ -38,8 +44,13 @@ class Projects:
         """Return all projects by key."""
         return await self._store.list_projects()
 
-    async def verify(self, token: str, verifier: TokenVerifier, now: WallTime) -> ClientClaims:
-        """Verify a client token.
+    async def verify(
+        self,
+        token: Token,
+        verifier: Callable[[Token, Callable[[str], Project | None], WallTime], Claims],
+        now: WallTime,
+    ) -> Claims:
+        """Verify a token, of a client or of a REST request, with the verifier for its kind.
 
         The verifier looks projects up without waiting, so it runs twice: first to learn which key the token names, then
         with that project.
