@@ -6,9 +6,10 @@ const LAYERS = {
   core: ['wire'],
   wire: [],
   signalling: ['wire'],
-  rtc: [],
+  rtc: ['wire'],
   dom: [],
-  api: ['core', 'wire', 'signalling', 'rtc', 'dom'],
+  engine: ['core', 'wire', 'signalling', 'rtc'],
+  api: ['core', 'wire', 'engine', 'rtc', 'dom'],
   eras: ['api', 'core', 'wire'],
 };
 

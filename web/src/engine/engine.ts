@@ -1,0 +1,315 @@
+/** Feeds the core with what the socket, the peer and the application do, and carries out what it decides. */
+import {
+  isPresent,
+  NO_SUBSCRIPTIONS,
+  NOT_CONNECTED,
+  reduceSession,
+  reduceSubscriptions,
+  type Fact,
+  type Phase,
+  type SessionEffect,
+  type SessionInput,
+  type SubscriptionEffect,
+  type SubscriptionInput,
+} from '../core/index.ts';
+import { asOTError, OTError } from '../errors.ts';
+import type { PeerFactory } from '../rtc/index.ts';
+import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
+import type { Joined, Reason, RequestOf, RequestType, ResultOf, StreamDescription, StreamUpdate, WireStream } from '../wire/index.ts';
+import { Media, type Publication, type SlotMedia } from './media.ts';
+
+export interface EngineWorld extends Surroundings {
+  readonly makePeer: PeerFactory;
+}
+
+export interface Credentials {
+  /** The signalling address. */
+  readonly url: string;
+  readonly token: string;
+  readonly sessionId: string;
+  readonly apiKey: string;
+  readonly connectionEventsSuppressed: boolean;
+}
+
+/** The application's wishes about ICE; they are joined with the servers that the session names. */
+export interface IceWishes {
+  readonly includeServers: 'all' | 'custom';
+  readonly transportPolicy: 'all' | 'relay';
+  readonly customServers: readonly RTCIceServer[];
+}
+
+/** Where a subscription's media goes; called at once, in the order of the wire. */
+export interface SubscriptionSink {
+  attach(media: SlotMedia): void;
+  /** Nothing of the binding may be shown or played when this returns. */
+  detach(): void;
+  refused(error: OTError): void;
+  video(enabled: boolean, reason: string): void;
+  /** Whether media from the server passes at all. */
+  flow(flows: boolean): void;
+}
+
+const CLIENT = { name: 'tertulia-web', version: '0.1.0' };
+
+export class SessionEngine {
+  iceWishes: IceWishes = { includeServers: 'all', transportPolicy: 'all', customServers: [] };
+
+  private state = NOT_CONNECTED;
+  private subscriptions = NO_SUBSCRIPTIONS;
+  private link: SignallingLink | null = null;
+  private credentials: Credentials | null = null;
+  private nextKey = 1;
+  private readonly sinks = new Map<number, SubscriptionSink>();
+  private readonly publications = new Map<string, Publication>();
+  private readonly media: Media;
+
+  /** `tell` gets every fact, in order, from inside socket tasks and API calls: queue before running handlers. */
+  constructor(
+    private readonly world: EngineWorld,
+    private readonly tell: (fact: Fact) => void,
+  ) {
+    this.media = new Media({
+      makePeer: world.makePeer,
+      request: (body) => this.request(body),
+      after: (milliseconds, run) => world.after(milliseconds, run),
+      retryDelayMs: (attempt) => retryDelayMs(attempt, world.random()),
+      onFlow: (flows) => {
+        for (const sink of this.sinks.values()) sink.flow(flows);
+      },
+      onReplaced: () => {
+        this.inputSubscription({ type: 'transportReplaced' });
+      },
+    });
+  }
+
+  /** Whether media passes between the server and this client. */
+  get flowing(): boolean {
+    return this.media.flowing;
+  }
+
+  get phase(): Phase {
+    return this.state.phase;
+  }
+
+  connect(credentials: Credentials): void {
+    this.credentials = credentials;
+    this.input({ type: 'connect' });
+  }
+
+  disconnect(): void {
+    this.input({ type: 'disconnect' });
+  }
+
+  /** The page is being closed: the server hears it, the application hears nothing more. */
+  goodbye(): void {
+    this.link?.goodbye();
+    this.media.end();
+  }
+
+  /** The browser says that the network is back. */
+  online(): void {
+    this.link?.retryNow();
+  }
+
+  /** The result of a request. Rejects with OT_NOT_CONNECTED outside a connection. */
+  request<T extends RequestType>(body: RequestOf<T>, options: { readonly survivesLoss?: boolean } = {}): Promise<ResultOf<T>> {
+    if (this.link === null || !isPresent(this.state)) {
+      return Promise.reject(new OTError('OT_NOT_CONNECTED', 'The session is not connected.'));
+    }
+    return this.link.request(body, options);
+  }
+
+  /** Publishes; `streamCreated` is told when the stream is registered, and the promise resolves when media can pass. */
+  async publish(publication: Publication, description: StreamDescription, registered: (stream: WireStream) => void): Promise<void> {
+    if (!isPresent(this.state)) throw new OTError('OT_NOT_CONNECTED', 'The session is not connected.');
+    let streamId: string | null = null;
+    try {
+      await this.media.publish(publication, description, (stream) => {
+        streamId = stream.id;
+        this.publications.set(stream.id, publication);
+        registered(stream);
+        this.input({ type: 'published', stream });
+      });
+    } catch (error) {
+      if (streamId !== null) this.unpublish(streamId, 'networkDisconnected');
+      throw asOTError(error, 'OT_STREAM_CREATE_FAILED');
+    }
+    if (streamId === null || !this.publications.has(streamId)) {
+      throw new OTError('OT_STREAM_DESTROYED', 'The stream ended while it was being published.');
+    }
+  }
+
+  /** Ends an own stream. */
+  unpublish(streamId: string, reason: Reason = 'clientDisconnected'): void {
+    if (!this.publications.has(streamId)) return;
+    void this.request({ type: 'unpublish', streamId, reason }).catch(() => undefined);
+    this.input({ type: 'unpublished', streamId, reason });
+  }
+
+  /** Tells the others of a change to an own stream. */
+  updateStream(streamId: string, update: StreamUpdate): void {
+    void this.request({ type: 'updateStream', streamId, ...update }).catch(() => undefined);
+  }
+
+  /** Asks for a stream and returns the key of the subscription. */
+  subscribe(streamId: string, wishes: { readonly audio: boolean; readonly video: boolean }, sink: SubscriptionSink): number {
+    const key = this.nextKey++;
+    this.sinks.set(key, sink);
+    this.inputSubscription({ type: 'subscribe', key, streamId, ...wishes });
+    return key;
+  }
+
+  updateSubscription(key: number, wishes: { readonly audio: boolean; readonly video: boolean }): void {
+    this.inputSubscription({ type: 'update', key, ...wishes });
+  }
+
+  unsubscribe(key: number): void {
+    this.inputSubscription({ type: 'unsubscribe', key });
+    this.sinks.delete(key);
+  }
+
+  private input(input: SessionInput): void {
+    const { state, effects } = reduceSession(this.state, input);
+    this.state = state;
+    for (const effect of effects) this.perform(effect);
+  }
+
+  private perform(effect: SessionEffect): void {
+    switch (effect.type) {
+      case 'join':
+        this.join();
+        return;
+      case 'leave':
+        this.link?.leave();
+        return;
+      case 'cancelJoin':
+        this.link?.goodbye();
+        this.link = null;
+        return;
+      case 'startMedia':
+        this.startMedia(effect.message);
+        return;
+      case 'stopMedia':
+        this.inputSubscription({ type: 'disconnected' });
+        this.sinks.clear();
+        this.publications.clear();
+        this.media.end();
+        return;
+      case 'tell':
+        if (effect.fact.type === 'streamDestroyed') this.forget(effect.fact.streamId);
+        this.tell(effect.fact);
+    }
+  }
+
+  private join(): void {
+    if (this.credentials === null) return;
+    const { url, ...said } = this.credentials;
+    const link: SignallingLink = new SignallingLink(
+      url,
+      { type: 'join', ...said, client: CLIENT },
+      {
+        joined: (message) => {
+          this.input({ type: 'joined', message });
+        },
+        failed: (error) => {
+          if (this.link === link) this.link = null;
+          this.input({ type: 'failed', error });
+        },
+        interrupted: () => {
+          this.input({ type: 'interrupted' });
+        },
+        resumed: (message) => {
+          this.input({ type: 'resumed', message });
+          if (this.media.resumed(message.epoch)) this.inputSubscription({ type: 'bindings', bindings: message.bindings });
+        },
+        event: (number, event) => {
+          this.input({ type: 'event', number, event });
+        },
+        notice: (notice) => {
+          switch (notice.type) {
+            case 'bound':
+              this.inputSubscription(notice);
+              return;
+            case 'unbound':
+              this.inputSubscription(notice);
+              return;
+            case 'subscriptionVideo':
+              this.inputSubscription({ ...notice, type: 'video' });
+              return;
+            case 'slotsNeeded':
+              this.media.slotsNeeded(notice.pairs);
+              return;
+            case 'mediaFailed':
+              this.media.mediaFailed(notice.epoch);
+          }
+        },
+        ended: (reason) => {
+          if (this.link === link) this.link = null;
+          this.input({ type: 'ended', reason });
+        },
+        lastNumber: () => this.state.number,
+      },
+      this.world,
+    );
+    this.link = link;
+  }
+
+  private startMedia({ iceServers, capabilities }: Joined): void {
+    const { includeServers, transportPolicy, customServers } = this.iceWishes;
+    const platform = includeServers === 'custom' ? [] : iceServers.map((server) => ({ ...server, urls: [...server.urls] }));
+    this.media.begin({
+      configuration: { iceServers: [...platform, ...customServers], iceTransportPolicy: transportPolicy },
+      receives: capabilities.subscribe === 1,
+    });
+  }
+
+  private forget(streamId: string): void {
+    const publication = this.publications.get(streamId);
+    if (publication === undefined) return;
+    this.publications.delete(streamId);
+    this.media.unpublish(publication);
+  }
+
+  private inputSubscription(input: SubscriptionInput): void {
+    const { state, effects } = reduceSubscriptions(this.subscriptions, input);
+    this.subscriptions = state;
+    for (const effect of effects) this.performSubscription(effect);
+  }
+
+  private performSubscription(effect: SubscriptionEffect): void {
+    switch (effect.type) {
+      case 'ask':
+        this.ask(effect.key, effect.request);
+        return;
+      case 'send':
+        void this.request(effect.request as RequestOf<'releaseSlot'>).catch(() => undefined);
+        return;
+      case 'attach': {
+        const media = this.media.media(effect.binding);
+        if (media !== null) this.sinks.get(effect.key)?.attach(media);
+        return;
+      }
+      case 'detach':
+        this.sinks.get(effect.key)?.detach();
+        return;
+      case 'refuse':
+        this.sinks.get(effect.key)?.refused(new OTError(effect.error.name, effect.error.message, effect.error.code));
+        this.sinks.delete(effect.key);
+        return;
+      case 'video':
+        this.sinks.get(effect.key)?.video(effect.enabled, effect.reason);
+    }
+  }
+
+  private ask(key: number, request: RequestOf<'subscribe'>): void {
+    this.request(request).then(
+      ({ subscriptionId }) => {
+        this.inputSubscription({ type: 'answered', key, id: subscriptionId });
+      },
+      (thrown: unknown) => {
+        const { name, code, message } = asOTError(thrown, 'OT_UNEXPECTED_SERVER_RESPONSE');
+        this.inputSubscription({ type: 'refused', key, error: { name, code, message } });
+      },
+    );
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * The client's media: one peer at a time, numbered by epoch, one offer at a time.
+ *
+ * Invariants: an offer is outstanding only inside a turn; slot pairs grow and never shrink within an epoch; a publication
+ * that was accepted is offered again in every later epoch until it is taken out.
+ */
+import type { Peer, PeerFactory, PeerState, SentLines, SlotReceivers, SendTracks } from '../rtc/index.ts';
+import type { Binding, RequestOf, RequestType, ResultOf, StreamDescription, WireStream } from '../wire/index.ts';
+import { asOTError, OTError } from '../errors.ts';
+import { logger } from '../logger.ts';
+
+/** What is published: the tracks of the moment. */
+export interface Publication {
+  tracks(): SendTracks;
+}
+
+/** What a binding plays. A null timestamp takes the first frame or sample that comes. */
+export interface SlotMedia extends SlotReceivers {
+  readonly audioFrom: number | null;
+  readonly videoFrom: number | null;
+}
+
+export interface MediaWorld {
+  readonly makePeer: PeerFactory;
+  request<T extends RequestType>(body: RequestOf<T>): Promise<ResultOf<T>>;
+  /** Runs `run` after so many milliseconds. */
+  after(milliseconds: number, run: () => void): unknown;
+  retryDelayMs(attempt: number): number;
+  /** Whether media passes; told only when it changes. */
+  onFlow(flows: boolean): void;
+  /** A new peer took the place of the one before. */
+  onReplaced(): void;
+}
+
+export interface MediaStart {
+  readonly configuration: RTCConfiguration;
+  /** False for a role that may not subscribe: no slot pairs are made. */
+  readonly receives: boolean;
+}
+
+/** Sizes of the pool of slot pairs; each is asked for only when the one before does not do. */
+const POOL_SIZES = [2, 4, 8, 16, 32, 48];
+/** How long a publication may wait for the peer to connect before it fails. */
+const CONNECT_DEADLINE_MS = 30_000;
+
+type OfferRequest = 'negotiate' | 'publish' | 'republish';
+type OfferFields<T extends OfferRequest> = Omit<RequestOf<T>, 'epoch' | 'offer' | 'slots' | 'type'>;
+
+interface Sent {
+  lines: SentLines;
+  /** Null until `publish` was answered. */
+  streamId: string | null;
+}
+
+/** A turn found that its peer is no longer the current one. */
+class Superseded extends Error {}
+
+export class Media {
+  private start: MediaStart | null = null;
+  private peer: Peer | null = null;
+  private epoch = 0;
+  private turn: Promise<unknown> = Promise.resolve();
+  private established = false;
+  private failures = 0;
+  private flows = false;
+  private readonly sent = new Map<Publication, Sent>();
+  private usedSlots = new Set<number>();
+  private wantedPairs = 0;
+  private waiting: (() => void)[] = [];
+
+  constructor(private readonly world: MediaWorld) {}
+
+  /** Makes the first peer and its slot pairs, in the background. */
+  begin(start: MediaStart): void {
+    this.start = start;
+    this.epoch = 0;
+    this.failures = 0;
+    this.wantedPairs = start.receives ? (POOL_SIZES[0] ?? 0) : 0;
+    this.makePeer();
+  }
+
+  /** Closes the peer; publications are forgotten, their tracks live on. */
+  end(): void {
+    this.start = null;
+    this.peer?.close();
+    this.peer = null;
+    this.sent.clear();
+    this.flows = false;
+    this.wake();
+  }
+
+  /** Offers the publication's tracks, calls `registered` with its stream and resolves once media can pass. */
+  async publish(publication: Publication, description: StreamDescription, registered: (stream: WireStream) => void): Promise<WireStream> {
+    const stream = await this.announce(publication, description);
+    registered(stream);
+    await this.connected();
+    return stream;
+  }
+
+  /** Takes a publication out; its lines are used again by the next. */
+  unpublish(publication: Publication): void {
+    this.sent.get(publication)?.lines.stop();
+    this.sent.delete(publication);
+  }
+
+  /** Sends another track on the publication's line of that kind. */
+  async replaceTrack(publication: Publication, kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<void> {
+    await this.sent.get(publication)?.lines.replace(kind, track);
+  }
+
+  /** The server wants so many slot pairs in all. */
+  slotsNeeded(pairs: number): void {
+    const size = POOL_SIZES.find((candidate) => candidate >= pairs) ?? POOL_SIZES.at(-1) ?? 0;
+    if (size <= this.wantedPairs || !this.start?.receives) return;
+    this.wantedPairs = size;
+    this.negotiate();
+  }
+
+  /** The server's transport of that epoch has ended. */
+  mediaFailed(epoch: number): void {
+    if (epoch === this.epoch) this.replace();
+  }
+
+  /**
+   * The signalling is back, and the server holds the transport of that epoch, or none (0). False when that is not ours, so
+   * that a new peer was made and no binding holds any more.
+   */
+  resumed(epoch: number): boolean {
+    if (this.peer === null) return false;
+    if ((this.established && epoch !== this.epoch) || this.peer.state === 'failed') {
+      this.replace();
+      return false;
+    }
+    if (this.peer.state === 'interrupted') this.restartIce();
+    return true;
+  }
+
+  /** Whether media passes between the server and this client. */
+  get flowing(): boolean {
+    return this.flows;
+  }
+
+  /** What plays a binding of the current epoch; null when it belongs to an earlier one. */
+  media(binding: Binding): SlotMedia | null {
+    if (this.epoch > 1 && !this.established) return null;
+    const receivers = this.peer?.receivers(binding.slot);
+    if (receivers == null) return null;
+    const fresh = !this.usedSlots.has(binding.slot);
+    this.usedSlots.add(binding.slot);
+    return {
+      ...receivers,
+      audioFrom: fresh ? null : (binding.audioRtpTimestamp ?? null),
+      videoFrom: fresh ? null : (binding.videoRtpTimestamp ?? null),
+    };
+  }
+
+  private makePeer(): void {
+    const { start } = this;
+    if (start === null) return;
+    this.epoch += 1;
+    this.established = false;
+    this.usedSlots = new Set();
+    const epoch = this.epoch;
+    this.peer = this.world.makePeer(start.configuration, (state) => {
+      if (epoch === this.epoch && this.start === start) this.changed(state);
+    });
+    this.turn = Promise.resolve();
+    if (start.receives) this.negotiate();
+    for (const [publication, { streamId }] of this.sent) if (streamId !== null) this.republish(publication, streamId);
+  }
+
+  private replace(): void {
+    if (this.start === null) return;
+    logger.info('The media connection is made anew.');
+    this.peer?.close();
+    this.setFlow(false);
+    this.world.onReplaced();
+    this.makePeer();
+  }
+
+  private changed(state: PeerState): void {
+    if (state === 'connected') {
+      this.failures = 0;
+      this.setFlow(true);
+      this.wake();
+    } else if (state === 'interrupted') {
+      this.setFlow(false);
+      this.restartIce();
+    } else if (state === 'failed') {
+      this.setFlow(false);
+      const { epoch } = this;
+      this.world.after(this.world.retryDelayMs(this.failures), () => {
+        if (epoch === this.epoch) this.replace();
+      });
+      this.failures += 1;
+    }
+  }
+
+  private setFlow(flows: boolean): void {
+    if (flows === this.flows) return;
+    this.flows = flows;
+    this.world.onFlow(flows);
+  }
+
+  private restartIce(): void {
+    const { peer } = this;
+    peer?.restartIce();
+    this.negotiate();
+  }
+
+  /** Offers what the peer holds now; failures are the next offer's matter. */
+  private negotiate(): void {
+    const { epoch } = this;
+    this.offer('negotiate', {}, (peer) => {
+      if (peer.slotCount < this.wantedPairs) peer.addSlotPairs(this.wantedPairs - peer.slotCount);
+      return null;
+    }).catch((error: unknown) => {
+      if (error instanceof Superseded || epoch !== this.epoch) return;
+      logger.error('The media connection could not be negotiated.', error);
+    });
+  }
+
+  private async announce(publication: Publication, description: StreamDescription): Promise<WireStream> {
+    for (;;) {
+      const { epoch } = this;
+      try {
+        const { stream } = await this.offer('publish', description, (peer) => {
+          this.sent.set(publication, { lines: peer.send(publication.tracks()), streamId: null });
+          return publication;
+        });
+        const sent = this.sent.get(publication);
+        if (sent !== undefined) sent.streamId = stream.id;
+        return stream;
+      } catch (error) {
+        if (error instanceof Answered) return this.adopt(publication, error.result as ResultOf<'publish'>);
+        if (epoch !== this.epoch && this.start !== null) continue;
+        this.unpublish(publication);
+        throw asOTError(error, 'OT_CREATE_PEER_CONNECTION_FAILED');
+      }
+    }
+  }
+
+  /** The stream was registered on a peer that has been replaced meanwhile: its lines are named again. */
+  private adopt(publication: Publication, { stream }: ResultOf<'publish'>): WireStream {
+    const sent = this.sent.get(publication);
+    if (sent !== undefined) {
+      sent.streamId = stream.id;
+      this.republish(publication, stream.id);
+    }
+    return stream;
+  }
+
+  private republish(publication: Publication, streamId: string): void {
+    const { epoch } = this;
+    this.offer('republish', { streamId }, (peer) => {
+      this.sent.set(publication, { lines: peer.send(publication.tracks()), streamId });
+      return publication;
+    }).catch((error: unknown) => {
+      if (epoch === this.epoch && this.sent.has(publication)) logger.error('A stream could not be published again.', error);
+    });
+  }
+
+  /**
+   * One turn: prepare the peer, offer, ask, apply the answer. `prepare` returns the publication whose lines the request
+   * names, if any. Rejects with Superseded when the peer was replaced before the request was sent, with Answered when it
+   * was replaced before the answer came, and else with what went wrong, after taking the offer back.
+   */
+  private offer<T extends OfferRequest>(type: T, fields: OfferFields<T>, prepare: (peer: Peer) => Publication | null): Promise<ResultOf<T>> {
+    const { peer, epoch } = this;
+    const run = async (): Promise<ResultOf<T>> => {
+      if (peer === null || peer !== this.peer) throw new Superseded();
+      const publication = prepare(peer);
+      const offer = await peer.offer();
+      if (peer !== this.peer) throw new Superseded();
+      const lines = publication && this.sent.get(publication)?.lines;
+      const body = {
+        type,
+        ...fields,
+        epoch,
+        offer,
+        slots: peer.newSlots(),
+        ...(lines?.audioMid === undefined ? {} : { audioMid: lines.audioMid }),
+        ...(lines?.videoMid === undefined ? {} : { videoMid: lines.videoMid }),
+      } as unknown as RequestOf<T>;
+      let result: ResultOf<T>;
+      try {
+        result = await this.world.request(body);
+      } catch (error) {
+        if (peer === this.peer) await peer.withdraw();
+        throw error;
+      }
+      if (peer !== this.peer) throw new Answered(result);
+      await peer.accept(result.answer).catch((error: unknown) => {
+        throw asOTError(error, 'OT_SET_REMOTE_DESCRIPTION_FAILED');
+      });
+      this.established = true;
+      return result;
+    };
+    const turn = this.turn.then(run);
+    this.turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Resolves when media passes; rejects when the client has left, or after the deadline. */
+  private connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (this.peer === null) reject(new OTError('OT_NOT_CONNECTED', 'The client has left the session.'));
+        else if (this.peer.state === 'connected') resolve();
+        else this.waiting.push(look);
+      };
+      look();
+      this.world.after(CONNECT_DEADLINE_MS, () => {
+        reject(new OTError('OT_ICE_WORKFLOW_FAILED', 'No media path to the server could be made.'));
+      });
+    });
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const look of waiting) look();
+  }
+}
+
+/** The request was answered, but its peer had been replaced. */
+class Answered extends Error {
+  constructor(readonly result: unknown) {
+    super();
+  }
+}

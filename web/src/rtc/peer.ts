@@ -1,0 +1,63 @@
+/** One peer connection, as the rest of the client needs it. `rtc-peer.ts` is the browser's, `fake-peer.ts` the tests'. */
+
+/** `interrupted`: no media passes but it may come back; `failed`: it will not, make another peer. */
+export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed';
+
+/** What is used of an RTCRtpReceiver. */
+export interface Receiver {
+  readonly track: MediaStreamTrack;
+  getSynchronizationSources(): readonly { readonly rtpTimestamp: number; readonly timestamp: number }[];
+}
+
+export interface SlotReceivers {
+  readonly audio: Receiver;
+  readonly video: Receiver;
+}
+
+/** The lines of a slot pair, known from the offer on. */
+export interface SlotMids {
+  readonly slot: number;
+  readonly audioMid: string;
+  readonly videoMid: string;
+}
+
+export interface SendTracks {
+  readonly audio: MediaStreamTrack | null;
+  readonly video: MediaStreamTrack | null;
+  /** Bits per second; absent leaves it to the browser. */
+  readonly audioBitrateBps?: number;
+}
+
+/** The lines that carry one stream of ours. */
+export interface SentLines {
+  /** Undefined before the offer that first holds the line, or without such a track. */
+  readonly audioMid: string | undefined;
+  readonly videoMid: string | undefined;
+  /** Sends `track` on an existing line; null sends nothing. */
+  replace(kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<void>;
+  /** Sends nothing more; the lines stay and are used again by a later stream. */
+  stop(): void;
+}
+
+export interface Peer {
+  readonly state: PeerState;
+  /** Adds `count` slot pairs, which the next offer announces. */
+  addSlotPairs(count: number): void;
+  readonly slotCount: number;
+  /** Null where there is no such slot. */
+  receivers(slot: number): SlotReceivers | null;
+  send(tracks: SendTracks): SentLines;
+  /** Makes and applies an offer; every offer is followed by `accept` or `withdraw`. */
+  offer(): Promise<string>;
+  /** The slot pairs that no accepted offer has announced yet; their mids are known after `offer`. */
+  newSlots(): readonly SlotMids[];
+  accept(answer: string): Promise<void>;
+  /** Takes the last offer back. */
+  withdraw(): Promise<void>;
+  /** The next offer restarts ICE. */
+  restartIce(): void;
+  close(): void;
+}
+
+/** Makes a peer that reports every change of its state. */
+export type PeerFactory = (configuration: RTCConfiguration, onState: (state: PeerState) => void) => Peer;
