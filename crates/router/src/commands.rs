@@ -166,7 +166,9 @@ impl Router {
                 }
             }
         }
-        if let (Some(mid), false) = (source.video_mid, command.video_paused) {
+        // A subscriber that is not connected yet would miss it; it asks when it is.
+        let is_ready = self.transports.get(&id).is_some_and(|t| t.is_ready);
+        if let (Some(mid), false, true) = (source.video_mid, command.video_paused, is_ready) {
             self.request_key_frame_of(now, source.transport, mid);
         }
         self.flush(now);
