@@ -33,6 +33,7 @@ class SessionError(TertuliaError):
     """
 
     def __init__(self, name: str, code: int, message: str) -> None:
+        message = message or name
         super().__init__(message, kind=ErrorKind(name, code, title=type(self).__name__, meaning=message))
         self.name = name
         self.code = code

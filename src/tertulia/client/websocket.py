@@ -85,7 +85,7 @@ def signalling_address(server: str) -> str:
     address = f"{schemes[scheme.lower()]}://{rest.rstrip('/')}/signalling"
     try:
         parse_uri(address)
-    except InvalidURI as error:
+    except (InvalidURI, ValueError) as error:
         raise invalid_parameter(f"The server address {server!r} is malformed.") from error
     return address
 
@@ -158,12 +158,16 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def _take_frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
-            if not frame.fin or self._fragments:
-                self._fragments.append(bytes(frame.data))
-            if frame.fin and self._listener is not None:
-                text = b"".join(self._fragments) if self._fragments else bytes(frame.data)
-                self._fragments.clear()
+        """Hands over whole text messages. Binary ones are no part of the wire and are dropped with their fragments."""
+        if frame.opcode is Opcode.TEXT:
+            self._fragments = [bytes(frame.data)]
+        elif frame.opcode is Opcode.CONT and self._fragments:
+            self._fragments.append(bytes(frame.data))
+        else:
+            return
+        if frame.fin:
+            text, self._fragments = b"".join(self._fragments), []
+            if self._listener is not None:
                 self._listener.received(text)
 
     def _flush(self) -> None:
