@@ -17,9 +17,11 @@ from tests.unit.client.virtual_time import VirtualTimeLoop
 CONTRACT = Path(__file__).parents[3] / "contract"
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Every asynchronous test here runs in virtual time."""
-    return {"virtual": VirtualTimeLoop}
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test here runs in virtual time, except those of real sockets."""
+    return (
+        {"sockets": asyncio.SelectorEventLoop} if item.path.stem == "test_websocket" else {"virtual": VirtualTimeLoop}
+    )
 
 
 @pytest.fixture

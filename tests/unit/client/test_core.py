@@ -1,0 +1,339 @@
+"""The client's core: each row of its table, each missing row, and what holds whatever comes in whatever order."""
+
+from __future__ import annotations
+
+import itertools
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from tertulia.client import SessionDisconnectEvent
+from tertulia.client import core as module
+from tertulia.client.core import (
+    Answered,
+    Ask,
+    CloseSocket,
+    Connect,
+    ConnectDone,
+    Core,
+    Disconnect,
+    DisconnectDone,
+    Dispatched,
+    Effect,
+    Input,
+    OpenSocket,
+    Reading,
+    Received,
+    Send,
+    SocketLost,
+    SocketOpened,
+    State,
+)
+from tertulia.client.presence import Fact
+from tertulia.wire import signalling as wire
+
+OWN = wire.Connection("own", 1, "me")
+ERROR = wire.Error("OT_AUTHENTICATION_ERROR", 1004, "The token has expired.")
+JOINED = wire.Joined(
+    connection=OWN,
+    connections=[OWN],
+    streams=[],
+    number=7,
+    role="publisher",
+    capabilities=wire.Capabilities(1, 1, 1, 0, 0, 0),
+    resume_key="key",
+    heartbeat_s=10,
+    reconnect_window_s=60,
+    ice_servers=[],
+)
+RESUMED = wire.Resumed(resume_key="next key", epoch=0, bindings=[])
+MESSAGES: list[wire.ServerMessage] = [
+    JOINED,
+    RESUMED,
+    wire.Refused(ERROR),
+    wire.Reply(id=1),
+    wire.Ping(),
+    wire.Disconnected("forceDisconnected"),
+    wire.Bound(wire.Binding(1, 0, 1)),
+    wire.SlotsNeeded(2),
+    wire.Signal("own", "chat", "hello"),
+    wire.ConnectionCreated(wire.Connection("ida", 2, "")),
+    wire.ConnectionDestroyed("ida", "clientDisconnected"),
+]
+
+
+def new_core() -> Core:
+    return Core(lambda token: wire.Join(token))
+
+
+class Driver:
+    """Feeds a core and keeps what it says; sockets open at once unless the test holds them back."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.now = 0.0
+        self.socket = 0
+        self.effects: list[Effect] = []
+
+    def feed(self, input: Input) -> list[Effect]:
+        return self._take(self.core.handle(input, self.now))
+
+    def message(self, body: wire.ServerMessage, number: int = 0) -> list[Effect]:
+        return self.feed(Received(self.socket, number, body))
+
+    def lose(self, code: int | None = None) -> list[Effect]:
+        return self.feed(SocketLost(self.socket, code, 0.5, "cut"))
+
+    def open(self) -> list[Effect]:
+        return self.feed(SocketOpened(self.socket))
+
+    def wait(self, seconds: float) -> list[Effect]:
+        self.now += seconds
+        return self._take(self.core.handle_timeout(self.now))
+
+    def _take(self, effects: list[Effect]) -> list[Effect]:
+        self.effects += effects
+        for effect in effects:
+            if isinstance(effect, OpenSocket):
+                self.socket = effect.socket
+        return effects
+
+
+def driver_in(state: State) -> Driver:
+    """A core that has come to `state` the ordinary way."""
+    driver = Driver(new_core())
+    if state is State.DISCONNECTED:
+        return driver
+    driver.feed(Connect("token"))
+    driver.open()
+    if state is not State.CONNECTING:
+        driver.message(JOINED)
+    if state is State.RECONNECTING:
+        driver.lose()
+        driver.open()
+    if state is State.DISCONNECTING:
+        driver.feed(Disconnect())
+    assert driver.core.state is state
+    return driver
+
+
+def input_of(kind: type, driver: Driver) -> Input:
+    """An input of that kind for the driver's socket."""
+    simple: dict[type, Input] = {
+        Connect: Connect("token"),
+        Disconnect: Disconnect(),
+        Ask: Ask(1, wire.SendSignal()),
+        SocketOpened: SocketOpened(driver.socket),
+        SocketLost: SocketLost(driver.socket, None, 0.5, "cut"),
+        Reading: Reading(on=False),
+    }
+    return simple.get(kind) or Received(driver.socket, 0, next(m for m in MESSAGES if type(m) is kind))
+
+
+ENDED = [CloseSocket, DisconnectDone, Dispatched]
+
+TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
+    (State.DISCONNECTED, Connect): ([OpenSocket], State.CONNECTING),
+    (State.DISCONNECTED, Disconnect): ([DisconnectDone], State.DISCONNECTED),
+    (State.DISCONNECTED, Ask): ([Answered], State.DISCONNECTED),
+    (State.CONNECTING, Disconnect): ([Send, CloseSocket, ConnectDone, DisconnectDone], State.DISCONNECTED),
+    (State.CONNECTING, Ask): ([Answered], State.CONNECTING),
+    (State.CONNECTING, SocketOpened): ([Send], State.CONNECTING),
+    (State.CONNECTING, SocketLost): ([CloseSocket, ConnectDone], State.DISCONNECTED),
+    (State.CONNECTING, wire.Joined): ([ConnectDone, Dispatched, Dispatched], State.CONNECTED),
+    (State.CONNECTING, wire.Refused): ([CloseSocket, ConnectDone], State.DISCONNECTED),
+    (State.CONNECTING, wire.Disconnected): ([CloseSocket, ConnectDone], State.DISCONNECTED),
+    (State.CONNECTED, Connect): ([ConnectDone], State.CONNECTED),
+    (State.CONNECTED, Disconnect): ([Send], State.DISCONNECTING),
+    (State.CONNECTED, Ask): ([Send], State.CONNECTED),
+    (State.CONNECTED, SocketLost): ([Dispatched, CloseSocket, OpenSocket], State.RECONNECTING),
+    (State.CONNECTED, Reading): ([], State.CONNECTED),
+    (State.CONNECTED, wire.Reply): ([], State.CONNECTED),
+    (State.CONNECTED, wire.Ping): ([Send], State.CONNECTED),
+    (State.CONNECTED, wire.Disconnected): (ENDED, State.DISCONNECTED),
+    (State.RECONNECTING, Connect): ([ConnectDone], State.RECONNECTING),
+    (State.RECONNECTING, Disconnect): (ENDED, State.DISCONNECTED),
+    (State.RECONNECTING, Ask): ([], State.RECONNECTING),
+    (State.RECONNECTING, SocketOpened): ([Send], State.RECONNECTING),
+    (State.RECONNECTING, SocketLost): ([CloseSocket], State.RECONNECTING),
+    (State.RECONNECTING, wire.Resumed): ([Dispatched], State.CONNECTED),
+    (State.RECONNECTING, wire.Refused): (ENDED, State.DISCONNECTED),
+    (State.RECONNECTING, wire.Disconnected): (ENDED, State.DISCONNECTED),
+    (State.DISCONNECTING, Connect): ([ConnectDone], State.DISCONNECTING),
+    (State.DISCONNECTING, Ask): ([Answered], State.DISCONNECTING),
+    (State.DISCONNECTING, SocketLost): (ENDED, State.DISCONNECTED),
+    (State.DISCONNECTING, wire.Reply): (ENDED, State.DISCONNECTED),
+    (State.DISCONNECTING, wire.Ping): ([Send], State.DISCONNECTING),
+    (State.DISCONNECTING, wire.Disconnected): (ENDED, State.DISCONNECTED),
+}
+"""What each input leads to, beside the session's facts: those go to the presence while the client is connected."""
+
+INPUTS = [kind for kind in get_args(Input) if kind is not Received]
+FACTS = get_args(Fact)
+NAMES = {"ids": lambda value: getattr(value, "name", None) or value.__name__}
+
+
+def test_the_table_here_is_the_whole_table() -> None:
+    facts = set(itertools.product((State.CONNECTED, State.DISCONNECTING), FACTS))
+    assert set(module._ROWS) == set(TABLE) | facts
+    assert set(FACTS) < set(get_args(wire.ServerMessage))
+
+
+@pytest.mark.parametrize(("state", "kind"), list(TABLE), **NAMES)
+def test_every_row_does_what_it_says(state: State, kind: type) -> None:
+    driver = driver_in(state)
+    expected, next_state = TABLE[state, kind]
+    effects = driver.feed(input_of(kind, driver))
+    assert [type(effect) for effect in effects] == expected
+    assert driver.core.state is next_state
+
+
+@pytest.mark.parametrize("state", [State.CONNECTED, State.DISCONNECTING], **NAMES)
+def test_facts_of_the_session_are_told_while_the_client_is_in_it(state: State) -> None:
+    driver = driver_in(state)
+    [effect] = driver.message(wire.Signal("own", "chat", "hello"), 12)
+    assert isinstance(effect, Dispatched)
+    assert effect.event.type == "signal:chat"
+
+
+KNOWN = [kind for kind in (*INPUTS, *(type(message) for message in MESSAGES))]
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [row for row in itertools.product(State, KNOWN) if row not in module._ROWS], **NAMES
+)
+def test_every_missing_row_has_no_effect(state: State, kind: type) -> None:
+    driver = driver_in(state)
+    deadline_before = driver.core.next_deadline()
+    assert driver.feed(input_of(kind, driver)) == []
+    assert driver.core.state is state
+    assert driver.core.next_deadline() == deadline_before
+
+
+@pytest.mark.parametrize("stale", [SocketOpened(1), SocketLost(1, None, 0.5, "late"), Received(1, 9, wire.Ping())])
+def test_what_comes_from_an_older_socket_is_stale(stale: Input) -> None:
+    driver = driver_in(State.RECONNECTING)
+    assert driver.socket == 2
+    assert driver.feed(stale) == []
+
+
+def test_numbers_only_grow() -> None:
+    driver = driver_in(State.CONNECTED)
+    signal = wire.Signal("own")
+    assert driver.message(signal, JOINED.number) == []
+    assert len(driver.message(signal, 12)) == 1
+    assert driver.message(signal, 9) == []
+    assert driver.message(signal, 12) == []
+    driver.message(wire.Ping())
+    assert driver.effects[-1] == Send(0, 12, wire.Pong())
+
+
+def test_deadlines_are_acted_on_once_and_not_early() -> None:
+    driver = driver_in(State.CONNECTED)
+    assert driver.core.next_deadline() == 20
+    assert driver.wait(19.9) == []
+    assert [type(effect) for effect in driver.wait(0.1)] == [Dispatched, CloseSocket, OpenSocket]
+    assert driver.core.state is State.RECONNECTING
+    assert driver.wait(0) == []
+
+
+def test_a_socket_that_is_lost_soon_after_resuming_counts_as_a_failed_try() -> None:
+    driver = driver_in(State.RECONNECTING)
+    driver.message(RESUMED)
+    effects = driver.lose()
+    assert not any(isinstance(effect, OpenSocket) for effect in effects)
+    driver.wait(0.25)
+    driver.open()
+    driver.message(RESUMED)
+    driver.now += module.STEADY_S
+    assert any(isinstance(effect, OpenSocket) for effect in driver.lose())
+
+
+def test_no_token_or_key_is_kept_after_its_use() -> None:
+    driver = driver_in(State.CONNECTED)
+    assert driver.core._token == ""
+    driver.message(wire.Disconnected("forceDisconnected"))
+    assert driver.core._resume_key == ""
+
+
+inputs = some.one_of(
+    some.just("connect"),
+    some.just("disconnect"),
+    some.just("ask"),
+    some.just("open"),
+    some.sampled_from([None, 1012, 4002, 4004, 4005]).map(lambda code: ("lose", code)),
+    some.sampled_from([0.0, 0.3, 3.0, 10.0, 20.0, 60.0]).map(lambda seconds: ("wait", seconds)),
+    some.sampled_from(MESSAGES).flatmap(lambda m: some.integers(0, 12).map(lambda number: ("message", m, number))),
+)
+
+
+@settings(max_examples=300)
+@given(some.lists(inputs, max_size=60))
+def test_whatever_comes_every_joining_ends_once_and_every_request_is_answered_once(story: list[object]) -> None:
+    driver = Driver(new_core())
+    tickets = itertools.count(1)
+    asked = 0
+    for step in [*story, "disconnect", ("wait", 100.0), ("wait", 100.0)]:
+        match step:
+            case "connect":
+                driver.feed(Connect("token"))
+            case "disconnect":
+                driver.feed(Disconnect())
+            case "ask":
+                asked += 1
+                driver.feed(Ask(next(tickets), wire.SendSignal(data="x")))
+            case "open":
+                if not driver.core._opened:
+                    driver.open()
+            case ("lose", int() | None as code):
+                driver.lose(code)
+            case ("wait", float(seconds)):
+                driver.wait(seconds)
+            case ("message", body, int(number)):
+                if driver.core._opened:
+                    driver.message(body, number)  # type: ignore[arg-type]  # one of MESSAGES
+    effects = driver.effects
+    assert driver.core.state is State.DISCONNECTED
+    assert driver.core.next_deadline() is None
+    joins = sum(isinstance(e, ConnectDone) and e.error is None for e in effects)
+    told = [e.event.type for e in effects if isinstance(e, Dispatched)]
+    assert told.count("sessionConnected") == told.count("sessionDisconnected") <= joins
+    for connected, ended in zip(_places(told, "sessionConnected"), _places(told, "sessionDisconnected"), strict=True):
+        assert connected < ended
+    answers = [e.ticket for e in effects if isinstance(e, Answered)]
+    assert sorted(answers) == list(range(1, asked + 1))
+    _check_sockets(effects)
+
+
+def _places(types: list[str], wanted: str) -> list[int]:
+    return [place for place, type in enumerate(types) if type == wanted]
+
+
+def _check_sockets(effects: list[Effect]) -> None:
+    """At most one socket at a time, each closed once, and nothing is sent without one."""
+    in_use = 0
+    for effect in effects:
+        match effect:
+            case OpenSocket(number):
+                assert in_use == 0
+                in_use = number
+            case CloseSocket(number):
+                assert in_use == number
+                in_use = 0
+            case Send():
+                assert in_use
+    assert in_use == 0
+
+
+def test_the_end_is_told_after_everything_else_is_settled() -> None:
+    driver = driver_in(State.CONNECTED)
+    driver.feed(Ask(5, wire.SendSignal()))
+    effects = driver.message(wire.Disconnected("forceDisconnected"))
+    kinds = [type(effect) for effect in effects]
+    assert kinds == [CloseSocket, Answered, DisconnectDone, Dispatched]
+    last = effects[-1]
+    assert isinstance(last, Dispatched)
+    assert isinstance(last.event, SessionDisconnectEvent)
+    assert driver.core.presence.own is None
