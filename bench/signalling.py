@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from functools import partial
 
 from bench.figures import Figure, spread
-from tertulia import Session
+from tertulia import Event, Session
 from tests.servers import TertuliaServer
 
 JOINS = 30
@@ -24,7 +25,7 @@ async def time_to_connect(server: TertuliaServer) -> Figure:
         session = Session(server.api_key, session_id, server=server.url)
         token = server.token(session_id)
         connected = asyncio.Event()
-        session.once("sessionConnected", lambda _, connected=connected: connected.set())
+        session.once("sessionConnected", partial(_ring, connected))
         started = time.perf_counter()
         await session.connect(token)
         async with asyncio.timeout(DEADLINE_S):
@@ -48,7 +49,8 @@ async def signal_fan_out(server: TertuliaServer) -> Figure:
 
     gate = asyncio.Semaphore(JOINING_AT_ONCE)
     sessions = [
-        Session(server.api_key, session_id, server=server.url, connection_events_suppressed=True) for _ in range(RECEIVERS)
+        Session(server.api_key, session_id, server=server.url, connection_events_suppressed=True)
+        for _ in range(RECEIVERS)
     ]
 
     async def join(session: Session) -> None:
@@ -72,6 +74,10 @@ async def signal_fan_out(server: TertuliaServer) -> Figure:
         for session in sessions:
             group.create_task(session.disconnect())
     return figure
+
+
+def _ring(bell: asyncio.Event, _: Event) -> None:
+    bell.set()
 
 
 def raise_open_files() -> None:
