@@ -5,6 +5,7 @@ Everybody else gets frozen `Settings` passed down as values.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import tomllib
@@ -48,12 +49,12 @@ class MediaSettings(_Section, frozen=True):
     """Where the router takes media.
 
     `addresses` are this machine's IP addresses to receive on, `port` the UDP port (0: the system chooses), and
-    `public_address` is what clients are told when a 1:1 NAT stands in between.
+    `public_addresses` are what clients are told instead when a 1:1 NAT stands in between.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1",)
     port: Port = 8081
-    public_address: str | None = None
+    public_addresses: tuple[str, ...] = ()
 
 
 class SessionSettings(_Section, frozen=True):
@@ -111,9 +112,14 @@ class Settings(_Section, frozen=True):
         return self.data_folder / "log"
 
     @property
-    def database(self) -> Path:
-        """The embedded store."""
-        return self.data_folder / "tertulia.db"
+    def database_url(self) -> str:
+        """The embedded store, for SQLAlchemy."""
+        return f"sqlite+aiosqlite:///{self.data_folder / 'tertulia.db'}"
+
+    @property
+    def playground_file(self) -> Path:
+        """Which project and session the playground of `tertulia dev` uses."""
+        return self.data_folder / "playground.json"
 
     @property
     def router_link(self) -> Path:
@@ -126,7 +132,7 @@ def is_weak_secret(secret: str) -> bool:
     if not re.fullmatch(r"[a-f0-9]{40}", secret):
         return True
     digits = [int(digit, 16) for digit in secret]
-    steps = {(after - before) % 16 for before, after in zip(digits, digits[1:], strict=False)}
+    steps = {(after - before) % 16 for before, after in itertools.pairwise(digits)}
     return len(set(digits)) < 8 or len(steps) < 6
 
 

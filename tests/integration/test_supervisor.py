@@ -29,7 +29,7 @@ while True: signal.pause()
 # Says that it is ready, then counts what connects to its socket.
 CONTROL = """
 import json, os, pathlib, signal, socket, sys
-ready, stops, *sockets = sys.argv[1:]
+stops, _, ready, *sockets = sys.argv[1:]
 signal.signal(signal.SIGTERM, lambda *_: (open(stops, "a").write("control\\n"), sys.exit()))
 listener = socket.socket(fileno=int(sockets[1]))
 draft = pathlib.Path(ready + ".new")
@@ -62,7 +62,7 @@ class Supervised:
             "http_addresses": ("127.0.0.1",),
             "http_port": 0,
             "router": (sys.executable, "-c", ROUTER, str(self.stops)),
-            "control": (sys.executable, "-c", CONTROL, str(run / "control.ready"), str(self.stops)),
+            "control": (sys.executable, "-c", CONTROL, str(self.stops)),
             "announce": "json",
         }
         plan = run / "plan.json"
@@ -257,9 +257,9 @@ def test_a_process_that_only_inherited_the_number_is_left_alone(tmp_path: Path, 
 
 def test_orphans_are_reaped_as_by_process_one(tmp_path: Path, supervise: Callable[..., Supervised]) -> None:
     # Control leaves a grandchild whose parent ends at once; the supervisor inherits it, as process 1 would.
-    leave_an_orphan = "import subprocess, sys; subprocess.run(['sh', '-c', 'sleep 0 & echo $! > ' + sys.argv[2]])\n"
+    leave_an_orphan = "import subprocess, sys; subprocess.run(['sh', '-c', 'sleep 0 & echo $! > ' + sys.argv[1]])\n"
     orphan = tmp_path / "orphan"
-    control = (sys.executable, "-c", leave_an_orphan + CONTROL, str(tmp_path / "run" / "control.ready"), str(orphan))
+    control = (sys.executable, "-c", leave_an_orphan + CONTROL, str(orphan))
     supervised = supervise(launcher=("-c", AS_PROCESS_ONE), control=control)
     supervised.announcement()
 

@@ -17,7 +17,7 @@ class Plan:
         http_addresses: IP addresses to listen on for control.
         http_port: TCP port; 0 lets the system choose one, the same for every address.
         router: The router's command line.
-        control: Control's command line, to which the supervisor adds the numbers of the listening sockets.
+        control: Control's command line, to which the supervisor adds `--ready FILE` and `--http-socket NUMBER` for each socket.
         announce: `json`, `text` or `none`: what to print on standard output once ready.
     """
 
@@ -28,6 +28,11 @@ class Plan:
     router: tuple[str, ...]
     control: tuple[str, ...]
     announce: str
+
+    @property
+    def control_command(self) -> tuple[str, ...]:
+        """Control's command line with the name of the file in which it says that it is ready."""
+        return (*self.control, "--ready", str(self.ready_file))
 
     @property
     def ready_file(self) -> Path:

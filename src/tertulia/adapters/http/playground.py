@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -16,9 +17,11 @@ from tertulia.clock import Clock
 from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.ids import SessionId
+from tertulia.services.projects import Projects
+from tertulia.services.sessions import Sessions
 from tertulia.wire.tokens import MAX_LIFETIME_S, encode_jwt
 
-__all__ = ["CONFIG_PATH", "Playground", "playground_routes"]
+__all__ = ["CONFIG_PATH", "Playground", "open_playground", "playground_routes"]
 
 CONFIG_PATH = "/playground/config.json"
 
@@ -46,6 +49,21 @@ class Playground:
     def tokens(self) -> dict[str, str]:
         """A token of each role, by the role's name."""
         return {role.value: self.token(role) for role in Role}
+
+
+async def open_playground(projects: Projects, sessions: Sessions, clock: Clock, file: Path) -> Playground:
+    """The playground that `file` names, made anew if there is none (any more): it lasts as long as the data folder."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    project = await projects.find(known.get("api_key", ""))
+    if project is None:
+        project = await projects.create("Playground")
+    session = await sessions.find_session(known.get("session_id", ""))
+    if session is None or session.api_key != project.api_key:
+        session = await sessions.create_session(
+            project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
+        )
+    file.write_text(json.dumps({"api_key": project.api_key, "session_id": session.session_id}), encoding="utf-8")
+    return Playground(project, session.session_id, clock)
 
 
 def playground_routes(playground: Playground) -> list[Route]:

@@ -1,0 +1,1 @@
+"""The command line: starting a server, and administering one from a shell."""

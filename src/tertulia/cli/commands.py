@@ -1,0 +1,40 @@
+"""Every command of `tertulia`, and how their failures are told."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App, CycloptsError, Parameter
+
+from tertulia import __version__
+from tertulia.config import ConfigurationError
+from tertulia.errors import TertuliaError
+from tertulia.supervisor.errors import CannotStartError
+
+app = App(
+    name="tertulia",
+    help="Live video sessions on your own machines.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+)
+# Loaded when they are called: a server should not wait for what only administration needs.
+for _module, _name, _help in (
+    ("serving", "dev", "Start everything on this machine for development."),
+    ("serving", "serve", "Start a production server."),
+    ("administration", "project", "Make and list projects."),
+    ("administration", "session", "Make sessions."),
+    ("administration", "token", "Make tokens for clients."),
+):
+    app.command(f"tertulia.cli.{_module}:{_name}", name=_name, help=_help)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns the exit status: 0, 1 for a failure told in one sentence, 2 for misuse."""
+    try:
+        app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return 2
+    except (CannotStartError, ConfigurationError, TertuliaError) as error:
+        sys.stderr.write(f"tertulia: {error}\n")
+        return 1
+    return 0
