@@ -78,5 +78,5 @@ def in_chromium(server: TertuliaServer) -> list[Figure]:
             viewer_browser.close()
     return [
         Figure(f"`connect()` to `sessionConnected`, Chromium, {TIMES} times", "ms", spread(connects)),
-        Figure(f"`publish()` to the first decoded frame at the other browser, camera granted and transport up, {TIMES} times", "ms", spread(frames)),
-    ]  # fmt: skip
+        Figure(f"`publish()` to the first decoded frame at the other browser, {TIMES} times", "ms", spread(frames)),
+    ]

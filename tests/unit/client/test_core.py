@@ -172,7 +172,11 @@ TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
 
 INPUTS = [kind for kind in get_args(Input) if kind is not Received]
 FACTS = get_args(Fact)
-NAMES = {"ids": lambda value: getattr(value, "name", None) or value.__name__}
+
+
+def name(value: State | type) -> str:
+    """How a test's parameter is printed."""
+    return value.name if isinstance(value, State) else value.__name__
 
 
 def test_the_table_here_is_the_whole_table() -> None:
@@ -181,7 +185,7 @@ def test_the_table_here_is_the_whole_table() -> None:
     assert set(FACTS) < set(get_args(wire.ServerMessage))
 
 
-@pytest.mark.parametrize(("state", "kind"), list(TABLE), **NAMES)
+@pytest.mark.parametrize(("state", "kind"), list(TABLE), ids=name)
 def test_every_row_does_what_it_says(state: State, kind: type) -> None:
     driver = driver_in(state)
     expected, next_state = TABLE[state, kind]
@@ -190,7 +194,7 @@ def test_every_row_does_what_it_says(state: State, kind: type) -> None:
     assert driver.core.state is next_state
 
 
-@pytest.mark.parametrize("state", [State.CONNECTED, State.DISCONNECTING], **NAMES)
+@pytest.mark.parametrize("state", [State.CONNECTED, State.DISCONNECTING], ids=name)
 def test_facts_of_the_session_are_told_while_the_client_is_in_it(state: State) -> None:
     driver = driver_in(state)
     [effect] = driver.message(wire.Signal("own", "chat", "hello"), 12)
@@ -202,7 +206,7 @@ KNOWN = [kind for kind in (*INPUTS, *(type(message) for message in MESSAGES))]
 
 
 @pytest.mark.parametrize(
-    ("state", "kind"), [row for row in itertools.product(State, KNOWN) if row not in module._ROWS], **NAMES
+    ("state", "kind"), [row for row in itertools.product(State, KNOWN) if row not in module._ROWS], ids=name
 )
 def test_every_missing_row_has_no_effect(state: State, kind: type) -> None:
     driver = driver_in(state)

@@ -21,5 +21,5 @@ def test_delays_double_up_to_the_longest() -> None:
 def test_chance_cuts_off_at_most_a_half(tries: int, jitter: float) -> None:
     full = retry_delay_s(tries, jitter=0)
     assert FIRST_DELAY_S <= full <= LONGEST_DELAY_S
-    assert full / 2 < retry_delay_s(tries, jitter) <= full
+    assert full / 2 <= retry_delay_s(tries, jitter) <= full
     assert retry_delay_s(tries, jitter) == pytest.approx(full * (1 - jitter / 2))

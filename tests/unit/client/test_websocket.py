@@ -115,7 +115,7 @@ async def test_nobody_listening_is_an_os_error() -> None:
 
     async with listening(unused) as address:
         pass
-    with pytest.raises(OSError, match="refused|Connect"):
+    with pytest.raises(OSError, match="Connect"):
         await dial(address, Ear(), None)
 
 
@@ -125,6 +125,7 @@ async def test_a_server_that_is_something_else_is_an_os_error(answer: bytes) -> 
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         writer.close()
+        await writer.wait_closed()
 
     async with asyncio.timeout(10), await asyncio.start_server(other, "127.0.0.1", 0) as server:
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/signalling"
@@ -133,15 +134,20 @@ async def test_a_server_that_is_something_else_is_an_os_error(answer: bytes) -> 
 
 
 async def test_dialling_can_be_cancelled() -> None:
+    hung_up = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        hung_up.set()
 
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(10), await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/signalling"
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await dial(address, Ear(), None)
+        await hung_up.wait()
 
 
 async def test_a_binary_message_is_ignored() -> None:
