@@ -1,0 +1,109 @@
+"""Configuration: where it may come from, which wins, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tertulia.config import ConfigurationError, Settings, dump, is_weak_secret, load, restore
+
+SECRET = "9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f68"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "tertulia.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refused(file: Path | None = None, **given: Any) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        load(file, **{"environment": {}, **given})
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_nothing_given_is_a_server_for_this_machine_alone() -> None:
+    settings = load(environment={})
+
+    assert settings.http.addresses == ("127.0.0.1", "::1")
+    assert settings.media.addresses == ("127.0.0.1",)
+    assert settings.data_folder == Path("var").absolute()
+    assert not settings.development
+
+
+def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "[http]\nport = 1\n[media]\nport = 2\n[sessions]\nheartbeat_s = 3\n")
+    environment = {"TERTULIA_HTTP_PORT": "11", "TERTULIA_MEDIA_PORT": "12", "HOME": "/"}
+    settings = load(file, environment=environment, flags={"http.port": 21, "data_folder": None})
+
+    assert (settings.http.port, settings.media.port, settings.sessions.heartbeat_s) == (21, 12, 3)
+
+
+def test_a_list_in_a_variable_is_separated_by_commas() -> None:
+    settings = load(environment={"TERTULIA_MEDIA_ADDRESSES": "192.0.2.1, 2001:db8::1,"})
+
+    assert settings.media.addresses == ("192.0.2.1", "2001:db8::1")
+
+
+def test_every_setting_survives_the_way_to_another_process(tmp_path: Path) -> None:
+    settings = load(
+        environment={},
+        flags={
+            "data_folder": tmp_path,
+            "development": True,
+            "projects": [{"api_key": "40012345", "api_secret": SECRET, "name": "Demo"}],
+        },
+    )
+    file = tmp_path / "settings.json"
+    file.write_bytes(dump(settings))
+
+    assert restore(file) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("port = 1", "port"),
+        ("[http]\nprot = 1", "prot"),
+        ("[http]\nport = 65536", "65535"),
+        ("[http]\nport = 'many'", "http.port"),
+        ("[sessions]\nheartbeat_s = 0", "heartbeat_s"),
+        ("log_level = 'loud'", "log_level"),
+        ("[http]\ncertificate = 'a.pem'", "together"),
+        (f"[[projects]]\napi_key = '1234567'\napi_secret = '{SECRET}'", "8 to 10 digits"),
+        (f"[[projects]]\napi_key = '2147483648'\napi_secret = '{SECRET}'", "2147483647"),
+        (f"[[projects]]\napi_key = '40012345'\napi_secret = '{'a' * 40}'", "weak"),
+        ("[http", "not valid TOML"),
+    ],
+)
+def test_what_is_unknown_or_out_of_range_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
+    assert words in refused(written(tmp_path, text))
+
+
+def test_an_unknown_variable_is_refused() -> None:
+    assert "TERTULIA_HTTP_PROT" in refused(environment={"TERTULIA_HTTP_PROT": "1"})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert str(tmp_path / "none.toml") in refused(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "secret", SECRET.upper(), SECRET[:-1], "a" * 40, "0123456789abcdef" * 2 + "01234567", "deadbeef" * 5],
+)
+def test_a_secret_that_can_be_guessed_is_weak(secret: str) -> None:
+    assert is_weak_secret(secret)
+
+
+def test_a_random_secret_is_not_weak() -> None:
+    assert not is_weak_secret(SECRET)
+    assert not is_weak_secret("1f0a9be37c5d2846f1a03e9bd7c6528410fe9d3b")
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().log_level = "debug"  # type: ignore[misc]  # that is the point
