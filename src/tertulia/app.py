@@ -1,0 +1,188 @@
+"""The composition root of control: makes the parts, joins them, runs them. No rule is decided here.
+
+The supervisor starts it as `python -m tertulia.app SETTINGS --ready FILE --http-socket NUMBER …`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+
+from tertulia.adapters.http.announcement import facts_of, text_of
+from tertulia.adapters.http.application import make_application
+from tertulia.adapters.http.playground import open_playground
+from tertulia.adapters.router import RouterLink
+from tertulia.adapters.storage import SqlStore
+from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, SignallingLimits
+from tertulia.clock import SystemClock
+from tertulia.config import LOOPBACK, Settings, restore
+from tertulia.domain.limits import SessionLimits
+from tertulia.domain.project import Project
+from tertulia.errors import TertuliaError
+from tertulia.ids import ApiKey, SystemIds
+from tertulia.observability.logging import configure
+from tertulia.services.projects import Projects
+from tertulia.services.sessions import Sessions, SessionSettings
+from tertulia.supervisor.orphan import end_when_orphaned
+from tertulia.supervisor.programs import find_docs, find_web
+from tertulia.wire.codes import OFFER_MESSAGE_BYTES
+from tertulia.wire.tokens import verify_client_token
+
+# How long a stopping server waits for answers that are under way; the supervisor waits a little longer.
+GRACE_S = 3
+READY_POLL_S = 0.01
+
+
+async def run(settings: Settings, listeners: list[socket.socket], ready_file: Path) -> None:
+    """Serve on `listeners` until a stop signal; `ready_file` appears when clients can be served."""
+    async with AsyncExitStack() as open_parts:
+        clock, ids = SystemClock(), SystemIds()
+        store = await SqlStore.open(settings.database_url)
+        open_parts.push_async_callback(store.close)
+        router = RouterLink(settings.router_link, clock)
+        projects = Projects(store, ids)
+        times = settings.sessions
+        sessions = Sessions(
+            store=store,
+            router=router,
+            codec=SignallingCodec(),
+            clock=clock,
+            ids=ids,
+            projects=projects,
+            verify_token=verify_client_token,
+            settings=SessionSettings(
+                limits=SessionLimits(
+                    reconnect_window_s=times.reconnect_window_s, reconnect_grace_s=times.reconnect_grace_s
+                ),
+                heartbeat_s=times.heartbeat_s,
+            ),
+        )
+        for given in settings.projects:
+            await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
+        await sessions.start()
+        await router.start(sessions)
+        open_parts.push_async_callback(router.close)
+        signalling = SignallingEndpoint(
+            sessions,
+            clock,
+            ids,
+            SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s),
+        )
+        playground = None
+        facts: dict[str, Any] = {}
+        text = ""
+        if settings.development:
+            playground = await open_playground(projects, sessions, clock, settings.playground_file)
+            facts = facts_of(playground, _address(settings, listeners))
+            text = text_of(facts, with_picture=settings.http.certificate is not None)
+        application = make_application(
+            sessions=sessions,
+            projects=projects,
+            clock=clock,
+            web=find_web(),
+            docs=find_docs(),
+            checks={"router": lambda: router.hello is not None},
+            playground=playground,
+            more=[WebSocketRoute("/signalling", signalling)],
+        )
+
+        async def say_ready() -> None:
+            while router.hello is None:  # noqa: ASYNC110 - once, at the start; the link has no event for it
+                await asyncio.sleep(READY_POLL_S)
+            draft = ready_file.with_suffix(".new")
+            draft.write_text(json.dumps({"facts": facts, "text": text}), encoding="utf-8")
+            draft.replace(ready_file)
+
+        server = _Server(_server_settings(settings, application), started=say_ready, stopping=sessions.close)
+        await server.serve(sockets=listeners)
+
+
+class _Server(uvicorn.Server):
+    """Says when clients can be served, and lets the sessions say goodbye before sockets are cut."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, started: Callable[[], Awaitable[None]], stopping: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(config)
+        self._when_started = started
+        self._when_stopping = stopping
+        self._announcing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announcing = asyncio.ensure_future(self._when_started())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._announcing is not None:
+            self._announcing.cancel()
+        await self._when_stopping()
+        await super().shutdown(sockets)
+
+
+def _server_settings(settings: Settings, application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=OFFER_MESSAGE_BYTES,
+        # The signalling protocol has its own heartbeat, and compressing small messages costs more than it saves.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.http.certificate,
+        ssl_keyfile=settings.http.private_key,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _address(settings: Settings, listeners: list[socket.socket]) -> str:
+    """What a user of this machine types to reach the server."""
+    if settings.http.public_url is not None:
+        return settings.http.public_url.rstrip("/")
+    scheme = "http" if settings.http.certificate is None else "https"
+    elsewhere = [address for address in settings.http.addresses if address not in LOOPBACK]
+    return f"{scheme}://{elsewhere[0] if elsewhere else 'localhost'}:{listeners[0].getsockname()[1]}"
+
+
+def main() -> int:
+    """Run control; what keeps it from starting is one sentence on standard error, for the supervisor to repeat."""
+    parser = argparse.ArgumentParser(prog="tertulia.app")
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--ready", type=Path, required=True)
+    parser.add_argument("--http-socket", type=int, action="append", required=True)
+    given = parser.parse_args()
+    settings = restore(given.settings)
+    configure(settings.log_level)
+    end_when_orphaned()
+    # uvicorn stops at these, and repeats them when it has stopped: by then there is nothing left to end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    listeners = [socket.socket(fileno=number) for number in given.http_socket]
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings, listeners, given.ready))
+    except TertuliaError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
