@@ -1,0 +1,108 @@
+"""The documents by themselves: links lead somewhere, examples are whole, and what they say agrees with the contract."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docs.examples import DOCS, PLACEHOLDERS, ROOT, Example, documents, examples
+
+LINK = re.compile(r"(?<!\\)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+END_OF_SESSION = DOCS / "reference" / "session-disconnect-event.md"
+
+
+def contract(name: str) -> Any:
+    return yaml.safe_load((ROOT / "contract" / name).read_text(encoding="utf-8"))
+
+
+def prose(page: Path) -> str:
+    """The page without its code blocks."""
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that a link to the page can have."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(prose(page)))
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", documents(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_between_the_documents_leads_somewhere(page: Path) -> None:
+    for target in (match["target"] for match in LINK.finditer(prose(page))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, fragment = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if fragment:
+            assert fragment in anchors(file), target
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_document_can_be_reached_from_the_index(page: Path) -> None:
+    seen: set[Path] = set()
+    waiting = [DOCS / "index.md"]
+    while waiting:
+        file = waiting.pop()
+        if file in seen or file.suffix != ".md" or not file.is_relative_to(DOCS):
+            continue
+        seen.add(file)
+        targets = [match["target"].partition("#")[0] for match in LINK.finditer(prose(file))]
+        waiting += [(file.parent / target).resolve() for target in targets if target and ":" not in target]
+    assert page in seen
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+def test_an_example_is_whole(example: Example) -> None:
+    capitals = set(re.findall(r"YOUR_[A-Z_]+", example.text))
+    assert capitals <= set(PLACEHOLDERS), "the tests replace nothing else"
+    if example.language == "python":
+        ast.parse(example.text)
+    if example.language == "html":
+        assert example.text.startswith("<!doctype html>\n")
+        assert example.text.endswith("</html>\n")
+        assert example.run in ("v1", "v2")
+
+
+def test_the_reference_has_examples_for_both_eras_and_python() -> None:
+    assert {"v1", "v2"} < {example.run for example in examples(END_OF_SESSION)}
+    assert {example.language for example in examples(END_OF_SESSION)} == {"html", "python"}
+
+
+def test_the_reference_names_every_reason_and_no_other() -> None:
+    text = prose(END_OF_SESSION)
+    reasons = text.split("## Reasons")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", reasons, re.MULTILINE)
+    assert named == contract("events.yaml")["events"]["sessionDisconnected"]["reasons"]
+
+
+def test_the_limits_are_those_of_the_contract() -> None:
+    """Every limit of the wire stands in docs/limits.md under its own name, with its own number."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.,]+) \|", prose(DOCS / "limits.md"), re.MULTILINE))
+    wire = contract("signalling.yaml")["limits"]
+    assert {name: float(number.replace(",", "")) for name, number in rows.items() if name in wire} == wire
+    link = contract("router-link.yaml")
+    assert float(rows["max_frame_bytes"].replace(",", "")) == link["max_frame_bytes"]
+
+
+@pytest.mark.parametrize("name", contract("events.yaml")["events"])
+def test_every_event_of_the_contract_is_in_the_compatibility_tables(name: str) -> None:
+    assert f"`{name}`" in prose(DOCS / "compatibility.md")
+
+
+def test_the_protocol_names_every_message_and_close_code() -> None:
+    text = (DOCS / "protocol.md").read_text(encoding="utf-8")
+    wire = contract("signalling.yaml")
+    kinds = ("opening", "answers", "requests", "unnumbered_client_messages", "notices", "events")
+    missing = {name for kind in kinds for name in wire[kind] if f"`{name}`" not in text and f'"{name}"' not in text}
+    missing |= {f"{code}" for code in wire["close_codes"] if f"| {code} |" not in text}
+    link = contract("router-link.yaml")
+    missing |= {name for kind in ("requests", "events") for name in link[kind] if f"`{name}`" not in text}
+    assert missing == set()

@@ -1,0 +1,77 @@
+"""The Python programs in the documents, run as printed against a server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tertulia import Session
+from tests.docs.examples import Example, examples
+from tests.servers import TertuliaServer
+
+DEADLINE_S = 30
+PROGRAMS = {example.run: example for example in examples(language="python")}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
+    with TertuliaServer(tmp_path_factory.mktemp("docs")) as running:
+        yield running
+
+
+@pytest.fixture
+def session_id(server: TertuliaServer) -> str:
+    return server.create_session()
+
+
+def start(example: Example, server: TertuliaServer, session_id: str, folder: Path) -> subprocess.Popen[str]:
+    """Starts the program, with this server's values in it."""
+    program = folder / "program.py"
+    token = server.token(session_id)
+    text = example.filled(
+        server=server.url,
+        api_key=server.api_key,
+        api_secret=server.api_secret,
+        session_id=session_id,
+        token=token,
+    )
+    program.write_text(text, encoding="utf-8")
+    return subprocess.Popen([sys.executable, "-u", str(program)], stdout=subprocess.PIPE, text=True)
+
+
+def output(process: subprocess.Popen[str]) -> list[str]:
+    """Waits for the program's end, which must be a good one."""
+    try:
+        printed, _ = process.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 0
+    return printed.splitlines()
+
+
+def test_a_program_that_leaves_by_itself(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
+    connected, ended = output(start(PROGRAMS["leaves"], server, session_id, tmp_path))
+    assert connected.startswith("Connected as ")
+    assert ended == "The connection is over: clientDisconnected"
+
+
+async def test_a_program_that_stays_until_it_is_removed(
+    server: TertuliaServer, session_id: str, tmp_path: Path
+) -> None:
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
+        events = moderator.events()
+        await moderator.connect(server.token(session_id, "moderator"))
+        process = start(PROGRAMS["stays"], server, session_id, tmp_path)
+        async for event in events:
+            if event.type == "connectionCreated" and event.connection != moderator.connection:  # type: ignore[attr-defined]
+                await moderator.force_disconnect(event.connection)  # type: ignore[attr-defined]  # a ConnectionEvent
+                break
+    lines = await asyncio.to_thread(output, process)
+    assert lines[0] == "sessionConnected"
+    assert lines[-2:] == ["sessionDisconnected", "Not coming back: forceDisconnected"]
