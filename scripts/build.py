@@ -39,13 +39,22 @@ def build_python() -> None:
         raise BuildError(f"Python {wanted} or newer is needed; install it and run `make PYTHON=python{wanted}`.")
     inputs = [ROOT / "pyproject.toml", ROOT / "uv.lock", ROOT / "hatch_build.py"]
     with Stamp("python", inputs, output=VENV / "bin" / "tertulia") as stamp:
-        if stamp.is_fresh:
-            return
-        if not (VENV / "bin" / "uv").exists():
-            step("virtual environment", [sys.executable, "-m", "venv", str(VENV)])
-            step("uv", [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", UV])
-        # The environment is our own whatever the caller has activated.
-        step("Python packages", [str(VENV / "bin" / "uv"), "sync", "--locked", "--quiet"], VIRTUAL_ENV=None)
+        if not stamp.is_fresh:
+            build_environment()
+    with Stamp("bytecode", (ROOT / "src").rglob("*.py"), output=VENV / "bin" / "tertulia") as stamp:
+        if not stamp.is_fresh:
+            # A server that is to be ready in a second cannot compile itself first.
+            compile_all = ["-m", "compileall", "-q", str(ROOT / "src")]
+            step("bytecode", [str(VENV / "bin" / "python"), *compile_all], PYTHONDONTWRITEBYTECODE=None)
+
+
+def build_environment() -> None:
+    if not (VENV / "bin" / "uv").exists():
+        step("virtual environment", [sys.executable, "-m", "venv", str(VENV)])
+        step("uv", [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", UV])
+    # The environment is our own whatever the caller has activated.
+    sync = [str(VENV / "bin" / "uv"), "sync", "--locked", "--compile-bytecode", "--quiet"]
+    step("Python packages", sync, VIRTUAL_ENV=None)
 
 
 def build_router() -> None:
@@ -60,19 +69,22 @@ def build_router() -> None:
 
 def build_web() -> None:
     npm = find("npm", f"Node.js is missing; install version {OLDEST_NODE} or newer from https://nodejs.org.")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
-        raise BuildError(
-            f"Node.js {version} is too old; install version {OLDEST_NODE} or newer from https://nodejs.org."
-        )
     manifest = [WEB / "package.json", WEB / "package-lock.json"]
     with Stamp("web-packages", manifest, output=WEB / "node_modules") as stamp:
         if not stamp.is_fresh:
+            check_node()
             step("browser packages", [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], folder=WEB)
-    sources = [path for path in files(WEB) if not {"node_modules", "dist"} & set(path.relative_to(WEB).parts)]
+    sources = [path for path in files(WEB) if "dist" not in path.relative_to(WEB).parts]
     with Stamp("web", sources, output=WEB / "dist" / "tertulia.js") as stamp:
         if not stamp.is_fresh:
             step("browser files", [npm, "run", "--silent", "build"], folder=WEB)
+
+
+def check_node() -> None:
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
+        wanted = f"install version {OLDEST_NODE} or newer from https://nodejs.org"
+        raise BuildError(f"Node.js {version} is too old; {wanted}.")
 
 
 class Stamp:
