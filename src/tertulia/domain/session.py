@@ -7,7 +7,7 @@ Rules are duplicate-safe: what comes late, twice or for a connection that has go
 The rules live in `seats`, `streams`, `slots` and `transports`, by what they change.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
@@ -148,10 +148,10 @@ class Session:
         now: MonotonicTime,
         *,
         number: int,
-        connections: "list[Connection]",
-        streams: "list[Stream]",
-        subscriptions: "list[Subscription]",
-        pairs: "list[tuple[ConnectionId, SlotPair]]",
+        connections: Sequence[Connection],
+        streams: Sequence[Stream],
+        subscriptions: Sequence[Subscription],
+        pairs: Sequence[tuple[ConnectionId, SlotPair]],
     ) -> tuple["Session", list[Event]]:
         """Take over the seats of a control that is gone, and return what changed by that.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from tertulia.clock import WallTime
 from tertulia.domain.connection import Connection, NewPair
-from tertulia.domain.events import Change, Fact, Notice, Recipients, Result
+from tertulia.domain.events import Change, Fact, Joined, Notice, Recipients, Result
 from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Stream, StreamSource
@@ -23,8 +24,8 @@ __all__ = [
     "LogRow",
     "RouterListener",
     "RouterPort",
-    "SeatCount",
     "SessionRecord",
+    "SocketEnd",
     "Store",
     "StoredSession",
     "TokenVerifier",
@@ -292,6 +293,19 @@ TokenVerifier = Callable[[str, Callable[[str], Project | None], WallTime], Clien
 """Verifies a client token, given the projects and the time; raises AuthenticationError that says what is wrong."""
 
 
+class SocketEnd(StrEnum):
+    """Why the services close a client's socket."""
+
+    ENDED = "ended"
+    """The connection has ended."""
+    REPLACED = "replaced"
+    """The connection resumed on another socket."""
+    UNLAWFUL = "unlawful"
+    """The client breaks the rules of the wire."""
+    RESTART = "restart"
+    """The server restarts; the client should resume at once."""
+
+
 class ClientSocket(Protocol):
     """A client's end of the signalling wire. Neither method waits."""
 
@@ -301,7 +315,7 @@ class ClientSocket(Protocol):
     def send_backlog(self, frames: Sequence[str]) -> None:
         """Queue what a resuming client missed, which may be more than a slow client is allowed."""
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, end: SocketEnd) -> None:
         """Close after what is queued; the socket reports no loss any more."""
 
 
@@ -324,15 +338,6 @@ class Welcome:
     ice_servers: tuple[IceServer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SeatCount:
-    """How much is live in this process, for metrics."""
-
-    sessions: int
-    connections: int
-    streams: int
-
-
 class Codec(Protocol):
     """Turns domain events into messages; bodies are encoded once for all receivers."""
 
@@ -340,7 +345,7 @@ class Codec(Protocol):
         """Encode a fact's body."""
         ...
 
-    def notice(self, notice: Notice, welcome: Welcome | None, snapshot: "Notice | None") -> str:
+    def notice(self, notice: Notice, welcome: Welcome | None, snapshot: Joined | None) -> str:
         """Encode a notice's body; Joined and Resumed take a welcome, Resumed perhaps a Joined as its snapshot."""
         ...
 
@@ -355,5 +360,3 @@ class Codec(Protocol):
     def frame(self, number: int, body: str) -> str:
         """Put a body into its envelope; number 0 for everything that is not in the log."""
         ...
-
-

@@ -1,0 +1,542 @@
+"""One running session: the task that owns its state machine, stores what changes, and only then tells anybody."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from tertulia.clock import Clock, MonotonicTime, TimerHandle
+from tertulia.domain.commands import (
+    Command,
+    EndTransport,
+    FindTransport,
+    FoundSlot,
+    Join,
+    LoseSocket,
+    Request,
+    Resume,
+)
+from tertulia.domain.connection import Origin
+from tertulia.domain.events import (
+    Answered,
+    Change,
+    CloseTransport,
+    ConnectionCreated,
+    ConnectionDestroyed,
+    ConnectionInterrupted,
+    ConnectionRemoved,
+    ConnectionRestored,
+    ConnectionSaved,
+    Event,
+    Fact,
+    Failed,
+    Happened,
+    Joined,
+    Notice,
+    Resumed,
+    RouterIntent,
+    SeatEnded,
+    StreamCreated,
+    StreamDestroyed,
+)
+from tertulia.domain.session import Session
+from tertulia.errors import (
+    ConnectFailedError,
+    InternalError,
+    InvalidParameterError,
+    TertuliaError,
+    UnavailableError,
+)
+from tertulia.ids import ConnectionId, SessionId, TransportId
+from tertulia.services.audience import Audience, is_for
+from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
+from tertulia.services.kept_replies import Arrival, KeptReplies
+from tertulia.services.ports import (
+    Codec,
+    KeptReply,
+    LogRow,
+    SocketEnd,
+    Store,
+    StoredSession,
+    TransportListing,
+    Welcome,
+    WriteBatch,
+)
+from tertulia.services.router_lanes import RouterLanes
+
+__all__ = ["Directory", "Environment", "LiveSession"]
+
+_INBOX_LIMIT = 1000
+_IDLE_S = 10.0
+"""How long an empty session stays in memory, for whoever comes next."""
+
+
+class Directory:
+    """Where to find a connection or a transport among the running sessions."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[ConnectionId, LiveSession] = {}
+        self.transports: dict[TransportId, tuple[LiveSession, ConnectionId]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What every running session shares.
+
+    Attributes:
+        store: Where changes go.
+        codec: How messages are made.
+        clock: The time.
+        welcome: What a client is told with its seat, given connection and key generation.
+        lanes: Makes the router lanes of a session, given where outcomes go and whom to tell that all are empty.
+        directory: Kept up to date by the sessions.
+        ended: Called once when a session has nothing to live for any more, or cannot go on.
+    """
+
+    store: Store
+    codec: Codec
+    clock: Clock
+    welcome: Callable[[ConnectionId, int], Welcome]
+    lanes: Callable[[Callable[[Command], None], Callable[[], None]], RouterLanes]
+    directory: Directory
+    ended: Callable[["LiveSession"], None]
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one run through the inbox brings about: first stored as one, then carried out in order."""
+
+    changes: list[Change] = field(default_factory=list)
+    log: list[LogRow] = field(default_factory=list)
+    replies: list[KeptReply] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
+    waiting: list["asyncio.Future[None]"] = field(default_factory=list)
+
+
+class LiveSession:
+    """A session in memory. Everything goes through its inbox and is handled by its one task, `run`.
+
+    Each round takes all that is in the inbox, lets the state machine decide, stores the outcome as one batch, and then
+    sends. While the store writes, the inbox fills: that is what makes thousands of signals a second cheap.
+    If a batch cannot be stored, memory is ahead of the store; the session then ends here, its clients are told to
+    resume at once, and it is loaded again from what is stored.
+    """
+
+    def __init__(self, session_id: SessionId, environment: Environment, session: Session) -> None:
+        self.session_id = session_id
+        self.closed = False
+        self.ended = asyncio.Event()
+        self._env = environment
+        self._session = session
+        self._inbox = Inbox(_INBOX_LIMIT)
+        self._audience = Audience()
+        self._requests: dict[ConnectionId, KeptReplies] = {}
+        self._lanes = environment.lanes(self._tell, partial(self._inbox.post, Wake()))
+        self._round = _Round()
+        self._timer: TimerHandle | None = None
+        self._idle_until: MonotonicTime | None = None
+        self._log = structlog.get_logger(__name__).bind(session_id=session_id)
+
+    @classmethod
+    def load(
+        cls,
+        session_id: SessionId,
+        environment: Environment,
+        stored: StoredSession,
+        restored: tuple[Session, list[Event]],
+    ) -> "LiveSession":
+        """Make a running session of what the store holds; what that changes is stored in the first round."""
+        session, events = restored
+        live = cls(session_id, environment, session)
+        for reply in stored.replies:
+            live._requests_of(reply.connection_id).keep(reply.request_id, reply.body)
+        for connection in session.connections.values():
+            live._index(ConnectionSaved(connection))
+        live._take(events)
+        live._inbox.post(Wake())
+        return live
+
+    @property
+    def state(self) -> Session:
+        """The state machine, to read."""
+        return self._session
+
+    # ---- the ways in
+
+    async def put(self, entry: Entry) -> bool:
+        """Queue what a client or the API wants, as soon as there is room; False if the session has ended here."""
+        if not self.closed:
+            await self._inbox.put(entry)
+        return not self.closed
+
+    def post(self, entry: Entry) -> None:
+        """Queue what the program tells itself."""
+        self._inbox.post(entry)
+
+    def _tell(self, command: Command) -> None:
+        self._inbox.post(Tell(command))
+
+    # ---- the task
+
+    async def run(self) -> None:
+        """Handle the inbox until nothing is left to live for."""
+        try:
+            while not self.closed:
+                await self._handle(await self._inbox.take())
+                if self._is_over():
+                    break
+                self._arm()
+        except UnavailableError:
+            self._log.error("session cannot be stored; its clients resume from what is stored", exc_info=True)
+        except Exception:
+            self._log.exception("session broke; its clients resume from what is stored")
+            await self._store_last_words()
+        finally:
+            self._end()
+
+    async def _handle(self, entries: list[Entry]) -> None:
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Seat) and isinstance(entry.command, Resume):
+                await self._finish_round()
+                await self._resume(entry, entry.command)
+            elif isinstance(entry, Stop):
+                await self._finish_round()
+                self.closed = True
+                self._audience.close_all(SocketEnd.RESTART)
+                self._reject(entries[index:])
+                return
+            else:
+                self._handle_entry(entry)
+        self._take(self._session.handle_timeout(self._env.clock.monotonic()))
+        await self._finish_round()
+
+    def _handle_entry(self, entry: Entry) -> None:
+        match entry:
+            case Ask(command):
+                self._ask(command)
+            case Tell(command):
+                self._take(self._session.handle(command, self._env.clock.monotonic()))
+            case Seat(Join() as command):
+                self._join(entry, command)
+            case Order(command, done):
+                self._order(command, done)
+            case LostSocket(connection_id, socket):
+                if self._audience.socket_of(connection_id) is socket:
+                    self._lose(connection_id)
+            case Synchronise(listing):
+                self._synchronise(listing)
+            case _:
+                pass
+
+    def _ask(self, command: Request) -> None:
+        origin = command.origin
+        assert origin is not None, "a client's request names its client"
+        if origin.connection_id not in self._session.connections:
+            return
+        requests = self._requests_of(origin.connection_id)
+        if (body := requests.find(origin.request_id)) is not None:
+            self._send_later(origin.connection_id, self._env.codec.frame(0, body))
+            return
+        match requests.arrive(origin.request_id):
+            case Arrival.OPEN:
+                return
+            case Arrival.TOO_MANY:
+                socket = self._audience.socket_of(origin.connection_id)
+                if socket is not None:
+                    socket.close(SocketEnd.UNLAWFUL)
+                    self._lose(origin.connection_id)
+                return
+            case Arrival.STALE:
+                error = InvalidParameterError("The number of the request is below that of an answered one.")
+                self._send_later(origin.connection_id, self._env.codec.frame(0, self._error(origin, error)))
+                return
+            case Arrival.NEW:
+                pass
+        try:
+            events = self._session.handle(command, self._env.clock.monotonic())
+        except TertuliaError as error:
+            self._reply(origin, self._error(origin, error))
+        except Exception:
+            # Memory may be half changed: nothing of this round stands but this reply, which is stored so that the
+            # client, when it has resumed, does not break the session again by repeating the request.
+            reply = KeptReply(origin.connection_id, origin.request_id, self._error(origin, InternalError()))
+            self._round = _Round(replies=[reply], waiting=self._round.waiting)
+            raise
+        else:
+            self._take(events)
+
+    def _join(self, entry: Seat, command: Join) -> None:
+        try:
+            events = self._session.handle(command, self._env.clock.monotonic())
+        except TertuliaError as error:
+            _fail(entry.seated, error)
+            return
+        self._round.waiting.append(entry.seated)
+        self._take(events, seat=entry)
+        self._round.then.append(partial(_succeed, entry.seated))
+
+    def _order(self, command: Request, done: "asyncio.Future[None]") -> None:
+        try:
+            events = self._session.handle(command, self._env.clock.monotonic())
+        except TertuliaError as error:
+            _fail(done, error)
+            return
+        self._round.waiting.append(done)
+        self._take(events)
+        self._round.then.append(partial(_succeed, done))
+
+    def _lose(self, connection_id: ConnectionId) -> None:
+        self._audience.detach(connection_id)
+        self._take(self._session.handle(LoseSocket(connection_id), self._env.clock.monotonic()))
+
+    def _synchronise(self, listing: dict[TransportId, TransportListing]) -> None:
+        now = self._env.clock.monotonic()
+        for connection in list(self._session.connections.values()):
+            transport_id = connection.transport_id
+            if transport_id is None:
+                continue
+            found = listing.get(transport_id)
+            if found is None or found.seat != connection.connection_id:
+                command: Command = EndTransport(connection.connection_id, transport_id, "The media router restarted.")
+            else:
+                slots = tuple(FoundSlot(slot, generation, bound) for slot, generation, bound in found.slots)
+                command = FindTransport(connection.connection_id, transport_id, slots)
+            self._take(self._session.handle(command, now))
+
+    # ---- from events to what follows
+
+    def _take(self, events: Iterable[Event], seat: Seat | None = None) -> None:
+        """Sort events into what is stored and what is done afterwards, keeping their order."""
+        for event in events:
+            if isinstance(event, Happened):
+                self._take_fact(event)
+            elif isinstance(event, Answered):
+                body = self._env.codec.result(event.origin.request_id, event.result)
+                self._reply(event.origin, body)
+            elif isinstance(event, Failed):
+                self._reply(event.origin, self._error(event.origin, event.error))
+            elif isinstance(event, Change):
+                self._round.changes.append(event)
+                self._index(event)
+            elif isinstance(event, RouterIntent):
+                if isinstance(event, CloseTransport):
+                    self._env.directory.transports.pop(event.transport_id, None)
+                self._round.then.append(partial(self._lanes.send, event))
+            else:
+                self._take_notice(event, seat)
+
+    def _take_fact(self, event: Happened) -> None:
+        row = LogRow(
+            number=event.number,
+            recipients=event.recipients,
+            about_connections=isinstance(event.fact, ConnectionCreated | ConnectionDestroyed),
+            body=self._env.codec.fact(event.fact),
+        )
+        self._round.log.append(row)
+        frame = self._env.codec.frame(row.number, row.body)
+        self._round.then.append(partial(self._audience.deliver, row, frame))
+        self._log_fact(event.fact)
+
+    def _take_notice(self, notice: Notice, seat: Seat | None) -> None:
+        match notice:
+            case SeatEnded(connection_id, reason):
+                if reason is not None:
+                    body = self._env.codec.notice(notice, None, None)
+                    self._send_later(connection_id, self._env.codec.frame(0, body))
+                self._round.then.append(partial(self._audience.close, connection_id, SocketEnd.ENDED))
+            case Joined(connection_id, connection):
+                assert seat is not None, "only a client that joins is told so"
+                welcome = self._env.welcome(connection_id, connection.key_issued)
+                body = self._env.codec.notice(notice, welcome, None)
+                self._round.then.append(
+                    partial(
+                        self._audience.attach,
+                        connection_id,
+                        seat.socket,
+                        spared=connection.connection_events_suppressed,
+                    )
+                )
+                self._send_later(connection_id, self._env.codec.frame(0, body))
+            case _:
+                body = self._env.codec.notice(notice, None, None)
+                self._send_later(notice.connection_id, self._env.codec.frame(0, body))
+
+    def _send_later(self, connection_id: ConnectionId, frame: str) -> None:
+        self._round.then.append(partial(self._audience.send, connection_id, frame))
+
+    def _reply(self, origin: Origin, body: str) -> None:
+        self._requests_of(origin.connection_id).keep(origin.request_id, body)
+        self._round.replies.append(KeptReply(origin.connection_id, origin.request_id, body))
+        self._send_later(origin.connection_id, self._env.codec.frame(0, body))
+
+    def _error(self, origin: Origin, error: TertuliaError) -> str:
+        return self._env.codec.error(origin.request_id, error)
+
+    def _requests_of(self, connection_id: ConnectionId) -> KeptReplies:
+        return self._requests.setdefault(connection_id, KeptReplies())
+
+    def _index(self, change: Change) -> None:
+        directory = self._env.directory
+        match change:
+            case ConnectionSaved(connection):
+                directory.sessions[connection.connection_id] = self
+                if connection.transport_id is not None:
+                    directory.transports[connection.transport_id] = (self, connection.connection_id)
+            case ConnectionRemoved(connection_id):
+                directory.sessions.pop(connection_id, None)
+                self._requests.pop(connection_id, None)
+            case _:
+                pass
+
+    # ---- storing and carrying out
+
+    async def _finish_round(self) -> None:
+        finished, self._round = self._round, _Round()
+        try:
+            await self._commit(finished)
+        except UnavailableError as error:
+            for future in finished.waiting:
+                _fail(future, error)
+            raise
+        for action in finished.then:
+            action()
+
+    async def _commit(self, finished: _Round) -> None:
+        batch = WriteBatch(
+            session_id=self.session_id,
+            at=self._env.clock.wall(),
+            changes=finished.changes,
+            log=finished.log,
+            replies=[reply for reply in finished.replies if reply.connection_id in self._session.connections],
+        )
+        if batch:
+            await self._env.store.commit(batch)
+
+    async def _store_last_words(self) -> None:
+        """Store the reply to a request that broke the session, if it was one."""
+        last = _Round(replies=self._round.replies if not self._round.changes else [])
+        try:
+            await self._commit(last)
+        except UnavailableError:
+            self._log.error("the reply to the request that broke the session is lost", exc_info=True)
+
+    async def _resume(self, entry: Seat, command: Resume) -> None:
+        try:
+            events = self._session.handle(command, self._env.clock.monotonic())
+        except TertuliaError as error:
+            _fail(entry.seated, error)
+            return
+        position = next(index for index, event in enumerate(events) if isinstance(event, Resumed))
+        resumed = events[position]
+        assert isinstance(resumed, Resumed), "found by its type"
+        self._round.waiting.append(entry.seated)
+        self._audience.close(command.connection_id, SocketEnd.REPLACED)
+        self._take(events[:position])
+        frames = await self._missed(resumed, entry.after)
+        self._round.then.append(partial(self._seat_again, resumed, entry, frames))
+        self._take(events[position + 1 :])
+        await self._finish_round()
+
+    async def _missed(self, resumed: Resumed, after: int) -> list[str]:
+        """Return the frames that bring a client up to date: `resumed` and what followed `after`, or the whole state."""
+        connection, codec = resumed.connection, self._env.codec
+        start = max(after, connection.joined_number)
+        # What this very round logged is not for the client itself, and stands nowhere yet.
+        stored_up_to = resumed.number - len(self._round.log)
+        rows: list[LogRow] = []
+        if start < stored_up_to:
+            rows = await self._env.store.read_log(self.session_id, start, stored_up_to)
+        complete = start <= resumed.number and len(rows) == max(0, stored_up_to - start)
+        snapshot: Joined | None = None
+        if not complete:
+            rows = []
+            connections, streams = self._session.snapshot()
+            snapshot = Joined(connection.connection_id, connection, tuple(connections), tuple(streams), resumed.number)
+        welcome = self._env.welcome(connection.connection_id, connection.key_issued)
+        frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot))]
+        spared = connection.connection_events_suppressed
+        for row in rows:
+            if is_for(row.recipients, connection.connection_id) and not (row.about_connections and spared):
+                frames.append(codec.frame(row.number, row.body))
+        return frames
+
+    def _seat_again(self, resumed: Resumed, entry: Seat, frames: list[str]) -> None:
+        self._audience.attach(
+            resumed.connection_id, entry.socket, spared=resumed.connection.connection_events_suppressed
+        )
+        entry.socket.send_backlog(frames)
+        _succeed(entry.seated)
+
+    # ---- time and the end
+
+    def _is_over(self) -> bool:
+        """Say whether the session has been empty for so long that it need not stay in memory."""
+        now = self._env.clock.monotonic()
+        if self._session.connections or len(self._inbox) or self._lanes.busy:
+            self._idle_until = None
+        elif self._idle_until is None:
+            self._idle_until = MonotonicTime(now + _IDLE_S)
+        return self._idle_until is not None and self._idle_until <= now
+
+    def _arm(self) -> None:
+        """Set the timer to what is due next."""
+        if self._timer is not None:
+            self._timer.cancel()
+        when = self._idle_until or self._session.next_deadline()
+        self._timer = None if when is None else self._env.clock.call_at(when, partial(self._inbox.post, Wake()))
+
+    def _end(self) -> None:
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._audience.close_all(SocketEnd.RESTART)
+        error = ConnectFailedError("The session is being loaded again; try again.")
+        for future in self._round.waiting:
+            _fail(future, error)
+        self._reject(self._inbox.drain())
+        directory = self._env.directory
+        for connection_id in self._session.connections:
+            if directory.sessions.get(connection_id) is self:
+                del directory.sessions[connection_id]
+        for transport_id in [key for key, (live, _) in directory.transports.items() if live is self]:
+            del directory.transports[transport_id]
+        self._env.ended(self)
+        self.ended.set()
+
+    def _reject(self, entries: Iterable[Entry]) -> None:
+        error = ConnectFailedError("The server restarts; try again.")
+        for entry in entries:
+            match entry:
+                case Seat(seated=future) | Order(done=future):
+                    _fail(future, error)
+                case _:
+                    pass
+
+    def _log_fact(self, fact: Fact) -> None:
+        match fact:
+            case ConnectionCreated(connection):
+                self._log.info("connection joined", connection_id=connection.connection_id, role=connection.role.value)
+            case ConnectionDestroyed(connection_id, reason):
+                self._log.info("connection left", connection_id=connection_id, reason=reason.value)
+            case ConnectionInterrupted(connection_id):
+                self._log.info("connection interrupted", connection_id=connection_id)
+            case ConnectionRestored(connection_id):
+                self._log.info("connection restored", connection_id=connection_id)
+            case StreamCreated(stream):
+                self._log.info("stream published", connection_id=stream.connection_id, stream_id=stream.stream_id)
+            case StreamDestroyed(stream_id, connection_id, reason):
+                self._log.info("stream ended", connection_id=connection_id, stream_id=stream_id, reason=reason.value)
+            case _:
+                pass
+
+
+def _succeed(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: "asyncio.Future[None]", error: TertuliaError) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,432 @@
+"""Sessions: making them, letting clients in, and what the server's API does to them."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+from tertulia.clock import Clock, MonotonicTime, TimerHandle
+from tertulia.domain.commands import (
+    ChangeCodecSupport,
+    Command,
+    EndTransport,
+    ForceDisconnect,
+    ForceUnpublish,
+    Join,
+    Request,
+    Resume,
+    SendSignal,
+)
+from tertulia.domain.limits import SessionLimits
+from tertulia.domain.session import Session
+from tertulia.errors import (
+    AuthenticationError,
+    ConnectFailedError,
+    InvalidSessionIdError,
+    NotConnectedError,
+    PeerProtocolError,
+    UnavailableError,
+)
+from tertulia.ids import (
+    ApiKey,
+    ConnectionId,
+    Generation,
+    IdSource,
+    SessionId,
+    SlotIndex,
+    StreamId,
+    TransportId,
+    session_id_of,
+)
+from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Synchronise, Tell
+from tertulia.services.live_session import Directory, Environment, LiveSession
+from tertulia.services.ports import (
+    ClientClaims,
+    ClientSocket,
+    Codec,
+    IceServer,
+    RouterPort,
+    SessionRecord,
+    Store,
+    TokenVerifier,
+    Welcome,
+)
+from tertulia.services.projects import Projects
+from tertulia.services.resume_keys import ResumeKeys
+from tertulia.services.router_lanes import RouterLanes
+from tertulia.services.tasks import TaskSet
+
+__all__ = ["Attachment", "JoinRequest", "ResumeRequest", "SessionSettings", "Sessions"]
+
+_log = structlog.get_logger(__name__)
+
+_TRIM_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What an operator may choose.
+
+    Attributes:
+        limits: What one session may hold and how long it waits for lost clients.
+        heartbeat_s: How often clients are pinged; they are told, so that they notice silence as well.
+        ice_servers: STUN and TURN servers that clients are told of.
+    """
+
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    heartbeat_s: float = 10.0
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """A client's wish for a seat; session id and API key are checked against the token if they are given."""
+
+    token: str = field(repr=False)
+    session_id: str | None = None
+    api_key: str | None = None
+    connection_events_suppressed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequest:
+    """A client's wish for the seat it had; `after` is the number of the last event that it has handled."""
+
+    connection_id: str
+    resume_key: str = field(repr=False)
+    after: int = 0
+
+
+class Attachment:
+    """A client's hold on its seat through one socket."""
+
+    def __init__(self, live: LiveSession, connection_id: ConnectionId, socket: ClientSocket) -> None:
+        self.session_id = live.session_id
+        self.connection_id = connection_id
+        self._live = live
+        self._socket = socket
+
+    async def request(self, request: Request) -> None:
+        """Hand in a request; waits while the session has much to do. The answer goes to the socket."""
+        await self._live.put(Ask(request))
+
+    def lost(self) -> None:
+        """Say that the socket ended without goodbye; harmless if the seat has ended or has another socket."""
+        self._live.post(LostSocket(self.connection_id, self._socket))
+
+
+class Sessions:
+    """All sessions of this control process. `start` it before use, `close` it to leave every seat in the store.
+
+    Also the listener of the media router.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        router: RouterPort,
+        codec: Codec,
+        clock: Clock,
+        ids: IdSource,
+        projects: Projects,
+        verify_token: TokenVerifier,
+        settings: SessionSettings,
+    ) -> None:
+        self._store = store
+        self._router = router
+        self._clock = clock
+        self._ids = ids
+        self._projects = projects
+        self._verify_token = verify_token
+        self._settings = settings
+        self._keys = ResumeKeys(b"")
+        self._tasks = TaskSet()
+        self._gate = asyncio.Event()
+        self._gate.set()
+        self._live: dict[SessionId, asyncio.Future[LiveSession]] = {}
+        self._closing = False
+        self._trimmer: TimerHandle | None = None
+        self._directory = Directory()
+        self._environment = Environment(
+            store=store,
+            codec=codec,
+            clock=clock,
+            welcome=self._welcome,
+            lanes=lambda tell, idle: RouterLanes(router, self._gate, tell, idle, self._tasks),
+            directory=self._directory,
+            ended=self._forget,
+        )
+
+    # ---- beginning and end
+
+    async def start(self) -> None:
+        """Load every session in which a seat is held; their clients have the usual time to resume.
+
+        Raises:
+            UnavailableError: If the store cannot be read.
+        """
+        self._keys = ResumeKeys(await self._store.secret("resume-keys", self._ids.secret_bytes()))
+        for session_id in await self._store.sessions_with_seats():
+            await self._running(session_id)
+        self._trim()
+
+    async def close(self) -> None:
+        """Close every socket so that its client resumes, keep every seat in the store, and end all tasks."""
+        self._closing = True
+        if self._trimmer is not None:
+            self._trimmer.cancel()
+        running = [future.result() for future in self._live.values() if future.done() and not future.cancelled()]
+        for live in running:
+            live.post(Stop())
+        await asyncio.gather(*(live.ended.wait() for live in running))
+        await self._tasks.close()
+
+    # ---- the server's API
+
+    async def create_session(
+        self,
+        api_key: str,
+        *,
+        media_mode: Literal["relayed", "routed"],
+        archive_mode: Literal["manual", "always"],
+        location: str | None,
+        e2ee: bool,
+        archive_name: str | None = None,
+        archive_resolution: str | None = None,
+    ) -> SessionRecord:
+        """Make and store a session; which combinations are lawful is for the caller to have checked."""
+        now = self._clock.wall()
+        session_id = session_id_of(
+            ApiKey(api_key),
+            relayed=media_mode == "relayed",
+            location=location,
+            created_at=now,
+            random_text=self._ids.random_text(),
+        )
+        record = SessionRecord(
+            session_id=session_id,
+            api_key=ApiKey(api_key),
+            media_mode=media_mode,
+            archive_mode=archive_mode,
+            created_at_ms=now,
+            e2ee=e2ee,
+            location=location,
+            archive_name=archive_name,
+            archive_resolution=archive_resolution,
+        )
+        await self._store.add_session(record)
+        _log.info("session created", session_id=session_id, media_mode=media_mode)
+        return record
+
+    async def find_session(self, session_id: str) -> SessionRecord | None:
+        """Return a session by its id, or None if there is none."""
+        return await self._store.find_session(SessionId(session_id))
+
+    async def force_disconnect(self, session_id: str, connection_id: str) -> None:
+        """End a connection.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            NotFoundError: If the connection is not in it.
+            UnavailableError: If the store is away.
+        """
+        await self._order(session_id, ForceDisconnect(None, ConnectionId(connection_id)))
+
+    async def force_unpublish(self, session_id: str, stream_id: str) -> None:
+        """End a stream.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            ForceUnpublishInvalidStreamError: If the stream is not in it.
+            UnavailableError: If the store is away.
+        """
+        await self._order(session_id, ForceUnpublish(None, StreamId(stream_id)))
+
+    async def signal(self, session_id: str, *, to: str | None, signal_type: str | None, data: str | None) -> None:
+        """Signal one connection or, with `to` None, everybody; returns once the signal is stored and on its way.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            NotFoundError: If nobody is there, or not the one.
+            SignalInvalidError, SignalTooLongError: If type or data are not lawful.
+            UnavailableError: If the store is away.
+        """
+        receiver = None if to is None else ConnectionId(to)
+        await self._order(session_id, SendSignal(None, receiver, signal_type, data))
+
+    # ---- clients
+
+    async def join(self, request: JoinRequest, socket: ClientSocket) -> Attachment:
+        """Give a client a seat; when this returns, `joined` is queued on its socket.
+
+        Raises:
+            AuthenticationError: If the token does not open this session; the message says why.
+            InvalidSessionIdError: If the token's session does not exist.
+            ConnectionLimitError: If the session is full.
+            UnavailableError: If the store is away.
+        """
+        claims = await self._projects.verify(request.token, self._verify_token, self._clock.wall())
+        await self._check(claims, request)
+        command = Join(
+            connection_id=self._ids.connection_id(),
+            created_at_ms=self._clock.wall(),
+            role=claims.role,
+            data=claims.connection_data,
+            expires_at_s=claims.expires_at_s,
+            connection_events_suppressed=request.connection_events_suppressed,
+        )
+        return await self._seat(claims.session_id, command, socket, after=0)
+
+    async def resume(self, request: ResumeRequest, socket: ClientSocket) -> Attachment:
+        """Give a client its seat back; when this returns, `resumed` and all it missed are queued on its socket.
+
+        Raises:
+            AuthenticationError: If the resume key is not good (any more).
+            NotConnectedError: If the seat has ended.
+            UnavailableError: If the store is away.
+        """
+        connection_id = ConnectionId(request.connection_id)
+        generation = self._keys.verify(connection_id, request.resume_key, self._clock.wall())
+        live = self._directory.sessions.get(connection_id)
+        session_id = live.session_id if live is not None else await self._store.find_seat(connection_id)
+        if session_id is None:
+            raise NotConnectedError("The connection has ended.")
+        return await self._seat(session_id, Resume(connection_id, generation), socket, after=request.after)
+
+    async def _check(self, claims: ClientClaims, request: JoinRequest) -> None:
+        if request.session_id is not None and request.session_id != claims.session_id:
+            raise AuthenticationError("The token is for another session.")
+        if request.api_key is not None and request.api_key != claims.api_key:
+            raise AuthenticationError("The token is for another project.")
+        record = await self._store.find_session(claims.session_id)
+        if record is None:
+            raise InvalidSessionIdError("The session of the token does not exist.")
+        if record.api_key != claims.api_key:
+            raise AuthenticationError("The session of the token belongs to another project.")
+
+    async def _seat(
+        self, session_id: SessionId, command: Join | Resume, socket: ClientSocket, *, after: int
+    ) -> Attachment:
+        seated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        live = await self._put(session_id, Seat(command, socket, seated, after))
+        attachment = Attachment(live, command.connection_id, socket)
+        try:
+            await seated
+        except asyncio.CancelledError:
+            attachment.lost()
+            raise
+        return attachment
+
+    async def _order(self, session_id: str, request: Request) -> None:
+        if await self.find_session(session_id) is None:
+            raise InvalidSessionIdError()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._put(SessionId(session_id), Order(request, done))
+        await done
+
+    # ---- running sessions
+
+    async def _put(self, session_id: SessionId, entry: Entry) -> LiveSession:
+        while True:
+            live = await self._running(session_id)
+            if await live.put(entry):
+                return live
+
+    async def _running(self, session_id: SessionId) -> LiveSession:
+        """Return the running session, loading it first if need be; callers that come meanwhile wait for the same."""
+        if self._closing:
+            raise ConnectFailedError("The server is restarting; try again.")
+        future = self._live.get(session_id)
+        if future is None:
+            future = self._live[session_id] = asyncio.get_running_loop().create_future()
+            self._tasks.spawn(self._run(session_id, future), "session")
+        return await asyncio.shield(future)
+
+    async def _run(self, session_id: SessionId, ready: "asyncio.Future[LiveSession]") -> None:
+        try:
+            stored = await self._store.load_seats(session_id)
+        except UnavailableError as error:
+            del self._live[session_id]
+            ready.set_exception(error)
+            return
+        restored = Session.restore(
+            self._settings.limits,
+            self._clock.monotonic(),
+            number=stored.last_number,
+            connections=stored.connections,
+            streams=stored.streams,
+            subscriptions=stored.subscriptions,
+            pairs=[(connection_id, pair) for connection_id, pairs in stored.pairs.items() for pair in pairs],
+        )
+        live = LiveSession.load(session_id, self._environment, stored, restored)
+        ready.set_result(live)
+        await live.run()
+
+    def _forget(self, live: LiveSession) -> None:
+        future = self._live.get(live.session_id)
+        if future is not None and future.done() and future.result() is live:
+            del self._live[live.session_id]
+
+    def _welcome(self, connection_id: ConnectionId, key_generation: int) -> Welcome:
+        return Welcome(
+            resume_key=self._keys.mint(connection_id, key_generation, self._clock.wall()),
+            heartbeat_s=self._settings.heartbeat_s,
+            reconnect_window_s=self._settings.limits.reconnect_window_s,
+            ice_servers=self._settings.ice_servers,
+        )
+
+    def _trim(self) -> None:
+        self._tasks.spawn(self._trim_log(), "log trimmer")
+        when = MonotonicTime(self._clock.monotonic() + _TRIM_EVERY_S)
+        self._trimmer = self._clock.call_at(when, self._trim)
+
+    async def _trim_log(self) -> None:
+        try:
+            await self._store.trim_log(self._clock.wall())
+        except UnavailableError:
+            _log.warning("the session logs could not be trimmed", exc_info=True)
+
+    # ---- the media router
+
+    def router_connected(self) -> None:
+        """Compare what the router holds with the seats, before any other request goes to it."""
+        self._gate.clear()
+        self._tasks.spawn(self._synchronise(), "router synchronisation")
+
+    async def _synchronise(self) -> None:
+        try:
+            listing = {listed.transport_id: listed for listed in await self._router.list_transports()}
+            seats: set[str] = set()
+            for future in list(self._live.values()):
+                live = await asyncio.shield(future)
+                live.post(Synchronise(listing))
+                seats.update(live.state.connections)
+            orphans = [listed.transport_id for listed in listing.values() if listed.seat not in seats]
+            for transport_id in orphans:
+                await self._router.close_transport(transport_id)
+            _log.info("media router compared", transports=len(listing), orphans=len(orphans))
+        except (UnavailableError, PeerProtocolError) as error:
+            _log.warning("the media router could not be listed", error=error.message)
+        finally:
+            self._gate.set()
+
+    def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
+        """Tell the connection that its transport is gone."""
+        connection_id = ConnectionId(seat)
+        self._tell(connection_id, EndTransport(connection_id, transport_id, message))
+
+    def codec_support_changed(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
+    ) -> None:
+        """Tell the subscriber whether it gets the video."""
+        known = self._directory.transports.get(transport_id)
+        if known is not None:
+            live, connection_id = known
+            live.post(Tell(ChangeCodecSupport(connection_id, transport_id, slot, generation, supported)))
+
+    def _tell(self, connection_id: ConnectionId, command: Command) -> None:
+        live = self._directory.sessions.get(connection_id)
+        if live is not None:
+            live.post(Tell(command))
