@@ -1,0 +1,148 @@
+"""The tables, as the newest migration leaves them. Identifiers are text, times milliseconds since the epoch.
+
+No foreign keys: one writer keeps the rows consistent, batch by batch, and a check per row would be paid on every signal.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+__all__ = [
+    "connections",
+    "kept_replies",
+    "metadata",
+    "projects",
+    "secrets",
+    "session_log",
+    "sessions",
+    "slots",
+    "streams",
+    "subscriptions",
+]
+
+metadata = MetaData()
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("api_key", String(10), primary_key=True),
+    Column("api_secret", String(40), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", String(255), primary_key=True),
+    Column("api_key", String(10), nullable=False),
+    Column("media_mode", String(16), nullable=False),
+    Column("archive_mode", String(16), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("e2ee", Boolean, nullable=False),
+    Column("location", String(45)),
+    Column("archive_name", Text),
+    Column("archive_resolution", String(16)),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("connection_id", String(36), primary_key=True),
+    Column("session_id", String(255), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("expires_at_s", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("joined_number", BigInteger, nullable=False),
+    Column("connection_events_suppressed", Boolean, nullable=False),
+    Column("key_confirmed", Integer, nullable=False),
+    Column("key_issued", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("transport_id", String(20)),  # the router counts in 64 unsigned bits, which no SQL integer holds
+    Column("next_subscription_id", Integer, nullable=False),
+    Index("connections_by_session", "session_id"),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("stream_id", String(36), primary_key=True),
+    Column("session_id", String(255), nullable=False),
+    Column("connection_id", String(36), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("initials", Text),
+    Column("has_audio", Boolean, nullable=False),
+    Column("has_video", Boolean, nullable=False),
+    Column("has_captions", Boolean, nullable=False),
+    Column("video_type", String(16)),
+    Column("video_width", Integer, nullable=False),
+    Column("video_height", Integer, nullable=False),
+    Column("frame_rate", Float),
+    Column("transport_id", String(20)),
+    Column("audio_mid", String(16)),
+    Column("video_mid", String(16)),
+    Index("streams_by_session", "session_id"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("connection_id", String(36), primary_key=True),
+    Column("subscription_id", Integer, primary_key=True, autoincrement=False),
+    Column("session_id", String(255), nullable=False),
+    Column("stream_id", String(36), nullable=False),
+    Column("audio", Boolean, nullable=False),
+    Column("video", Boolean, nullable=False),
+    Column("slot", Integer),
+    Index("subscriptions_by_session", "session_id"),
+)
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("connection_id", String(36), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("session_id", String(255), nullable=False),
+    Column("audio_mid", String(16), nullable=False),
+    Column("video_mid", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("subscription_id", Integer),
+    Column("audio_rtp_timestamp", BigInteger),
+    Column("video_rtp_timestamp", BigInteger),
+    Column("router_released", Boolean, nullable=False),
+    Column("client_released", Boolean, nullable=False),
+    Column("video_supported", Boolean, nullable=False),
+    Index("slots_by_session", "session_id"),
+)
+
+session_log = Table(
+    "session_log",
+    metadata,
+    Column("session_id", String(255), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("recipients", String(8), nullable=False),  # all, all_but, one
+    Column("connection_id", String(36)),
+    Column("about_connections", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("session_log_by_time", "at_ms"),
+)
+
+kept_replies = Table(
+    "kept_replies",
+    metadata,
+    Column("connection_id", String(36), primary_key=True),
+    Column("request_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("session_id", String(255), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("kept_replies_by_session", "session_id"),
+)

@@ -1,0 +1,224 @@
+"""Group commit: one task writes everything that is queued in one transaction, so a commit is shared by many signals."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, delete, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.dml import Delete, Insert
+
+from tertulia.adapters.storage import rows, tables
+from tertulia.adapters.storage.rows import Row
+from tertulia.domain.events import (
+    Change,
+    ConnectionRemoved,
+    ConnectionSaved,
+    PairRemoved,
+    PairSaved,
+    StreamRemoved,
+    StreamSaved,
+    SubscriptionRemoved,
+    SubscriptionSaved,
+)
+from tertulia.errors import ConnectFailedError
+from tertulia.ids import ConnectionId, SessionId
+from tertulia.services.ports import WriteBatch
+
+__all__ = ["KEPT_REPLIES", "LOG_ROWS", "Writer"]
+
+LOG_ROWS = 10_000
+"""Rows of a session's log that are kept, at least; some hundreds more until the next trimming."""
+KEPT_REPLIES = 256
+_TRIM_LOG_EVERY = 500
+_TRIM_REPLIES_EVERY = 64
+_BATCHES_PER_TRANSACTION = 512
+
+_OWNED = (tables.subscriptions, tables.slots, tables.kept_replies)
+"""Tables whose rows go with their connection."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The outcome of some batches: for each row that changed its last state, None for gone."""
+
+    rows: dict[str, dict[tuple[object, ...], Row | None]] = field(default_factory=dict)
+    log: list[Row] = field(default_factory=list)
+    gone: list[ConnectionId] = field(default_factory=list)
+    log_limits: dict[SessionId, int] = field(default_factory=dict)
+    reply_limits: dict[ConnectionId, int] = field(default_factory=dict)
+
+    def put(self, table: Table, row: Row) -> None:
+        key = tuple(row[column.name] for column in table.primary_key)
+        self.rows.setdefault(table.name, {})[key] = row
+
+    def drop(self, table: Table, *key: object) -> None:
+        self.rows.setdefault(table.name, {})[key] = None
+
+    def add(self, batch: WriteBatch) -> None:
+        for change in batch.changes:
+            self._add_change(batch.session_id, change)
+        for row in batch.log:
+            self.log.append(rows.log_row(batch.session_id, batch.at, row))
+            if row.number % _TRIM_LOG_EVERY == 0:
+                self.log_limits[batch.session_id] = row.number - LOG_ROWS
+        for reply in batch.replies:
+            self.put(
+                tables.kept_replies,
+                {
+                    "connection_id": reply.connection_id,
+                    "request_id": reply.request_id,
+                    "session_id": batch.session_id,
+                    "body": reply.body,
+                },
+            )
+            if reply.request_id % _TRIM_REPLIES_EVERY == 0:
+                self.reply_limits[reply.connection_id] = reply.request_id - KEPT_REPLIES
+
+    def _add_change(self, session_id: SessionId, change: Change) -> None:
+        match change:
+            case ConnectionSaved(connection):
+                self.put(tables.connections, rows.connection_row(session_id, connection))
+            case ConnectionRemoved(connection_id):
+                self.drop(tables.connections, connection_id)
+                self.gone.append(connection_id)
+            case StreamSaved(stream):
+                self.put(tables.streams, rows.stream_row(session_id, stream))
+            case StreamRemoved(stream_id):
+                self.drop(tables.streams, stream_id)
+            case SubscriptionSaved(subscription):
+                self.put(tables.subscriptions, rows.subscription_row(session_id, subscription))
+            case SubscriptionRemoved(connection_id, subscription_id):
+                self.drop(tables.subscriptions, connection_id, subscription_id)
+            case PairSaved(connection_id, pair):
+                self.put(tables.slots, rows.pair_row(session_id, connection_id, pair))
+            case PairRemoved(connection_id, slot):
+                self.drop(tables.slots, connection_id, slot)
+
+
+class Writer:
+    """Writes batches in the order in which they come.
+
+    Args:
+        engine: The database; the writer keeps one connection of it.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._queue: deque[tuple[WriteBatch, asyncio.Future[None]]] = deque()
+        self._filled = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        dialect = engine.dialect.name
+        self._upserts = {table.name: _upsert(table, dialect) for table in _WRITTEN}
+        self._deletes = {table.name: _delete_by_key(table) for table in _WRITTEN}
+
+    def start(self) -> None:
+        """Start the task that writes."""
+        self._task = asyncio.create_task(self._run(), name="store writer")
+
+    async def close(self) -> None:
+        """Write what is queued and end."""
+        self._closing = True
+        self._filled.set()
+        if self._task is not None:
+            await self._task
+
+    async def write(self, batch: WriteBatch) -> None:
+        """Return when the batch is committed.
+
+        Raises:
+            ConnectFailedError: If it could not be; nothing of it is stored.
+        """
+        if self._closing:
+            raise ConnectFailedError("The store is closed.")
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((batch, written))
+        self._filled.set()
+        await written
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            await self._filled.wait()
+            taken = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCHES_PER_TRANSACTION))]
+            if not self._queue and not self._closing:
+                self._filled.clear()
+            if taken:
+                await self._write_all(taken)
+
+    async def _write_all(self, taken: Sequence[tuple[WriteBatch, "asyncio.Future[None]"]]) -> None:
+        error = await self._try([batch for batch, _ in taken])
+        for batch, written in taken:
+            # One bad batch must not take the others with it.
+            own_error = await self._try([batch]) if error is not None and len(taken) > 1 else error
+            if written.done():
+                continue
+            if own_error is None:
+                written.set_result(None)
+            else:
+                failure = ConnectFailedError("The store could not be written.")
+                failure.__cause__ = own_error
+                written.set_exception(failure)
+
+    async def _try(self, batches: Sequence[WriteBatch]) -> Exception | None:
+        plan = _Plan()
+        for batch in batches:
+            plan.add(batch)
+        try:
+            async with self._engine.begin() as connection:
+                await self._execute(connection, plan)
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            return error
+        return None
+
+    async def _execute(self, connection: AsyncConnection, plan: _Plan) -> None:
+        for name, by_key in plan.rows.items():
+            present = [row for row in by_key.values() if row is not None]
+            if present:
+                await connection.execute(self._upserts[name], present)
+            absent = [key for key, row in by_key.items() if row is None]
+            if absent:
+                columns = [f"key_{column.name}" for column in _WRITTEN_BY_NAME[name].primary_key]
+                await connection.execute(self._deletes[name], [dict(zip(columns, key, strict=True)) for key in absent])
+        if plan.gone:
+            parameters = [{"gone": connection_id} for connection_id in plan.gone]
+            for table in _OWNED:
+                statement = delete(table).where(table.c.connection_id == bindparam("gone"))
+                await connection.execute(statement, parameters)
+        if plan.log:
+            await connection.execute(insert(tables.session_log), plan.log)
+        for session_id, limit in plan.log_limits.items():
+            log = tables.session_log.c
+            await connection.execute(
+                delete(tables.session_log).where(log.session_id == session_id, log.number <= limit)
+            )
+        for connection_id, limit in plan.reply_limits.items():
+            kept = tables.kept_replies.c
+            await connection.execute(
+                delete(tables.kept_replies).where(kept.connection_id == connection_id, kept.request_id <= limit)
+            )
+
+
+_WRITTEN = (tables.connections, tables.streams, tables.subscriptions, tables.slots, tables.kept_replies)
+_WRITTEN_BY_NAME = {table.name: table for table in _WRITTEN}
+
+
+def _upsert(table: Table, dialect: str) -> Insert:
+    keys = [column.name for column in table.primary_key]
+    if dialect == "postgresql":
+        on_postgres = postgresql.insert(table)
+        values = {column.name: on_postgres.excluded[column.name] for column in table.c if column.name not in keys}
+        return on_postgres.on_conflict_do_update(index_elements=keys, set_=values)
+    on_sqlite = sqlite.insert(table)
+    values = {column.name: on_sqlite.excluded[column.name] for column in table.c if column.name not in keys}
+    return on_sqlite.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _delete_by_key(table: Table) -> Delete:
+    conditions: list[ColumnElement[Any]] = [column == bindparam(f"key_{column.name}") for column in table.primary_key]
+    return delete(table).where(and_(*conditions))
