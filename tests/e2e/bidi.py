@@ -50,7 +50,15 @@ class Firefox:
         (self._profile / "user.js").write_text("\n".join(lines))
         self._log = self._log_path.open("wb")
         self._process = subprocess.Popen(
-            [self._executable, "--headless", "--no-remote", "--profile", str(self._profile), "--remote-debugging-port", "0"],
+            [
+                self._executable,
+                "--headless",
+                "--no-remote",
+                "--profile",
+                str(self._profile),
+                "--remote-debugging-port",
+                "0",
+            ],
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "HOME": str(self._profile.parent), "MOZ_DISABLE_CONTENT_SANDBOX": "1"},
@@ -61,7 +69,9 @@ class Firefox:
         self._context: str = contexts[0]["context"]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._socket.close()
         finally:

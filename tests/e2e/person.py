@@ -33,9 +33,7 @@ class Person:
         self.page = page
         self.era = era
 
-    def prepare(
-        self, server: TertuliaServer, session_id: str, *, role: str, data: str, subscribe_to_all: bool
-    ) -> None:
+    def prepare(self, server: TertuliaServer, session_id: str, *, role: str, data: str, subscribe_to_all: bool) -> None:
         self.page.evaluate(
             "options => person.prepare(options)",
             {
@@ -61,7 +59,7 @@ class Person:
     def publish_colour(self, colour: str) -> str:
         """Publishes a picture of one colour."""
         self.page.evaluate(
-            "colour => { person.publish({ videoSource: person.colourTrack(colour), audioSource: null, name: colour }) }",
+            "colour => person.publish({ videoSource: person.colourTrack(colour), audioSource: null, name: colour })",
             colour,
         )
         return self.published(1)
@@ -79,7 +77,8 @@ class Person:
             stream_id: str = self.page.evaluate("() => person.publisher.stream.streamId")
             return stream_id
         self.wait(
-            "() => person.session.connection && person.log.some(e => e.source === 'session' && e.type === 'streamCreated'"
+            "() => person.session.connection && person.log.some(e => e.source === 'session'"
+            " && e.type === 'streamCreated'"
             " && e.streams.some(id => person.session.getPublisherForStream(id)))"
         )
         own: str = self.page.evaluate(

@@ -108,7 +108,8 @@ def test_lip_sync_sound_and_picture_of_a_stream_share_one_media_stream(arrive: A
     bob.watches(stream)
     bob.hears(stream)
     kinds = bob.page.evaluate(
-        "id => document.getElementById(person.subscribers[id].id).querySelector('video').srcObject.getTracks().map(t => t.kind).sort()",
+        "id => document.getElementById(person.subscribers[id].id).querySelector('video').srcObject"
+        ".getTracks().map(track => track.kind).sort()",
         stream,
     )
     assert kinds == ["audio", "video"]

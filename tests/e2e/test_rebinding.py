@@ -21,8 +21,10 @@ def nearest(pixel: list[int]) -> str:
     return min(COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name], pixel, strict=True)))
 
 
-def test_no_frame_of_the_stream_that_the_slot_carried_before_is_ever_shown(arrive: Arrive) -> None:
-    print(f"seed {SEED}")
+def test_no_frame_of_the_stream_that_the_slot_carried_before_is_ever_shown(
+    arrive: Arrive, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("seed", SEED)
     choice = random.Random(SEED)
     streams = {colour: arrive().publish_colour(colour) for colour in COLOURS}
     viewer = arrive(subscribe_to_all=False)
@@ -44,7 +46,7 @@ def test_no_frame_of_the_stream_that_the_slot_carried_before_is_ever_shown(arriv
             )
         for colour in wanted:
             viewer.wait(
-                "colour => Object.entries(person.seen).filter(([key]) => key.endsWith(` ${colour}`)).pop()[1].length >= 6",
+                "colour => Object.entries(person.seen).findLast(([key]) => key.endsWith(` ${colour}`))[1].length >= 6",
                 colour,
             )
         # Everything at once, so that pairs are released while others are bound.
@@ -55,6 +57,6 @@ def test_no_frame_of_the_stream_that_the_slot_carried_before_is_ever_shown(arriv
     for key, pixels in viewer.page.evaluate("() => person.seen").items():
         colour = key.split(" ")[1]
         shown = {nearest(pixel) for pixel in pixels}
-        assert shown == {colour}, f"round {key} showed {shown}"
+        assert shown == {colour}, f"seed {SEED}, round {key} showed {shown}"
         frames += len(pixels)
     assert frames >= ROUNDS * 2 * 6

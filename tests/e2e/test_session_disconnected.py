@@ -68,7 +68,6 @@ def test_the_end_of_a_connection(
     moderator.wait("() => document.querySelectorAll('.OT_subscriber').length === 0")
 
     if prevented:
-        other.page.evaluate("() => { person.session.on ? 0 : 0 }")
         other.wait("() => document.querySelectorAll('.OT_publisher').length === 1")
         assert other.elements(".OT_subscriber") == 1
     else:
@@ -107,7 +106,7 @@ def test_a_page_may_tidy_up_by_itself_and_publish_the_same_publisher_again(
     end("kick", moderator, other)
     other.sees("streamDestroyed", source="publisher", reason="forceDisconnected")
     other.page.evaluate(
-        "() => { for (const root of document.querySelectorAll('.OT_subscriber')) root.parentNode.removeChild(root) }"
+        "() => document.querySelectorAll('.OT_subscriber').forEach(root => root.parentNode.removeChild(root))"
     )
     assert other.elements(".OT_subscriber") == 0
     before = other.page.evaluate("() => person.framesShown('me')")
@@ -204,9 +203,13 @@ def test_empty_credentials_are_named(arrive: Arrive, era: Era) -> None:
                 return said;
             }
             const connect = (session, token) => new Promise((done) => {
-                try { session.connect(token, (error) => done(error ? error.message : 'connected')) } catch (error) { done(error.message) }
+                try { session.connect(token, (error) => done(error ? error.message : 'connected')) }
+                catch (error) { done(error.message) }
             });
-            const make = (...ids) => { try { return OT.initSession(...ids) } catch (error) { return { connect: (_, done) => done(error) } } };
+            const make = (...ids) => {
+                try { return OT.initSession(...ids) }
+                catch (error) { return { connect: (_, done) => done(error) } }
+            };
             said.push(await connect(make('12345678', ''), 'token'));
             said.push(await connect(make('', person.session.sessionId), 'token'));
             said.push(await connect(person.session, ''));

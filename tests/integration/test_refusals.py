@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tertulia.wire.tokens import encode_jwt, encode_t1
-from tests.servers import TertuliaServer
+from tests.servers import TertuliaServer, rest_token
 
 DEADLINE_S = 5
 
@@ -32,6 +32,8 @@ def session_id(server: TertuliaServer) -> str:
 class Client:
     """A bare signalling socket."""
 
+    joined: dict[str, Any]
+
     def __init__(self, server: TertuliaServer) -> None:
         address = server.url.replace("http", "ws", 1) + "/signalling"
         self.socket: ClientConnection = connect(address, compression=None, max_size=None)
@@ -46,6 +48,18 @@ class Client:
 
     def join(self, token: str, **fields: object) -> dict[str, Any]:
         self.send(0, 0, {"type": "join", "token": token, **fields})
+        self.joined = self.receive()[1]
+        return self.joined
+
+    def resume(self, other: Client, *, key: str | None = None) -> dict[str, Any]:
+        """Asks for the connection that `other` joined with; after everything since then."""
+        message = {
+            "type": "resume",
+            "connectionId": other.joined["connection"]["id"],
+            "resumeKey": other.joined["resumeKey"] if key is None else key,
+            "after": other.joined["number"],
+        }
+        self.send(0, 0, message)
         return self.receive()[1]
 
     def ask(self, type: str, **fields: object) -> dict[str, Any]:
@@ -69,11 +83,12 @@ class Client:
     def closed_with(self) -> int:
         """The close code; fails if the server keeps the socket for longer than the deadline."""
         deadline = time.monotonic() + 2 * DEADLINE_S
-        with pytest.raises(ConnectionClosed) as ended:
-            while True:
+        while True:
+            try:
                 self.socket.recv(timeout=max(0.0, deadline - time.monotonic()))
-        assert ended.value.rcvd is not None
-        return ended.value.rcvd.code
+            except ConnectionClosed as ended:
+                assert ended.rcvd is not None
+                return ended.rcvd.code
 
 
 @pytest.fixture
@@ -157,8 +172,6 @@ def test_a_token_for_a_session_that_does_not_exist_is_refused(
 
 
 def test_a_rest_token_opens_no_session(server: TertuliaServer, session_id: str, witness: Client) -> None:
-    from tests.servers import rest_token
-
     assert refused(server, rest_token(server.api_key, server.api_secret))["name"] == "OT_AUTHENTICATION_ERROR"
 
 
@@ -173,7 +186,8 @@ def test_the_refused_were_never_there(server: TertuliaServer, session_id: str) -
 
 
 @pytest.mark.parametrize(
-    "frame", ["not json", "{}", "[]", "[1]", "[1,0,5]", '["1",0,{"type":"leave"}]', "[1,0,{}]", "[" * 5000],
+    "frame",
+    ["not json", "{}", "[]", "[1]", "[1,0,5]", '["1",0,{"type":"leave"}]', "[1,0,{}]", "[" * 5000],
     ids=["words", "object", "empty", "short", "no body", "id as text", "no type", "deep"],
 )
 def test_a_broken_envelope_closes_that_socket_alone(
@@ -245,7 +259,13 @@ def test_a_bad_signal_is_refused(
     ids=["signal", "subscribe", "forceDisconnect", "forceUnpublish", "publish"],
 )  # fmt: skip
 def test_a_request_out_of_role_is_refused(
-    server: TertuliaServer, session_id: str, witness: Client, role: str, request_type: str, fields: dict[str, Any], code: int
+    server: TertuliaServer,
+    session_id: str,
+    witness: Client,
+    role: str,
+    request_type: str,
+    fields: dict[str, Any],
+    code: int,
 ) -> None:
     client = Client(server)
     client.join(server.token(session_id, role))
@@ -253,7 +273,9 @@ def test_a_request_out_of_role_is_refused(
     assert (error["name"], error["code"]) == ("OT_PERMISSION_DENIED", code)
 
 
-def test_a_moderator_cannot_reach_into_another_session(server: TertuliaServer, session_id: str, witness: Client) -> None:
+def test_a_moderator_cannot_reach_into_another_session(
+    server: TertuliaServer, session_id: str, witness: Client
+) -> None:
     elsewhere = server.create_session()
     stranger = Client(server)
     theirs = stranger.join(server.token(elsewhere))["connection"]["id"]
@@ -285,8 +307,7 @@ def test_a_kicked_client_cannot_resume(server: TertuliaServer, session_id: str) 
     moderator.ask("forceDisconnect", connectionId=joined["connection"]["id"])
     assert victim.closed_with() == 4005
     again = Client(server)
-    again.send(0, 0, {"type": "resume", "connectionId": joined["connection"]["id"], "resumeKey": joined["resumeKey"], "after": 0})
-    assert again.receive()[1]["type"] == "refused"
+    assert again.resume(victim)["type"] == "refused"
     assert again.closed_with() == 4001
 
 
@@ -296,24 +317,19 @@ def test_a_forged_resume_key_opens_nothing(server: TertuliaServer, session_id: s
     key = joined["resumeKey"]
     for forged in ("", "x", key[:-2] + ("AA" if not key.endswith("AA") else "BB"), key * 3):
         thief = Client(server)
-        thief.send(0, 0, {"type": "resume", "connectionId": joined["connection"]["id"], "resumeKey": forged, "after": 0})
-        assert thief.receive()[1]["type"] == "refused"
+        assert thief.resume(client, key=forged)["type"] == "refused"
     assert "result" in client.ask("signal", data="still mine")
 
 
 def test_a_cut_socket_resumes_with_what_was_missed_exactly_once(server: TertuliaServer, session_id: str) -> None:
     sender, client = Client(server), Client(server)
     sender.join(server.token(session_id))
-    joined = client.join(server.token(session_id))
+    client.join(server.token(session_id))
     client.socket.socket.close()
     for n in range(20):
         sender.ask("signal", signalType="count", data=str(n))
     again = Client(server)
-    again.send(
-        0, 0,
-        {"type": "resume", "connectionId": joined["connection"]["id"], "resumeKey": joined["resumeKey"], "after": joined["number"]},
-    )  # fmt: skip
-    assert again.receive()[1]["type"] == "resumed"
+    assert again.resume(client)["type"] == "resumed"
     seen: list[str] = []
     while len(seen) < 20:
         event = again.next_event()
@@ -324,16 +340,13 @@ def test_a_cut_socket_resumes_with_what_was_missed_exactly_once(server: Tertulia
 
 def test_a_repeated_request_id_has_one_effect(server: TertuliaServer, session_id: str) -> None:
     client, witness = Client(server), Client(server)
-    joined = client.join(server.token(session_id))
+    client.join(server.token(session_id))
     witness.join(server.token(session_id))
     client.send(1, 0, {"type": "signal", "data": "once"})
     client.reply_to(1)
     client.socket.socket.close()
     again = Client(server)
-    again.send(
-        0, 0,
-        {"type": "resume", "connectionId": joined["connection"]["id"], "resumeKey": joined["resumeKey"], "after": joined["number"]},
-    )  # fmt: skip
+    assert again.resume(client)["type"] == "resumed"
     again.send(1, 0, {"type": "signal", "data": "once"})
     again.send(2, 0, {"type": "signal", "data": "twice"})
     assert "result" in again.reply_to(1)
