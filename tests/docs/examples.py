@@ -1,4 +1,4 @@
-"""The examples in the documents: code blocks whose info string says how they are run, for example ```` ```html run=v1 ````.
+"""The examples in the documents: code blocks whose info string says how they are run, for example `html run=v1`.
 
     run=v1, run=v2      a whole page for a browser
     run=<any word>      a whole program, in the language of the block

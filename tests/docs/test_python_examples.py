@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tertulia import Session
+from tertulia import Connection, ConnectionEvent, Session
 from tests.docs.examples import Example, examples
 from tests.servers import TertuliaServer
 
@@ -65,13 +65,59 @@ async def test_a_program_that_stays_until_it_is_removed(
     server: TertuliaServer, session_id: str, tmp_path: Path
 ) -> None:
     async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
-        events = moderator.events()
-        await moderator.connect(server.token(session_id, "moderator"))
+        newcomers = await watch(moderator, server, session_id)
         process = start(PROGRAMS["stays"], server, session_id, tmp_path)
-        async for event in events:
-            if event.type == "connectionCreated" and event.connection != moderator.connection:  # type: ignore[attr-defined]
-                await moderator.force_disconnect(event.connection)  # type: ignore[attr-defined]  # a ConnectionEvent
-                break
-    lines = await asyncio.to_thread(output, process)
+        await moderator.force_disconnect(await newcomers.get())
+        lines = await asyncio.to_thread(output, process)
     assert lines[0] == "sessionConnected"
     assert lines[-2:] == ["sessionDisconnected", "Not coming back: forceDisconnected"]
+
+
+async def test_a_bot_that_greets_and_answers(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
+        newcomers = await watch(moderator, server, session_id)
+        answers: asyncio.Queue[str] = asyncio.Queue()
+        moderator.on("signal:chat", lambda event: answers.put_nowait(event.data))
+        process = start(PROGRAMS["bot"], server, session_id, tmp_path)
+        bot = await newcomers.get()
+        await moderator.signal("hello", type="chat", to=bot)
+        assert await answers.get() == "You said: hello"
+        await moderator.force_disconnect(bot)
+        lines = await asyncio.to_thread(output, process)
+    assert "here: the moderator" in lines
+
+
+def test_a_server_that_makes_a_session_and_a_token(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
+    made_id, token = output(start(PROGRAMS["server"], server, session_id, tmp_path))
+    assert made_id != session_id
+
+    async def join() -> str:
+        async with Session(server.api_key, made_id, server=server.url) as session:
+            await session.connect(token)
+            assert session.connection is not None
+            return session.connection.data
+
+    assert asyncio.run(join()) == "name=Ida"
+
+
+async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> asyncio.Queue[Connection]:
+    """Connects the moderator; gives everybody who comes after it."""
+    newcomers: asyncio.Queue[Connection] = asyncio.Queue()
+    connected = asyncio.Event()
+
+    @moderator.on(ConnectionEvent)
+    def somebody_came(event: ConnectionEvent) -> None:
+        if event.connection == moderator.connection:
+            connected.set()
+        elif event.type == "connectionCreated":
+            newcomers.put_nowait(event.connection)
+
+    await moderator.connect(server.token(session_id, "moderator", "the moderator"))
+    await connected.wait()
+    return newcomers
+
+
+def test_no_program_is_left_out() -> None:
+    """A new example needs a test of its own here."""
+    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server"}
+    assert len(PROGRAMS) == len(examples(language="python"))
