@@ -58,6 +58,8 @@ class TertuliaServer:
             self._process.kill()
             raise
         finally:
+            assert self._process.stdout is not None
+            self._process.stdout.close()
             self._log.close()
 
     def create_session(self) -> str:

@@ -141,7 +141,8 @@ def test_a_throwing_handler_stops_neither_the_others_nor_the_default(
     other.page.evaluate(
         """() => {
             person.session.addEventListener('sessionDisconnected', () => { throw new Error('a broken handler') });
-            person.session.addEventListener('sessionDisconnected', () => person.log.push({ source: 'after', type: 'ran' }));
+            const after = () => person.log.push({ source: 'after', type: 'ran' });
+            person.session.addEventListener('sessionDisconnected', after);
         }"""
     )
     end("leave", moderator, other)
