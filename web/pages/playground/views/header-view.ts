@@ -1,0 +1,30 @@
+// The head of the page: the wordmark, and in one pill how the connection stands.
+import { html, type TemplateResult } from 'lit';
+import type { Phase, State } from '../state';
+import { endingWords } from '../words';
+import { sign } from './icons';
+
+export function headerView(state: State): TemplateResult {
+  return html`<header class="head">
+    <h1 class="wordmark">${sign()}<span>tertulia</span></h1>
+    <p class="pill" role="status" data-phase=${state.phase.name}><span class="pill-dot"></span>${phaseWords(state.phase)}</p>
+  </header>`;
+}
+
+function phaseWords(phase: Phase): string {
+  switch (phase.name) {
+    case 'starting':
+    case 'connecting':
+      return 'Connecting…';
+    case 'asking':
+      return 'Not connected';
+    case 'connected':
+      return 'Connected';
+    case 'reconnecting':
+      return 'Reconnecting…';
+    case 'left':
+      return endingWords(phase.reason).title;
+    case 'failed':
+      return phase.words.title;
+  }
+}
