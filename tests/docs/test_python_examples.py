@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tertulia import Connection, ConnectionEvent, Session
-from tests.docs.examples import Example, examples
+from tests.docs.examples import ROOT, Example, examples
 from tests.servers import TertuliaServer
 
 DEADLINE_S = 30
@@ -85,6 +85,29 @@ async def test_a_bot_that_greets_and_answers(server: TertuliaServer, session_id:
         await moderator.force_disconnect(bot)
         lines = await asyncio.to_thread(output, process)
     assert "here: the moderator" in lines
+
+
+def start_watching(server: TertuliaServer, session_id: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-u", str(ROOT / "examples" / "watch.py"), server.api_key, session_id]
+    command += [server.token(session_id, "subscriber", "the watcher"), "--server", server.url]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+async def test_the_watcher_prints_what_happens(server: TertuliaServer, session_id: str) -> None:
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
+        newcomers = await watch(moderator, server, session_id)
+        process = start_watching(server, session_id)
+        watcher = await newcomers.get()
+        await moderator.signal("hello", type="chat")
+        await moderator.force_disconnect(watcher)
+        lines = [line.strip() for line in await asyncio.to_thread(output, process)]
+    assert lines == [
+        "sessionConnected",
+        "connectionCreated: the watcher",
+        "connectionCreated: the moderator",
+        "signal:chat from the moderator: hello",
+        "sessionDisconnected: forceDisconnected",
+    ]
 
 
 def test_a_server_that_makes_a_session_and_a_token(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
