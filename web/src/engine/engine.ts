@@ -106,6 +106,11 @@ export class SessionEngine {
     this.media.end();
   }
 
+  /** The page that was closed is back: what it left is told now. */
+  returned(): void {
+    this.input({ type: 'ended', reason: 'clientDisconnected' });
+  }
+
   /** The browser says that the network is back. */
   online(): void {
     this.link?.retryNow();
@@ -131,7 +136,7 @@ export class SessionEngine {
         this.input({ type: 'published', stream });
       });
     } catch (error) {
-      if (streamId !== null) this.unpublish(streamId, 'networkDisconnected');
+      if (streamId !== null) this.unpublish(streamId);
       throw asOTError(error, 'OT_STREAM_CREATE_FAILED');
     }
     if (streamId === null || !this.publications.has(streamId)) {

@@ -1,0 +1,146 @@
+/** Event dispatch as both eras know it: on, once, off, and the older addEventListener and removeEventListener. */
+import { logger, reportUncaught } from '../logger.ts';
+import { Event } from './events.ts';
+import { queueJob } from './tasks.ts';
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- handlers of applications declare the event they expect
+export type Handler = (event: any) => void;
+export type HandlerMap = Readonly<Record<string, Handler>>;
+
+/** How an era's dispatchers behave. */
+export interface ListenerManners {
+  /** addEventListener throws on a missing type or listener, and registers the same listener once. */
+  readonly strictListeners: boolean;
+  /** A listener that another one removes during a dispatch is still called. */
+  readonly callsRemovedListeners: boolean;
+}
+
+interface Listener {
+  readonly type: string;
+  readonly handler: Handler;
+  readonly context: unknown;
+  /** Listeners of one `once` call go together. */
+  readonly once: object | null;
+}
+
+export class Emitter {
+  #listeners: readonly Listener[] = [];
+  readonly #manners: ListenerManners;
+
+  constructor(manners: ListenerManners) {
+    this.#manners = manners;
+  }
+
+  /** Adds a handler for one event, for several separated by spaces, or for each key of a map. */
+  on(types: string | HandlerMap, handlerOrContext?: unknown, context?: unknown): this {
+    this.#add(types, handlerOrContext, context, null);
+    return this;
+  }
+
+  /** As `on`; the handler is taken off before its first call, for every event that the call named. */
+  once(types: string | HandlerMap, handlerOrContext?: unknown, context?: unknown): this {
+    this.#add(types, handlerOrContext, context, {});
+    return this;
+  }
+
+  /** Takes handlers off: all, those of a type, one handler, one handler with its context, or each of a map. */
+  off(types?: string | HandlerMap, handlerOrContext?: unknown, context?: unknown): this {
+    if (types === undefined) {
+      this.#listeners = [];
+      return this;
+    }
+    for (const wanted of entriesOf(types, handlerOrContext, context)) {
+      this.#listeners = this.#listeners.filter(
+        ({ type, handler, context: own }) =>
+          type !== wanted.type ||
+          (wanted.handler !== undefined && handler !== wanted.handler) ||
+          (wanted.context !== undefined && own !== wanted.context),
+      );
+    }
+    return this;
+  }
+
+  /** The older `on`, for one type. Registers the same listener once in the first era. */
+  addEventListener(type: string, listener: Handler, context?: unknown): void {
+    if (this.#manners.strictListeners) {
+      requireBoth('addEventListener', type, listener);
+      if (this.#listeners.some((known) => known.type === type && known.handler === listener)) return;
+    }
+    this.on(type, listener, context);
+  }
+
+  /** The older `off`, for one type. */
+  removeEventListener(type: string, listener: Handler, context?: unknown): void {
+    if (this.#manners.strictListeners) requireBoth('removeEventListener', type, listener);
+    if (typeof listener === 'function') this.off(type, listener, context);
+  }
+
+  /** Dispatches an event of the application's own, in a later task. */
+  dispatchEvent(event: Event): this {
+    if (typeof (event as Partial<Event> | undefined)?.type !== 'string') throw new Error('dispatchEvent: an event with a type is required.');
+    queueJob(() => {
+      fire(this, event);
+    });
+    return this;
+  }
+
+  /** As `dispatchEvent`, with the type apart; kept for tests of older applications. */
+  trigger(type: string, event?: object): this {
+    return this.dispatchEvent(Object.assign(new Event(type), event));
+  }
+
+  /** Runs the handlers for `heardAs` now, in order. See `fire`. */
+  static run(emitter: Emitter, event: Event, heardAs: string): void {
+    for (const listener of emitter.#listeners.filter(({ type }) => type === heardAs)) {
+      if (!emitter.#manners.callsRemovedListeners && !emitter.#listeners.includes(listener)) continue;
+      if (listener.once !== null) emitter.#listeners = emitter.#listeners.filter(({ once }) => once !== listener.once);
+      try {
+        listener.handler.call(listener.context, event);
+      } catch (thrown) {
+        reportUncaught(thrown);
+      }
+    }
+  }
+
+  #add(types: string | HandlerMap, handlerOrContext: unknown, context: unknown, once: object | null): void {
+    const added: Listener[] = [];
+    for (const { type, handler, context: own } of entriesOf(types, handlerOrContext, context)) {
+      if (typeof handler === 'function') added.push({ type, handler, context: own, once });
+      else logger.warn(`The handler for ${type} is not a function.`);
+    }
+    this.#listeners = [...this.#listeners, ...added];
+  }
+}
+
+/**
+ * Dispatches `event` on `emitter` at once: every handler, then the default behaviour unless one of them prevented it. A
+ * handler that throws stops neither. Only jobs call this, never the API's own methods. `heardAs` is what the handlers were
+ * registered for, when that is not the event's type.
+ */
+export function fire(emitter: Emitter, event: Event, defaultBehaviour?: () => void, heardAs = event.type): void {
+  event.target ??= emitter;
+  Emitter.run(emitter, event, heardAs);
+  Event.close(event);
+  if (event.isDefaultPrevented() || defaultBehaviour === undefined) return;
+  defaultBehaviour();
+}
+
+/** Dispatches `event` in a later task. */
+export function queueEvent(emitter: Emitter, event: Event, defaultBehaviour?: () => void): void {
+  queueJob(() => {
+    fire(emitter, event, defaultBehaviour);
+  });
+}
+
+function* entriesOf(types: string | HandlerMap, handlerOrContext: unknown, context: unknown): Generator<{ type: string; handler: Handler | undefined; context: unknown }> {
+  if (typeof types === 'string') {
+    for (const type of types.split(/\s+/).filter((part) => part !== '')) yield { type, handler: handlerOrContext as Handler | undefined, context };
+  } else if (typeof types === 'object') {
+    for (const [type, handler] of Object.entries(types)) yield { type, handler, context: handlerOrContext };
+  }
+}
+
+function requireBoth(method: string, type: unknown, listener: unknown): void {
+  if (typeof type !== 'string' || type === '') throw new Error(`${method}: the type of the event is missing.`);
+  if (typeof listener !== 'function') throw new Error(`${method}: the listener is missing or not a function.`);
+}

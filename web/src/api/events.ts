@@ -1,0 +1,155 @@
+/** The event objects of the API, one class for each name in the documentation. */
+import { logger } from '../logger.ts';
+import type { Connection, Stream } from './values.ts';
+
+/** What every event has. */
+export class Event {
+  readonly type: string;
+  /** The object that dispatched it; for `exception` in the second era, the object concerned. */
+  target: unknown = undefined;
+  readonly cancelable: boolean;
+  #prevented = false;
+  #over = false;
+
+  constructor(type: string, cancelable = false) {
+    this.type = type;
+    this.cancelable = cancelable;
+  }
+
+  /** Keeps the default behaviour from happening; of use only inside a handler, before it returns. */
+  preventDefault(): void {
+    if (!this.cancelable) logger.warn(`${this.type} has no default behaviour that could be prevented.`);
+    else if (this.#over) logger.warn(`preventDefault() on ${this.type} came after its handlers had returned.`);
+    else this.#prevented = true;
+  }
+
+  isDefaultPrevented(): boolean {
+    return this.#prevented;
+  }
+
+  /** No handler is left to call; later calls of preventDefault() change nothing. */
+  static close(event: Event): void {
+    event.#over = true;
+  }
+}
+
+/** `connections`, `streams`: everybody and everything in the first era, empty in the second, where single events follow. */
+export class SessionConnectEvent extends Event {
+  readonly archives: readonly never[] = [];
+  readonly groups: readonly never[] = [];
+
+  constructor(
+    readonly connections: readonly Connection[],
+    readonly streams: readonly Stream[],
+  ) {
+    super('sessionConnected');
+  }
+}
+
+export class SessionDisconnectEvent extends Event {
+  constructor(readonly reason: string) {
+    super('sessionDisconnected', true);
+  }
+}
+
+export class ConnectionEvent extends Event {
+  readonly connections: readonly Connection[];
+
+  constructor(
+    type: 'connectionCreated' | 'connectionDestroyed',
+    readonly connection: Connection,
+    readonly reason?: string,
+  ) {
+    super(type);
+    this.connections = [connection];
+  }
+}
+
+export class StreamEvent extends Event {
+  readonly streams: readonly Stream[];
+
+  constructor(
+    type: 'streamCreated' | 'streamDestroyed',
+    readonly stream: Stream,
+    readonly reason?: string,
+  ) {
+    super(type, type === 'streamDestroyed');
+    this.streams = [stream];
+  }
+}
+
+export class StreamPropertyChangedEvent extends Event {
+  constructor(
+    readonly stream: Stream,
+    readonly changedProperty: string,
+    readonly oldValue: unknown,
+    readonly newValue: unknown,
+  ) {
+    super('streamPropertyChanged');
+  }
+}
+
+/** `from` is null when the server API sent it. `fromConnection` is its name in the first era. */
+export class SignalEvent extends Event {
+  readonly fromConnection: Connection | null;
+
+  constructor(
+    type: string,
+    readonly data: string | undefined,
+    readonly from: Connection | null,
+  ) {
+    super(type);
+    this.fromConnection = from;
+  }
+}
+
+export class ExceptionEvent extends Event {
+  constructor(
+    readonly code: number,
+    readonly title: string,
+    readonly message: string,
+    /** The object concerned. */
+    readonly component: unknown,
+  ) {
+    super('exception');
+  }
+}
+
+export class AccessDeniedEvent extends Event {
+  constructor(readonly message: string) {
+    super('accessDenied', true);
+  }
+}
+
+export class VideoElementCreatedEvent extends Event {
+  constructor(readonly element: HTMLVideoElement) {
+    super('videoElementCreated');
+  }
+}
+
+export class MediaStreamAvailableEvent extends Event {
+  constructor(readonly mediaStream: MediaStream) {
+    super('mediaStreamAvailable');
+  }
+}
+
+export class MediaStoppedEvent extends Event {
+  constructor(readonly track: MediaStreamTrack | undefined) {
+    super('mediaStopped', true);
+  }
+}
+
+export class DestroyedEvent extends Event {
+  constructor(readonly reason: string | undefined) {
+    super('destroyed');
+  }
+}
+
+export class VideoEnabledChangedEvent extends Event {
+  constructor(
+    type: 'videoEnabled' | 'videoDisabled',
+    readonly reason: string,
+  ) {
+    super(type);
+  }
+}

@@ -1,0 +1,212 @@
+/** The namespace object: `OT`, and `TB`, which is the same. */
+import { asOTError, OTError } from '../errors.ts';
+import { LEVELS, logger, setLevel } from '../logger.ts';
+import { userMediaWishes, type Properties } from '../options.ts';
+import { capture, listInputs, supportsWebRtc } from '../rtc/index.ts';
+import { sessionArguments, viewArguments, withoutApiKey } from './arguments.ts';
+import { Collection } from './collection.ts';
+import { SHARED_CONSTANTS, V1_CONSTANTS } from './constants.ts';
+import { Emitter } from './emitter.ts';
+import type { Page } from './page.ts';
+import { settle, withPromise, type Done } from './promises.ts';
+import { Publisher } from './publisher.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { showRequirements } from './requirements.ts';
+import { Subscriber } from './subscriber.ts';
+import { addUnavailable } from './unavailable.ts';
+import { Stream } from './values.ts';
+
+const VERSION = '0.1.0';
+
+export interface Device {
+  readonly kind: 'audioInput' | 'videoInput';
+  readonly deviceId: string;
+  readonly label: string;
+}
+
+export class Namespace extends Emitter {
+  readonly Error = OTError;
+  readonly sessions: Collection<Session>;
+  readonly publishers: Collection<Publisher>;
+  readonly subscribers: Collection<Subscriber>;
+  readonly properties = { version: VERSION, buildHash: '', apiURL: '', assetURL: '', cssURL: '' };
+  /** What some applications report to; goes nowhere. */
+  readonly analytics = { logEvent: (): void => undefined };
+  /** Helpers that some wrappers use. */
+  readonly $: { eventing(object: object): void };
+
+  /** Makes a Publisher, whose preview asks for camera and microphone at once. */
+  readonly initPublisher = withPromise((...args) => this.#initPublisher(args));
+
+  readonly #page: Page;
+
+  constructor(page: Page) {
+    super(page.era);
+    this.#page = page;
+    this.sessions = new Collection(() => page.sessions);
+    this.publishers = new Collection(() => page.publishers);
+    this.subscribers = new Collection(() => page.subscribers);
+    this.$ = {
+      eventing: (object) => {
+        mixIn(object, new Emitter(page.era));
+      },
+    };
+  }
+
+  get APIKEY(): string {
+    return this.#page.apiKey;
+  }
+
+  /** `(apiKey, sessionId [, options])`, or the older `(sessionId)`. No network traffic. */
+  initSession(...args: readonly unknown[]): Session {
+    const { apiKey, sessionId } = sessionArguments(args);
+    const { era, sessions } = this.#page;
+    if (era.throwsMisuse && (sessionId === undefined || sessionId === '')) {
+      throw new OTError('OT_INVALID_SESSION_ID', 'initSession: the session id is missing or empty.');
+    }
+    if (this.checkSystemRequirements() === 0) this.upgradeSystemRequirements();
+    for (const known of sessions) {
+      const sameKey = apiKey === undefined || known.apiKey === undefined || known.apiKey === apiKey;
+      if (known.sessionId !== sessionId || sessionId === '' || !sameKey) continue;
+      known.apiKey ??= apiKey;
+      return known;
+    }
+    const session = new Session(this.#page, apiKey, sessionId ?? '', (args[2] ?? {}) as SessionOptions);
+    sessions.add(session);
+    return session;
+  }
+
+  /** 1 where this browser can take part in sessions, else 0. */
+  checkSystemRequirements(): number {
+    return supportsWebRtc() ? SHARED_CONSTANTS.HAS_REQUIREMENTS : SHARED_CONSTANTS.NOT_HAS_REQUIREMENTS;
+  }
+
+  /** Tells the user, over the whole page, that another browser is needed. */
+  upgradeSystemRequirements(): void {
+    showRequirements();
+  }
+
+  /** The older name of `upgradeSystemRequirements`. */
+  updateSystemRequirements(): void {
+    this.upgradeSystemRequirements();
+  }
+
+  /** Cameras and microphones. Labels are empty until access was granted. */
+  getDevices(done?: (error?: OTError, devices?: Device[]) => void): Promise<Device[]> {
+    const work = listInputs().then(
+      (inputs) =>
+        inputs.map(({ kind, deviceId, label }): Device => ({ kind: kind === 'audioinput' ? 'audioInput' : 'videoInput', deviceId, label })),
+      (thrown: unknown) => {
+        throw asOTError(thrown, 'OT_NOT_SUPPORTED');
+      },
+    );
+    return settle(work, done);
+  }
+
+  /** Camera and microphone by the capture options of a Publisher. Rejects as `initPublisher` does. */
+  getUserMedia(properties: Properties = {}): Promise<MediaStream> {
+    return settle(capture(userMediaWishes(properties)));
+  }
+
+  /** Where the server is, when the script was not loaded from it. */
+  setServerUrl(url: string): void {
+    this.#page.serverUrl = url;
+  }
+
+  /** Prints at this level and below; see NONE, ERROR, WARN, INFO, LOG, DEBUG. */
+  setLogLevel(level: number): number {
+    return setLevel(level);
+  }
+
+  /** Prints when the level is LOG or DEBUG. */
+  log(message: unknown): void {
+    logger.log(message);
+  }
+
+  /** Lets all sound start that the browser's autoplay rule held back; call it inside a user's gesture. */
+  unblockAudio(): Promise<void> {
+    for (const subscriber of this.#page.subscribers) subscriber._unblock();
+    return Promise.resolve();
+  }
+
+  hasMediaProcessorSupport(): boolean {
+    return false;
+  }
+
+  hasEndToEndEncryptionSupport(): boolean {
+    return false;
+  }
+
+  /** Older browsers needed an extension to share the screen; nothing is to be done today. */
+  registerScreenSharingExtension(): void {
+    logger.debug('Screen sharing needs no extension.');
+  }
+
+  /** Runs `ready` as soon as the library is ready, which it is when this can be called. */
+  onLoad(ready: () => void): void {
+    void settle(Promise.resolve(), () => {
+      ready();
+    });
+  }
+
+  #initPublisher(args: readonly unknown[]): Publisher {
+    const { era } = this.#page;
+    if (era.throwsMisuse && args[0] === '') {
+      throw new OTError('OT_AUTHENTICATION_ERROR', 'initPublisher: the API key is missing or empty.');
+    }
+    const { apiKey, rest } = withoutApiKey(args, era.name === 'v1');
+    if (apiKey !== undefined) this.#page.apiKey ||= apiKey;
+    const { target, properties, done } = viewArguments<Done>(rest);
+    return new Publisher(this.#page, target, properties, done);
+  }
+}
+
+/** The namespace object of a page, with everything of its era; the page dispatches `exception` on it from now on. */
+export function makeNamespace(page: Page): Namespace {
+  const firstEra = page.era.name === 'v1';
+  const namespace = new Namespace(page);
+  Object.assign(namespace, SHARED_CONSTANTS, firstEra ? V1_CONSTANTS : {});
+  addUnavailable(namespace, 'namespace', firstEra);
+  addUnavailable(Session.prototype, 'session', firstEra);
+  addUnavailable(Publisher.prototype, 'publisher', firstEra);
+  addUnavailable(Subscriber.prototype, 'subscriber', firstEra);
+  addUnavailable(Stream.prototype, 'stream', firstEra);
+  if (firstEra) addDeprecatedSwitches();
+  page.namespace = namespace;
+  if (firstEra) setLevel(LEVELS.NONE);
+  return namespace;
+}
+
+/** What the first era called `publishAudio` and `subscribeToAudio` before it called them so. */
+function addDeprecatedSwitches(): void {
+  Object.assign(Publisher.prototype, {
+    enableMicrophone(this: Publisher) {
+      return this.publishAudio(true);
+    },
+    disableMicrophone(this: Publisher) {
+      return this.publishAudio(false);
+    },
+  });
+  Object.assign(Subscriber.prototype, {
+    enableAudio(this: Subscriber) {
+      return this.subscribeToAudio(true);
+    },
+    disableAudio(this: Subscriber) {
+      return this.subscribeToAudio(false);
+    },
+  });
+}
+
+/** Gives `object` the methods of an emitter of its own. */
+function mixIn(object: object, emitter: Emitter): void {
+  for (const name of ['on', 'once', 'off', 'addEventListener', 'removeEventListener', 'dispatchEvent', 'trigger'] as const) {
+    const method = emitter[name].bind(emitter) as (...args: unknown[]) => unknown;
+    Object.defineProperty(object, name, {
+      configurable: true,
+      value: (...args: unknown[]) => {
+        method(...args);
+        return object;
+      },
+    });
+  }
+}

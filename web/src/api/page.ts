@@ -1,0 +1,48 @@
+/** What all objects of one page share: the era, the server, the `exception` event, everything that exists. */
+import type { EngineWorld } from '../engine/index.ts';
+import { titleOf, type OTError } from '../errors.ts';
+import { logger } from '../logger.ts';
+import { queueEvent, type Emitter } from './emitter.ts';
+import type { Era } from './era.ts';
+import { ExceptionEvent } from './events.ts';
+import type { Publisher } from './publisher.ts';
+import type { Session } from './session.ts';
+import type { Subscriber } from './subscriber.ts';
+
+export class Page {
+  readonly sessions = new Set<Session>();
+  readonly publishers = new Set<Publisher>();
+  readonly subscribers = new Set<Subscriber>();
+  /** The namespace object, which dispatches `exception`. */
+  namespace: Emitter | null = null;
+  /** From the script's own address; the first connect fills it when it is empty. */
+  apiKey = '';
+  readonly #raised = new WeakSet<OTError>();
+
+  /** `serverUrl` is the server's http address; null when it is not known yet. */
+  constructor(
+    readonly era: Era,
+    readonly world: EngineWorld,
+    public serverUrl: string | null,
+  ) {}
+
+  /** The address of the signalling socket; null when no server is known. */
+  signallingUrl(): string | null {
+    const server = this.serverUrl ?? document.querySelector<HTMLMetaElement>('meta[name="tertulia-server"]')?.content;
+    if (server === undefined || server === '') return null;
+    const url = new URL('signalling', server.endsWith('/') ? server : `${server}/`);
+    url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
+    return url.href;
+  }
+
+  /** Dispatches `exception` for a failure, once for each error. */
+  raise(error: OTError, concerned: unknown): void {
+    if (this.#raised.has(error)) return;
+    this.#raised.add(error);
+    logger.error(`${error.name} (${error.code}): ${error.message}`);
+    if (this.namespace === null) return;
+    const event = new ExceptionEvent(error.code, titleOf(error.code), error.message, concerned);
+    if (this.era.exceptionTarget === 'component') event.target = concerned;
+    queueEvent(this.namespace, event);
+  }
+}

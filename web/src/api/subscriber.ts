@@ -1,0 +1,352 @@
+/** A Subscriber: the element in which another client's stream, or an own one, is seen and heard. */
+import { findTarget, Widget } from '../dom/index.ts';
+import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
+import { OTError } from '../errors.ts';
+import { logger } from '../logger.ts';
+import { flag, subscriberOptions, volume, type Properties, type SubscriberOptions } from '../options.ts';
+import { whenPictureBegins, whenSoundBegins } from '../rtc/index.ts';
+import type { StreamProperty } from '../wire/index.ts';
+import type { Target } from './arguments.ts';
+import { queueEvent } from './emitter.ts';
+import { DestroyedEvent, Event, MediaStreamAvailableEvent, VideoEnabledChangedEvent } from './events.ts';
+import { settle, withPromise, type Done } from './promises.ts';
+import type { Session } from './session.ts';
+import type { SessionModel } from './session-model.ts';
+import type { Stream } from './values.ts';
+import { View } from './view.ts';
+
+/** How long media may take to arrive before the subscription counts as failed. */
+const MEDIA_DEADLINE_MS = 30_000;
+const LEVEL_INTERVAL_MS = 100;
+
+/** Members that begin with an underscore are the library's own. */
+export class Subscriber extends View implements SubscriptionSink {
+  readonly session: Session;
+  readonly subscribeToAudio = withPromise((value?: unknown) => this.#subscribeToAudio(flag(value, true)));
+  readonly subscribeToVideo = withPromise((value?: unknown) => this.#subscribeToVideo(flag(value, true)));
+  readonly setAudioVolume = withPromise((value?: unknown) => this.#setVolume(value));
+
+  readonly #model: SessionModel;
+  readonly #options: SubscriberOptions;
+  #key: number | null = null;
+  #media: SlotMedia | null = null;
+  #stopWaiting: (() => void)[] = [];
+  #deadline: ReturnType<typeof setTimeout> | null = null;
+  #levelTimer: ReturnType<typeof setInterval> | null = null;
+  #done: Done | undefined;
+
+  #wantsAudio: boolean;
+  #wantsVideo: boolean;
+  #volume: number;
+  /** Whether there was a picture to show when that was last told. */
+  #hadVideo: boolean;
+  /** False when the server says that it cannot send this video. */
+  #serverSendsVideo = true;
+  #picturePlays = false;
+  #soundPlays = false;
+  #autoplayBlocked = false;
+  #publisherPresent = true;
+  #flows: boolean;
+  #state: 'waiting' | 'connected' | 'disconnected' | 'failed' | 'destroyed' = 'waiting';
+
+  constructor(model: SessionModel, stream: Stream, target: Target, properties: Properties, done?: Done) {
+    super(model.page.era);
+    this.#model = model;
+    this.session = model.session;
+    this.stream = stream;
+    this.#done = done;
+    this.#options = subscriberOptions(properties, model.page.era.defaultVolume);
+    this.#wantsAudio = this.#options.subscribeToAudio;
+    this.#wantsVideo = this.#options.subscribeToVideo;
+    this.#volume = this.#options.audioVolume;
+    this.#flows = model.engine.flowing;
+    this.#hadVideo = this.#hasVideo;
+    this.#build(target);
+    model.page.subscribers.add(this);
+    model.subscribers.add(this);
+    this.#deadline = setTimeout(() => {
+      this.refused(new OTError('OT_TIMEOUT', 'No media of the stream has arrived.'));
+    }, MEDIA_DEADLINE_MS);
+    this.#key = model.engine.subscribe(stream.streamId, { audio: this.#wantsAudio, video: this.#wantsVideo }, this);
+  }
+
+  getAudioVolume(): number {
+    return this.#volume;
+  }
+
+  /** Whether the browser's autoplay rule keeps the sound off. */
+  isAudioBlocked(): boolean {
+    return this.#autoplayBlocked;
+  }
+
+  /** The same as `session.unsubscribe(subscriber)`. */
+  destroy(): void {
+    this._destroy('unsubscribed');
+  }
+
+  /** Puts the stream's media into the element, out of sight and hearing until it is surely the stream's. */
+  attach(media: SlotMedia): void {
+    if (this.#state === 'destroyed') return;
+    this.detach();
+    this.#media = media;
+    this.#play();
+  }
+
+  detach(): void {
+    for (const stop of this.#stopWaiting.splice(0)) stop();
+    this.#media = null;
+    this.#picturePlays = false;
+    this.#soundPlays = false;
+    const { widget } = this;
+    if (widget === null) return;
+    widget.setPictureVisible(false);
+    widget.video.muted = true;
+    widget.video.srcObject = null;
+  }
+
+  refused(error: OTError): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'failed';
+    this.#clearDeadline();
+    this.widget?.showMessage('This stream cannot be shown.', 'OT_subscriber_error');
+    this.#model.page.raise(error, this);
+    this.#finish(error);
+  }
+
+  video(enabled: boolean, reason: string): void {
+    this.#serverSendsVideo = enabled;
+    this.#videoChanged(reason);
+  }
+
+  flow(flows: boolean): void {
+    this.#flows = flows;
+    this.#interruptionChanged();
+  }
+
+  /** Whether the publishing client is reachable. */
+  _publisherPresent(present: boolean): void {
+    this.#publisherPresent = present;
+    this.#interruptionChanged();
+  }
+
+  _streamChanged(property: StreamProperty): void {
+    if (property === 'hasVideo') this.#videoChanged('publishVideo');
+  }
+
+  _destroy(reason: string): void {
+    if (this.#state === 'destroyed') return;
+    const waiting = this.#state === 'waiting';
+    this.#state = 'destroyed';
+    this.#clearDeadline();
+    if (this.#levelTimer !== null) clearInterval(this.#levelTimer);
+    if (this.#key !== null) this.#model.engine.unsubscribe(this.#key);
+    this.detach();
+    this.#model.subscribers.delete(this);
+    this.#model.page.subscribers.delete(this);
+    this.widget?.remove();
+    queueEvent(this, new DestroyedEvent(reason));
+    if (waiting) this.#finish(new OTError('OT_STREAM_DESTROYED', 'The subscription ended before media had arrived.'));
+  }
+
+  /** The client has left the session; what is kept on the page plays nothing any more. */
+  _sessionEnded(): void {
+    this.#key = null;
+    this.#clearDeadline();
+    if (this.#state === 'waiting') this.#finish(new OTError('OT_DISCONNECTED', 'The client left the session before media had arrived.'));
+  }
+
+  /** Inside a user's gesture: sound that the browser held back may start. */
+  _unblock(): void {
+    this.#autoplayBlocked = false;
+    this.#applySound();
+  }
+
+  get #hasVideo(): boolean {
+    return this.stream?.hasVideo === true && this.#wantsVideo && this.#serverSendsVideo;
+  }
+
+  #build(target: Target): void {
+    const options = this.#options;
+    const element = options.insertDefaultUI ? findTarget(target) : null;
+    if (element === undefined) throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
+    const widget = new Widget({
+      ...options,
+      kind: 'subscriber',
+      target: element,
+      mirror: false,
+      fitMode: options.fitMode ?? (this.stream?.videoType === 'screen' ? 'contain' : 'cover'),
+      name: this.stream?.name ?? '',
+      initials: this.stream?.initials ?? '',
+    });
+    widget.onMutePressed = () => {
+      if (this.#autoplayBlocked) this._unblock();
+      else this.#subscribeToAudio(!this.#wantsAudio);
+    };
+    widget.setMuted(!this.#wantsAudio);
+    this.adopt(widget, options.insertDefaultUI);
+    this.#applyPoster();
+    this.announceVideoElement(widget);
+  }
+
+  /** Plays what is attached: the audio track always, the video track when there is a picture to expect. */
+  #play(): void {
+    const { widget } = this;
+    const media = this.#media;
+    if (widget === null || media === null) return;
+    for (const stop of this.#stopWaiting.splice(0)) stop();
+    const { video } = widget;
+    const tracks = this.#hasVideo ? [media.audio.track, media.video.track] : [media.audio.track];
+    const stream = new MediaStream(tracks);
+    video.muted = true;
+    video.srcObject = stream;
+    video.play().catch(() => undefined); // muted playback is always allowed; a removed element needs none
+    queueEvent(this, new MediaStreamAvailableEvent(stream));
+    this.#stopWaiting.push(
+      whenSoundBegins(media.audio, media.audioFrom, () => {
+        this.#soundPlays = true;
+        this.#applySound();
+      }),
+    );
+    if (!this.#hasVideo) {
+      this.#arrived();
+      return;
+    }
+    this.#stopWaiting.push(
+      whenPictureBegins(video, media.video, media.videoFrom, () => {
+        this.#picturePlays = true;
+        widget.setPictureVisible(true);
+        this.#applyPoster();
+        this.#arrived();
+      }),
+    );
+    // A hidden page presents no frames, yet the stream has arrived.
+    if (document.hidden) {
+      this.#stopWaiting.push(
+        whenSoundBegins(media.video, media.videoFrom, () => {
+          this.#arrived();
+        }),
+      );
+    }
+  }
+
+  #arrived(): void {
+    if (!this.#flows || !this.#publisherPresent) return;
+    const first = this.#state === 'waiting';
+    if (!first && this.#state !== 'disconnected') return;
+    this.#state = 'connected';
+    this.#clearDeadline();
+    queueEvent(this, new Event('connected'));
+    if (!first) return;
+    this.#finish();
+    this.widget?.setLoading(false);
+    queueEvent(this, new Event('loaded'));
+  }
+
+  #interruptionChanged(): void {
+    const interrupted = !this.#flows || !this.#publisherPresent;
+    if (interrupted && this.#state === 'connected') {
+      this.#state = 'disconnected';
+      queueEvent(this, new Event('disconnected'));
+    } else if (!interrupted && (this.#picturePlays || (this.#media !== null && !this.#hasVideo))) {
+      this.#arrived();
+    }
+  }
+
+  /** The picture came or went, for this reason. */
+  #videoChanged(reason: string): void {
+    const shows = this.#hasVideo;
+    if (shows === this.#hadVideo) return;
+    this.#hadVideo = shows;
+    this.#applyPoster();
+    queueEvent(this, new VideoEnabledChangedEvent(shows ? 'videoEnabled' : 'videoDisabled', reason));
+    const tracks = (this.widget?.video.srcObject as MediaStream | null)?.getVideoTracks().length ?? 0;
+    if (shows && this.#media !== null && tracks === 0) this.#addPicture();
+    else if (!shows && this.#state === 'waiting' && this.#media !== null) this.#arrived();
+  }
+
+  /** The stream began without a picture and has one now. */
+  #addPicture(): void {
+    const { widget } = this;
+    const media = this.#media;
+    const stream = widget?.video.srcObject as MediaStream | null | undefined;
+    if (widget === null || media === null || stream == null) return;
+    stream.addTrack(media.video.track);
+    this.#stopWaiting.push(
+      whenPictureBegins(widget.video, media.video, media.videoFrom, () => {
+        this.#picturePlays = true;
+        widget.setPictureVisible(true);
+        this.#applyPoster();
+      }),
+    );
+  }
+
+  #applyPoster(): void {
+    this.widget?.setAudioOnly(!this.#hasVideo);
+    if (!this.#hasVideo && this.#levelTimer === null) {
+      this.#levelTimer = setInterval(() => {
+        const [source] = this.#media?.audio.getSynchronizationSources() ?? [];
+        this.widget?.setLevel(this.#soundPlays ? (source?.audioLevel ?? 0) : 0);
+      }, LEVEL_INTERVAL_MS);
+    } else if (this.#hasVideo && this.#levelTimer !== null) {
+      clearInterval(this.#levelTimer);
+      this.#levelTimer = null;
+    }
+  }
+
+  #applySound(): void {
+    const { widget } = this;
+    if (widget === null) return;
+    const { video } = widget;
+    video.volume = this.#volume / 100;
+    const sounds = this.#soundPlays && this.#wantsAudio && !this.#autoplayBlocked;
+    widget.setMuted(!this.#wantsAudio || this.#autoplayBlocked);
+    if (video.muted !== sounds) return;
+    video.muted = !sounds;
+    if (!sounds) return;
+    // A page that the user has not touched may not make sounds: the picture goes on, the sound waits for a gesture.
+    video.play().catch((thrown: unknown) => {
+      if (!(thrown instanceof DOMException) || thrown.name !== 'NotAllowedError') return;
+      logger.warn('The browser holds the sound back until the user touches the page.');
+      this.#autoplayBlocked = true;
+      this.#applySound();
+      video.play().catch(() => undefined);
+      addEventListener('pointerdown', () => { this._unblock(); }, { once: true });
+    });
+  }
+
+  #subscribeToAudio(wants: boolean): this {
+    this.#wantsAudio = wants;
+    this.#tellWishes();
+    this.#applySound();
+    return this;
+  }
+
+  #subscribeToVideo(wants: boolean): this {
+    this.#wantsVideo = wants;
+    this.#tellWishes();
+    this.#videoChanged('subscribeToVideo');
+    return this;
+  }
+
+  #setVolume(value: unknown): this {
+    const wanted = volume(value);
+    if (wanted !== undefined) this.#volume = wanted;
+    this.#applySound();
+    return this;
+  }
+
+  #tellWishes(): void {
+    if (this.#key !== null) this.#model.engine.updateSubscription(this.#key, { audio: this.#wantsAudio, video: this.#wantsVideo });
+  }
+
+  #clearDeadline(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline = null;
+  }
+
+  #finish(error?: OTError): void {
+    const done = this.#done;
+    this.#done = undefined;
+    void settle(error === undefined ? Promise.resolve() : Promise.reject(error), done);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Members of the OpenTok API that this version does not offer yet. They exist, and say so: those that return a promise
+ * reject with OT_NOT_SUPPORTED, the others throw it. Whoever builds one takes it out of this list.
+ */
+import { OTError } from '../errors.ts';
+import { settle, type Done } from './promises.ts';
+
+interface Members {
+  readonly rejects: readonly string[];
+  readonly throws: readonly string[];
+}
+
+type Owner = 'namespace' | 'session' | 'publisher' | 'subscriber' | 'stream';
+
+const BOTH: Readonly<Record<Owner, Members>> = {
+  namespace: {
+    rejects: [
+      'getAudioOutputDevices',
+      'getActiveAudioOutputDevice',
+      'setAudioOutputDevice',
+      'getSupportedCodecs',
+      'checkScreenSharingCapability',
+      'reportIssue',
+    ],
+    throws: ['setProxyUrl'],
+  },
+  session: { rejects: ['forceMuteStream', 'forceMuteAll', 'disableForceMute', 'setEncryptionSecret'], throws: [] },
+  publisher: {
+    rejects: [
+      'publishCaptions',
+      'cycleVideo',
+      'setVideoSource',
+      'setAudioSource',
+      'getStats',
+      'getRtcStatsReport',
+      'setVideoContentHint',
+      'setPreferredResolution',
+      'setPreferredFrameRate',
+      'setMaxVideoBitrate',
+      'setVideoBitratePreset',
+      'applyVideoFilter',
+      'clearVideoFilter',
+      'applyAudioFilter',
+      'clearAudioFilter',
+      'setVideoMediaProcessorConnector',
+      'setAudioMediaProcessorConnector',
+    ],
+    throws: [
+      'getVideoContentHint',
+      'getMaxVideoBitrate',
+      'getVideoBitratePreset',
+      'setTargetScalabilityMode',
+      'getTargetScalabilityMode',
+      'getVideoFilter',
+      'getAudioFilter',
+    ],
+  },
+  subscriber: {
+    rejects: [
+      'setPreferredResolution',
+      'setPreferredFrameRate',
+      'subscribeToCaptions',
+      'setCaptionsTranslationLanguage',
+      'getStats',
+      'getRtcStatsReport',
+      'setVideoMediaProcessorConnector',
+      'setAudioMediaProcessorConnector',
+    ],
+    throws: ['restrictFrameRate', 'isSubscribedToCaptions', 'getCaptionsTranslationLanguage'],
+  },
+  stream: { rejects: [], throws: [] },
+};
+
+const FIRST_ERA: Readonly<Record<Owner, Members>> = {
+  namespace: { rejects: [], throws: ['initDeviceManager', 'initRecorderManager'] },
+  session: {
+    rejects: [],
+    throws: ['createArchive', 'loadArchive', 'startRecording', 'stopRecording', 'closeArchive', 'getStateManager'],
+  },
+  publisher: {
+    rejects: [],
+    throws: [
+      'setMicrophoneGain',
+      'getMicrophoneGain',
+      'getEchoCancellationMode',
+      'setCamera',
+      'setMicrophone',
+      'detectDevices',
+      'detectMicActivity',
+    ],
+  },
+  subscriber: { rejects: [], throws: [] },
+  stream: { rejects: [], throws: ['startRecording', 'stopRecording'] },
+};
+
+/** Puts the members that `owner` lacks on `target` (an object or a prototype); what is there already stays. */
+export function addUnavailable(target: object, owner: Owner, firstEra: boolean): void {
+  for (const { rejects, throws } of firstEra ? [BOTH[owner], FIRST_ERA[owner]] : [BOTH[owner]]) {
+    for (const name of rejects) define(target, name, (...args) => rejection(name, args.at(-1)));
+    for (const name of throws) {
+      define(target, name, () => {
+        throw notSupported(name);
+      });
+    }
+  }
+}
+
+function define(target: object, name: string, value: (...args: unknown[]) => unknown): void {
+  if (!(name in target)) Object.defineProperty(target, name, { value, configurable: true, writable: true });
+}
+
+/** A completion handler that was passed last hears of it as well. */
+function rejection(name: string, handler: unknown): Promise<never> {
+  return settle(Promise.reject<never>(notSupported(name)), typeof handler === 'function' ? (handler as Done<never>) : undefined);
+}
+
+function notSupported(name: string): OTError {
+  return new OTError('OT_NOT_SUPPORTED', `${name}() is not available in this version.`);
+}

@@ -1,0 +1,206 @@
+/** One publisher's or subscriber's element: a video with a poster, a name bar, a mute button and a level meter. */
+import css from './widget.css?inline';
+import { insertRoot, newElementId, type InsertMode } from './insert.ts';
+import { backgroundImage, DEFAULT_STYLE, type DisplayMode, type WidgetStyle } from './widget-style.ts';
+
+export interface WidgetOptions {
+  readonly kind: 'publisher' | 'subscriber';
+  readonly target: HTMLElement | null;
+  readonly insertMode: InsertMode;
+  /** False: nothing is put into the page, the application takes the video element. */
+  readonly insertDefaultUI: boolean;
+  readonly width: number | string;
+  readonly height: number | string;
+  readonly fitMode: 'cover' | 'contain';
+  readonly mirror: boolean;
+  readonly showControls: boolean;
+  readonly name: string;
+  readonly initials: string;
+  readonly style: Partial<WidgetStyle>;
+}
+
+const STYLE_ELEMENT_ID = 'tertulia-style';
+
+export class Widget {
+  /** In the page unless the application takes the video itself. */
+  readonly root: HTMLElement;
+  readonly id: string;
+  readonly video: HTMLVideoElement;
+  /** Called when the mute button is pressed. */
+  onMutePressed: () => void = () => undefined;
+
+  private readonly style: WidgetStyle;
+  private readonly poster: HTMLElement;
+  private readonly nameBar: HTMLElement;
+  private readonly bar: HTMLElement;
+  private readonly mute: HTMLButtonElement;
+  private readonly meter: HTMLElement;
+  private readonly meterValue: HTMLElement;
+
+  constructor(private readonly options: WidgetOptions) {
+    injectStyle();
+    const { kind, target, insertMode, insertDefaultUI } = options;
+    this.style = { ...DEFAULT_STYLE, ...options.style };
+    this.root = insertDefaultUI ? insertRoot(target, insertMode) : make('div');
+    this.id = insertDefaultUI ? this.root.id : newElementId();
+    this.video = make('video', 'OT_video-element');
+    this.poster = make('div', 'OT_video-poster');
+    this.nameBar = make('div', 'OT_name', 'OT_edge-bar-item');
+    this.bar = make('div', 'OT_bar', 'OT_edge-bar-item');
+    this.mute = make('button', 'OT_mute', 'OT_edge-bar-item');
+    this.meter = make('div', 'OT_audio-level-meter');
+    this.meterValue = make('div', 'OT_audio-level-meter__value');
+    this.build(kind);
+    this.applyStyle();
+  }
+
+  setLoading(loading: boolean): void {
+    this.root.classList.toggle('OT_loading', loading);
+  }
+
+  /** Shows the poster in place of the picture. */
+  setAudioOnly(audioOnly: boolean): void {
+    this.root.classList.toggle('OT_audio-only', audioOnly);
+    if (!audioOnly) this.setLevel(0);
+  }
+
+  /** Keeps the picture out of sight whatever the style sheet says, or lets it be seen. */
+  setPictureVisible(visible: boolean): void {
+    this.video.style.visibility = visible ? '' : 'hidden';
+  }
+
+  setMuted(muted: boolean): void {
+    this.mute.classList.toggle('OT_active', muted);
+    this.mute.setAttribute('aria-pressed', String(muted));
+    const word = muted ? 'Unmute' : 'Mute';
+    this.mute.title = word;
+    this.mute.setAttribute('aria-label', `${word} ${this.options.kind === 'publisher' ? 'microphone' : 'sound'}`);
+  }
+
+  setFitMode(mode: 'cover' | 'contain'): void {
+    this.root.classList.toggle('OT_fit-mode-cover', mode === 'cover');
+    this.root.classList.toggle('OT_fit-mode-contain', mode === 'contain');
+  }
+
+  /** `level` is a linear amplitude from 0 to 1. */
+  setLevel(level: number): void {
+    this.meterValue.style.width = `${Math.round(Math.sqrt(Math.min(1, Math.max(0, level))) * 100)}%`;
+  }
+
+  setStreaming(streamId: string): void {
+    this.root.dataset['streamCreated'] = 'true';
+    this.root.dataset['streamid'] = streamId;
+  }
+
+  /** Shows a sentence inside the element, for a failure that the user should see. */
+  showMessage(text: string, ...classes: readonly string[]): void {
+    this.root.querySelector('.OT_message')?.remove();
+    const message = make('div', 'OT_message');
+    message.setAttribute('role', 'alert');
+    message.textContent = text;
+    this.root.classList.add(...classes);
+    this.root.append(message);
+  }
+
+  getStyle(): WidgetStyle {
+    return { ...this.style };
+  }
+
+  setStyle(style: Partial<WidgetStyle>): void {
+    Object.assign(this.style, style);
+    this.applyStyle();
+  }
+
+  /** The current picture as base-64 PNG without a prefix; null when there is none. */
+  snapshot(): string | null {
+    const { videoWidth, videoHeight } = this.video;
+    if (videoWidth === 0 || videoHeight === 0) return null;
+    const canvas = make('canvas');
+    canvas.width = videoWidth;
+    canvas.height = videoHeight;
+    const pen = canvas.getContext('2d');
+    if (pen === null) return null;
+    pen.drawImage(this.video, 0, 0);
+    return canvas.toDataURL('image/png').split(',')[1] ?? null;
+  }
+
+  /** Takes the widget out of the page, the application's own target included. */
+  remove(): void {
+    this.video.srcObject = null;
+    this.root.remove();
+    if (!this.options.insertDefaultUI) this.video.remove();
+  }
+
+  private build(kind: 'publisher' | 'subscriber'): void {
+    const { root, video, options } = this;
+    root.classList.add('OT_root', `OT_${kind}`, 'OT_loading');
+    root.classList.toggle('OT_mirrored', options.mirror);
+    this.setFitMode(options.fitMode);
+    root.style.width = cssSize(options.width);
+    root.style.height = cssSize(options.height);
+    video.autoplay = true;
+    video.setAttribute('playsinline', '');
+    video.muted = true;
+    if (options.mirror) video.classList.add('OT_mirrored');
+    this.setPictureVisible(false);
+
+    const initials = make('span', 'OT_initials');
+    initials.textContent = options.initials || initialsOf(options.name);
+    this.poster.append(initials);
+    this.nameBar.textContent = options.name;
+    this.mute.type = 'button';
+    this.mute.addEventListener('click', () => {
+      this.onMutePressed();
+    });
+    this.setMuted(false);
+    this.meter.append(this.meterValue);
+    const container = make('div', 'OT_widget-container', 'OT_video-container');
+    container.append(this.poster, make('div', 'OT_video-loading'));
+    root.append(container);
+    // Outside the page the video belongs to the application, which puts it where it likes.
+    if (options.insertDefaultUI) container.prepend(video);
+    if (options.showControls) root.append(this.bar, this.nameBar, this.meter, this.mute);
+  }
+
+  private applyStyle(): void {
+    const { style } = this;
+    setMode(this.nameBar, this.options.name === '' ? 'off' : style.nameDisplayMode);
+    setMode(this.bar, this.options.name === '' ? 'off' : style.nameDisplayMode);
+    setMode(this.mute, style.buttonDisplayMode);
+    setMode(this.meter, style.audioLevelDisplayMode);
+    const image = backgroundImage(style.backgroundImageURI);
+    this.poster.style.backgroundImage = image;
+    this.poster.classList.toggle('OT_with-image', image !== '');
+  }
+}
+
+function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, ...classes: readonly string[]): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  element.classList.add(...classes);
+  return element;
+}
+
+function setMode(element: HTMLElement, mode: DisplayMode): void {
+  for (const name of [...element.classList]) if (name.startsWith('OT_mode-')) element.classList.remove(name);
+  element.classList.add(`OT_mode-${mode}`);
+}
+
+/** A CSS size: numbers, and texts that are numbers, are pixels. */
+export function cssSize(size: number | string): string {
+  return typeof size === 'number' || /^\d+(\.\d+)?$/.test(size) ? `${size}px` : size;
+}
+
+/** Up to two capitals that stand for a name. */
+export function initialsOf(name: string): string {
+  const words = name.trim().split(/\s+/).filter((word) => word !== '');
+  const chosen = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return chosen.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase();
+}
+
+function injectStyle(): void {
+  if (document.getElementById(STYLE_ELEMENT_ID) !== null) return;
+  const style = make('style');
+  style.id = STYLE_ELEMENT_ID;
+  style.textContent = css;
+  document.head.prepend(style); // first, so that the page's own rules win
+}

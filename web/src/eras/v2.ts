@@ -1,0 +1,56 @@
+/** The second generation: pages that loaded the script from /webrtc/v2.2/ or /v2/, and the npm package. */
+import { ConnectionEvent, fire, SessionConnectEvent, SessionDisconnectEvent, StreamEvent, type Era, type Publisher, type Stream } from '../api/index.ts';
+import type { Reason } from '../wire/index.ts';
+
+export const v2: Era = {
+  name: 'v2',
+  strictListeners: false,
+  callsRemovedListeners: false,
+  throwsMisuse: false,
+  tellsReconnecting: true,
+  defaultVolume: 100,
+  signalsNeedPublish: false,
+  exceptionTarget: 'component',
+
+  /** One event each for everybody, the own connection first, and for every stream of the others. */
+  connected(model, handlers) {
+    const own = model.connection;
+    const connections = [...model.connections.values()];
+    const streams = [...model.streams.values()];
+    fire(model.session, new SessionConnectEvent([], []));
+    handlers();
+    if (own !== null) fire(model.session, new ConnectionEvent('connectionCreated', own));
+    for (const connection of connections) {
+      if (connection !== own) fire(model.session, new ConnectionEvent('connectionCreated', connection));
+    }
+    for (const stream of streams) fire(model.session, new StreamEvent('streamCreated', stream));
+  },
+
+  ownStreamCreated(_model, publisher, stream) {
+    fire(publisher, new StreamEvent('streamCreated', stream));
+  },
+
+  /** Told on the Publisher alone; its own Subscribers of the stream go in any case. */
+  ownStreamDestroyed(model, publisher, stream, reason) {
+    endPublisher(publisher, stream, reason);
+    model.destroySubscribersOf(stream.streamId, reason);
+  },
+
+  /** Publishers fall by their own streamDestroyed, prevented or not; the default takes the Subscribers away. */
+  disconnected(model, reason, published) {
+    const event = new SessionDisconnectEvent(reason);
+    fire(model.session, event);
+    for (const [publisher, stream] of published) endPublisher(publisher, stream, reason);
+    if (event.isDefaultPrevented()) return;
+    for (const subscriber of [...model.subscribers]) subscriber._destroy(reason);
+  },
+};
+
+function endPublisher(publisher: Publisher, stream: Stream, reason: Reason): void {
+  let prevented = true;
+  fire(publisher, new StreamEvent('streamDestroyed', stream, reason), () => {
+    prevented = false;
+  });
+  publisher._streamEnded();
+  if (!prevented) publisher._destroy(reason);
+}
