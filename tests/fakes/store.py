@@ -1,0 +1,129 @@
+"""A store in memory that can be told to fail."""
+
+import copy
+from collections.abc import Sequence
+
+from tertulia.clock import WallTime
+from tertulia.domain.connection import Connection
+from tertulia.domain.events import (
+    ConnectionRemoved,
+    ConnectionSaved,
+    PairRemoved,
+    PairSaved,
+    StreamRemoved,
+    StreamSaved,
+    SubscriptionRemoved,
+    SubscriptionSaved,
+)
+from tertulia.domain.project import Project
+from tertulia.domain.stream import Stream
+from tertulia.domain.subscription import SlotPair, Subscription
+from tertulia.errors import ConnectFailedError
+from tertulia.ids import ApiKey, ConnectionId, SessionId, SlotIndex, StreamId, SubscriptionId
+from tertulia.services.ports import KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
+
+
+class _Seats:
+    def __init__(self) -> None:
+        self.connections: dict[ConnectionId, Connection] = {}
+        self.streams: dict[StreamId, Stream] = {}
+        self.subscriptions: dict[tuple[ConnectionId, SubscriptionId], Subscription] = {}
+        self.pairs: dict[ConnectionId, dict[SlotIndex, SlotPair]] = {}
+        self.replies: dict[tuple[ConnectionId, int], KeptReply] = {}
+        self.log: list[LogRow] = []
+
+
+class MemoryStore:
+    """Fulfils the port `Store`; `failing` makes every commit fail and store nothing."""
+
+    def __init__(self) -> None:
+        self.failing = False
+        self.batches: list[WriteBatch] = []
+        self._projects: dict[ApiKey, Project] = {}
+        self._secrets: dict[str, bytes] = {}
+        self._sessions: dict[SessionId, SessionRecord] = {}
+        self._seats: dict[SessionId, _Seats] = {}
+
+    async def add_project(self, project: Project) -> bool:
+        return self._projects.setdefault(project.api_key, project) is project
+
+    async def find_project(self, api_key: ApiKey) -> Project | None:
+        return self._projects.get(api_key)
+
+    async def list_projects(self) -> list[Project]:
+        return sorted(self._projects.values(), key=lambda project: project.api_key)
+
+    async def secret(self, name: str, fresh: bytes) -> bytes:
+        return self._secrets.setdefault(name, fresh)
+
+    async def add_session(self, record: SessionRecord) -> None:
+        self._sessions[record.session_id] = record
+
+    async def find_session(self, session_id: SessionId) -> SessionRecord | None:
+        return self._sessions.get(session_id)
+
+    async def sessions_with_seats(self) -> list[SessionId]:
+        return [session_id for session_id, seats in self._seats.items() if seats.connections]
+
+    async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:
+        return next((key for key, seats in self._seats.items() if connection_id in seats.connections), None)
+
+    async def load_seats(self, session_id: SessionId) -> StoredSession:
+        seats = copy.deepcopy(self._seats.get(session_id, _Seats()))
+        return StoredSession(
+            last_number=seats.log[-1].number if seats.log else 0,
+            connections=list(seats.connections.values()),
+            streams=list(seats.streams.values()),
+            subscriptions=list(seats.subscriptions.values()),
+            pairs={connection_id: list(pairs.values()) for connection_id, pairs in seats.pairs.items()},
+            replies=list(seats.replies.values()),
+        )
+
+    async def commit(self, batch: WriteBatch) -> None:
+        if self.failing:
+            raise ConnectFailedError("The store could not be written.")
+        self.batches.append(batch)
+        seats = self._seats.setdefault(batch.session_id, _Seats())
+        for change in batch.changes:
+            match change:
+                case ConnectionSaved(connection):
+                    seats.connections[connection.connection_id] = connection
+                case ConnectionRemoved(connection_id):
+                    self._remove(seats, connection_id)
+                case StreamSaved(stream):
+                    seats.streams[stream.stream_id] = stream
+                case StreamRemoved(stream_id):
+                    del seats.streams[stream_id]
+                case SubscriptionSaved(subscription):
+                    seats.subscriptions[subscription.connection_id, subscription.subscription_id] = subscription
+                case SubscriptionRemoved(connection_id, subscription_id):
+                    del seats.subscriptions[connection_id, subscription_id]
+                case PairSaved(connection_id, pair):
+                    seats.pairs.setdefault(connection_id, {})[pair.slot] = pair
+                case PairRemoved(connection_id, slot):
+                    del seats.pairs[connection_id][slot]
+        for reply in batch.replies:
+            seats.replies[reply.connection_id, reply.request_id] = reply
+        seats.log.extend(batch.log)
+
+    async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:
+        return [row for row in self.log(session_id) if after < row.number <= up_to]
+
+    async def trim_log(self, now: WallTime) -> None:
+        pass
+
+    def log(self, session_id: SessionId) -> Sequence[LogRow]:
+        """The rows that are kept."""
+        return self._seats[session_id].log if session_id in self._seats else []
+
+    def forget_log(self, session_id: SessionId, up_to: int) -> None:
+        """Trim a session's log."""
+        seats = self._seats[session_id]
+        seats.log = [row for row in seats.log if row.number > up_to]
+
+    @staticmethod
+    def _remove(seats: _Seats, connection_id: ConnectionId) -> None:
+        del seats.connections[connection_id]
+        seats.pairs.pop(connection_id, None)
+        seats.subscriptions = {key: kept for key, kept in seats.subscriptions.items() if key[0] != connection_id}
+        seats.replies = {key: kept for key, kept in seats.replies.items() if key[0] != connection_id}
