@@ -365,7 +365,7 @@ export class Session extends Emitter {
 
   #fail(error: OTError, done: Done | undefined): Promise<void> {
     this.#page.raise(error, this);
-    return settle(Promise.reject<void>(error), done);
+    return settle((async () => { throw error; })(), done);
   }
 
   /** Failures that no handler hears are told as `exception`. */

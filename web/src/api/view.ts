@@ -2,7 +2,7 @@
 import { parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
-import { Emitter, queueEvent, type ListenerManners } from './emitter.ts';
+import { Emitter, queueEvent } from './emitter.ts';
 import { VideoElementCreatedEvent } from './events.ts';
 import type { Stream } from './values.ts';
 
@@ -15,10 +15,6 @@ export class View extends Emitter {
   stream: Stream | undefined = undefined;
   /** Null until the arguments were found to be good. */
   protected widget: Widget | null = null;
-
-  constructor(manners: ListenerManners) {
-    super(manners);
-  }
 
   get streamId(): string | undefined {
     return this.stream?.streamId;
