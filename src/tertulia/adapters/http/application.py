@@ -48,7 +48,7 @@ def make_application(
         *health_routes(checks),
         *(playground_routes(playground) if playground is not None else ()),
     ]
-    return Starlette(
+    application = Starlette(
         routes=routes,
         middleware=[Middleware(TidyPaths), Middleware(OpenToOrigins, closed=CONFIG_PATH)],
         exception_handlers={
@@ -57,3 +57,6 @@ def make_application(
             Exception: on_error,
         },
     )
+    # TidyPaths has seen to slashes; a redirect would turn a POST into a GET.
+    application.router.redirect_slashes = False
+    return application

@@ -30,12 +30,12 @@ _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 def page_routes(web: Path) -> list[Route]:
     """Routes for the pages in the folder of browser files, and for their assets."""
-    files = FileFolder(web / "pages")
+    files, assets = FileFolder(web / "pages"), FileFolder(web / "pages" / "assets")
 
     async def playground(request: Request) -> Response:
         return files.answer(request, "playground.html", PAGE_HEADERS)
 
     async def asset(request: Request) -> Response:
-        return files.answer(request, f"assets/{request.path_params['name']}", _ASSET_HEADERS)
+        return assets.answer(request, request.path_params["name"], _ASSET_HEADERS)
 
     return [Route("/", playground), Route("/playground", playground), Route("/assets/{name:path}", asset)]

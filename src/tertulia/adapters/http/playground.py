@@ -53,7 +53,7 @@ class Playground:
 
 async def open_playground(projects: Projects, sessions: Sessions, clock: Clock, file: Path) -> Playground:
     """The playground that `file` names, made anew if there is none (any more): it lasts as long as the data folder."""
-    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    known = _read(file)
     project = await projects.find(known.get("api_key", ""))
     if project is None:
         project = await projects.create("Playground")
@@ -62,8 +62,16 @@ async def open_playground(projects: Projects, sessions: Sessions, clock: Clock, 
         session = await sessions.create_session(
             project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
         )
-    file.write_text(json.dumps({"api_key": project.api_key, "session_id": session.session_id}), encoding="utf-8")
+    _write(file, {"api_key": project.api_key, "session_id": session.session_id})
     return Playground(project, session.session_id, clock)
+
+
+def _read(file: Path) -> dict[str, str]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _write(file: Path, values: dict[str, str]) -> None:
+    file.write_text(json.dumps(values), encoding="utf-8")
 
 
 def playground_routes(playground: Playground) -> list[Route]:

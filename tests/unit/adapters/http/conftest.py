@@ -1,0 +1,79 @@
+"""The HTTP side on fakes, asked without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tertulia.adapters.http.application import make_application
+from tertulia.adapters.http.playground import Playground, open_playground
+from tertulia.adapters.websocket import SignallingCodec
+from tertulia.services.projects import Projects
+from tertulia.services.sessions import Sessions, SessionSettings
+from tertulia.wire.tokens import verify_client_token
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import CountingIds
+from tests.fakes.router import FakeRouter
+from tests.fakes.store import MemoryStore
+
+
+class Server:
+    """The application with everything that a test may want to look at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.projects = Projects(MemoryStore(), CountingIds())
+        self.router_is_up = True
+        self.web = folder / "web"
+        self.docs = folder / "docs"
+        store = MemoryStore()
+        self.projects = Projects(store, CountingIds())
+        self.sessions = Sessions(
+            store=store,
+            router=FakeRouter(),
+            codec=SignallingCodec(),
+            clock=self.clock,
+            ids=CountingIds(),
+            projects=self.projects,
+            verify_token=verify_client_token,
+            settings=SessionSettings(),
+        )
+        self.playground: Playground
+
+    async def start(self, file: Path, *, development: bool = True) -> httpx.AsyncClient:
+        """Starts the services; returns a client that speaks to the application."""
+        await self.sessions.start()
+        self.playground = await open_playground(self.projects, self.sessions, self.clock, file)
+        application = make_application(
+            sessions=self.sessions,
+            projects=self.projects,
+            clock=self.clock,
+            web=self.web,
+            docs=self.docs,
+            checks={"router": lambda: self.router_is_up},
+            playground=self.playground if development else None,
+        )
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080")
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    pages = tmp_path / "web" / "pages"
+    (pages / "assets").mkdir(parents=True)
+    (tmp_path / "web" / "tertulia.js").write_text("var OT={};" + " " * 2000)
+    (pages / "playground.html").write_text("<!doctype html><title>Playground</title>")
+    (pages / "assets" / "playground-1a2b.js").write_text("join()")
+    (tmp_path / "docs" / "guides").mkdir(parents=True)
+    server = Server(tmp_path)
+    yield server
+    await server.sessions.close()
+
+
+@pytest.fixture
+async def client(server: Server, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with await server.start(tmp_path / "playground.json") as client:
+        yield client

@@ -1,0 +1,161 @@
+"""Everything that is not the REST API: scripts, pages, the playground, health, and what every answer has in common."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tertulia.adapters.http.scripts import SCRIPT_PATHS
+from tests.unit.adapters.http.conftest import Server
+
+
+@pytest.mark.parametrize("path", SCRIPT_PATHS)
+async def test_the_client_script_is_at_every_address_for_every_origin(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path, headers={"Origin": "https://app.example.org"})
+
+    assert answer.status_code == 200
+    assert answer.text.startswith("var OT")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=60"
+
+
+async def test_a_browser_that_has_the_script_is_told_so(client: httpx.AsyncClient) -> None:
+    first = await client.get(SCRIPT_PATHS[0])
+    again = await client.get(SCRIPT_PATHS[0], headers={"If-None-Match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_script_is_compressed_for_those_who_can_read_it(client: httpx.AsyncClient) -> None:
+    async with client.stream("GET", SCRIPT_PATHS[0], headers={"Accept-Encoding": "gzip"}) as answer:
+        raw = b"".join([chunk async for chunk in answer.aiter_raw()])
+    plain = await client.get(SCRIPT_PATHS[0], headers={"Accept-Encoding": "identity"})
+
+    assert gzip.decompress(raw) == plain.content
+    assert len(raw) < len(plain.content)
+    assert "content-encoding" not in plain.headers
+
+
+async def test_a_new_build_is_served_without_a_restart(server: Server, client: httpx.AsyncClient) -> None:
+    before = await client.get(SCRIPT_PATHS[0])
+    (server.web / "tertulia.js").write_text("var OT={version:2};")
+    after = await client.get(SCRIPT_PATHS[0])
+
+    assert after.text == "var OT={version:2};"
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+@pytest.mark.parametrize("path", ["/", "/playground", "/playground/"])
+async def test_the_playground_may_use_camera_and_microphone(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+
+    assert "Playground" in answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "camera=(self), microphone=(self)" in answer.headers["permissions-policy"]
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_assets_are_kept_for_ever(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/assets/playground-1a2b.js")
+
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/assets/none.js", "/assets/..%2f..%2ftertulia.js", "/assets/%2e%2e/playground.html", "/assets"],
+)
+async def test_unknown_routes_and_files_outside_are_json_errors(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["code"] == 404
+    assert answer.json()["message"]
+
+
+async def test_a_wrong_method_is_a_json_error(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/session/create")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/json")
+    assert "GET" in answer.json()["message"]
+
+
+async def test_a_defect_is_answered_without_details(server: Server, client: httpx.AsyncClient) -> None:
+    (server.web / "tertulia.js").unlink()
+    (server.web / "tertulia.js").mkdir()
+    server.router_is_up = None  # type: ignore[assignment]  # what no check should say
+    (server.docs / "broken.md").write_bytes(b"\xff\xff")
+
+    answer = await client.get("/docs/broken")
+
+    assert answer.status_code == 500
+    assert "codec" not in answer.text
+    assert answer.json()["message"]
+
+
+async def test_the_playground_learns_its_session_as_a_moderator(server: Server, client: httpx.AsyncClient) -> None:
+    answer = await client.get("/playground/config.json")
+    config = answer.json()
+
+    assert config["apiKey"] == server.playground.project.api_key
+    assert config["sessionId"] == server.playground.session_id
+    assert config["role"] == "moderator"
+    assert set(config["tokens"]) == {"subscriber", "publisher", "publisheronly", "moderator"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_the_playground_can_be_somebody_else(client: httpx.AsyncClient) -> None:
+    config = (await client.get("/playground/config.json?role=subscriber")).json()
+
+    assert config["role"] == "subscriber"
+    assert (await client.get("/playground/config.json?role=king")).status_code == 404
+
+
+async def test_foreign_pages_learn_no_token(client: httpx.AsyncClient) -> None:
+    foreign = await client.get("/playground/config.json", headers={"Origin": "https://evil.example"})
+    rebound = await client.get("/playground/config.json", headers={"Host": "evil.example:8080"})
+
+    assert "access-control-allow-origin" not in foreign.headers
+    assert rebound.status_code == 404
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "192.168.1.7:8080"])
+async def test_the_playground_is_its_own_under_every_name_of_the_machine(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/playground/config.json", headers={"Host": host})).status_code == 200
+
+
+async def test_a_production_server_hands_out_no_token(server: Server, tmp_path: Path) -> None:
+    async with await server.start(tmp_path / "playground.json", development=False) as client:
+        assert (await client.get("/playground/config.json")).status_code == 404
+
+
+async def test_the_playground_stays_the_same_while_the_data_folder_does(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "playground.json"
+    async with await server.start(file):
+        first = server.playground
+    async with await server.start(file):
+        assert server.playground.session_id == first.session_id
+        assert server.playground.project.api_key == first.project.api_key
+
+
+async def test_health_tells_life_from_readiness(server: Server, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health/ready")).json() == {"status": "ready", "checks": {"router": True}}
+
+    server.router_is_up = False
+
+    assert (await client.get("/health/live")).status_code == 200
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["checks"]) == (503, {"router": False})
+
+
+async def test_a_page_may_ask_before_it_asks(client: httpx.AsyncClient) -> None:
+    headers = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "POST"}
+    answer = await client.options("/session/create", headers=headers)
+
+    assert answer.status_code == 200
+    assert "POST" in answer.headers["access-control-allow-methods"]
