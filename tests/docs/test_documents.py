@@ -97,6 +97,24 @@ def test_every_event_of_the_contract_is_in_the_compatibility_tables(name: str) -
     assert f"`{name}`" in prose(DOCS / "compatibility.md")
 
 
+def test_the_members_that_are_absent_are_those_of_the_browser_client() -> None:
+    source = (ROOT / "web" / "src" / "api" / "unavailable.ts").read_text(encoding="utf-8")
+    absent: dict[tuple[str, str], set[str]] = {}
+    pages = owner = ""
+    for line in source.splitlines():
+        if line.startswith("export function"):
+            break
+        if match := re.match(r"const (BOTH|FIRST_ERA):", line):
+            pages = "v1, v2" if match[1] == "BOTH" else "v1"
+        elif match := re.match(r"  (\w+): \{", line):
+            owner = match[1]
+        if pages and (names := re.findall(r"'(\w+)'", line)):
+            absent.setdefault((owner, pages), set()).update(names)
+    table = prose(DOCS / "compatibility.md").split("## Members that are absent")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\w+) \| (v1, v2|v1) \| (.*) \|$", table, re.MULTILINE)
+    assert {(owner, pages): set(re.findall(r"`(\w+)`", members)) for owner, pages, members in rows} == absent
+
+
 def test_the_protocol_names_every_message_and_close_code() -> None:
     text = (DOCS / "protocol.md").read_text(encoding="utf-8")
     wire = contract("signalling.yaml")
