@@ -4,7 +4,7 @@ import type { Credentials } from './address';
 import type { Journal } from './journal';
 import type { MediaElements } from './media-elements';
 import { shortId } from './names';
-import type { OpenTok, SignalEvent, Session, Stream, Connection } from './opentok';
+import type { Connection, OpenTok, Session, SignalEvent, Stream } from './opentok';
 import { OwnMedia } from './own-media';
 import { nameOf } from './people';
 import { encodeProfile, parseProfile, PROFILE_SIGNAL } from './profile';
@@ -146,13 +146,14 @@ export class Call {
 
   #onSignal({ type, data = '', from }: SignalEvent): void {
     const { journal, dispatch, now, state } = this.#parts;
-    const name = from ? this.#who(from.connectionId) : 'the server';
-    journal.log('signal', { type, summary: `from ${name}`, details: { data, from: from?.connectionId } });
+    if (type === `signal:${PROFILE_SIGNAL}` && from) this.#onProfile(from, data);
+    const who = from ? this.#who(from.connectionId) : 'the server';
+    journal.log('signal', { type, summary: `from ${who}`, details: { data, from: from?.connectionId } });
     if (type === `signal:${CHAT_SIGNAL}`) {
       const own = from !== null && from.connectionId === state().me;
-      dispatch({ type: 'message', message: { at: now(), own, name: from ? name : 'Server', text: data } });
+      const name = from ? nameOf(state(), from.connectionId) : 'Server';
+      dispatch({ type: 'message', message: { at: now(), own, name, text: data } });
     }
-    if (type === `signal:${PROFILE_SIGNAL}` && from) this.#onProfile(from, data);
   }
 
   #onProfile(from: Connection, data: string): void {

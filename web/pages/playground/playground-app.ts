@@ -107,7 +107,7 @@ export class PlaygroundApp {
     const link = this.actions.inviteAddress('publisher');
     const hints = [
       this.#ownCredentials ? 'It carries your token: whoever opens it has your role.' : '',
-      isThisComputerOnly(this.#parts.page) ? 'It works on this computer only; for a phone, start `tertulia dev --lan`.' : '',
+      isThisComputerOnly(this.#parts.page) ? 'It works on this computer only; for a phone, start tertulia dev --lan.' : '',
     ];
     if (await copied(link)) this.#journal.notice('Invite link copied', hints.filter(Boolean).join(' '));
     else this.#journal.notice('The browser does not let this page copy', `Copy the link yourself: ${link}`);

@@ -50,7 +50,7 @@ const CURES: Readonly<Record<string, string>> = {
   OT_CONNECTION_LIMIT_EXCEEDED: 'The session is full: wait until somebody leaves.',
   OT_NO_DEVICES_FOUND: 'No camera or microphone was found. You are here as a viewer; plug one in and press the camera button.',
   OT_HARDWARE_UNAVAILABLE: 'Another program is using the camera or microphone. Close it, then press the camera button.',
-  OT_NOT_SUPPORTED: 'Browsers share a camera with https:// and localhost pages only. Open this page at such an address (`tertulia dev --lan` gives one).',
+  OT_NOT_SUPPORTED: 'Browsers share a camera with https:// and localhost pages only. Open this page at such an address (tertulia dev --lan gives one).',
   OT_ICE_WORKFLOW_FAILED: 'No path for media: does a firewall block UDP to the server?',
   OT_CREATE_PEER_CONNECTION_FAILED: 'No path for media: does a firewall block UDP to the server?',
   OT_TIMEOUT: 'No path for media was found in time: does a firewall block UDP to the server?',

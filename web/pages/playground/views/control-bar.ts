@@ -41,7 +41,7 @@ function microphoneButton({ own }: State, actions: Actions, isIn: boolean): Temp
   const isOn = own.state !== 'off' && own.audio && own.hasMicrophone;
   const isMissing = own.state !== 'off' && !own.hasMicrophone;
   const label = isMissing ? 'No microphone' : isOn ? 'Mute microphone' : 'Unmute microphone';
-  return html`<button type="button" class="round" data-off=${!isOn} aria-label=${label} title="${label} (M)" ?disabled=${!isIn || isMissing} @click=${() => actions.toggle('audio')}>
+  return html`<button type="button" class="round" data-off=${isIn && !isOn} aria-label=${label} title="${label} (M)" ?disabled=${!isIn || isMissing} @click=${() => actions.toggle('audio')}>
     ${icon(isOn ? 'microphone' : 'microphoneOff')}
   </button>`;
 }
@@ -50,7 +50,7 @@ function cameraButton({ own }: State, actions: Actions, isIn: boolean): Template
   const isOn = own.state !== 'off' && own.video && own.hasCamera;
   const isMissing = own.state !== 'off' && !own.hasCamera;
   const label = isMissing ? 'No camera' : isOn ? 'Turn camera off' : 'Turn camera on';
-  return html`<button type="button" class="round" data-off=${!isOn} aria-label=${label} title="${label} (V)" ?disabled=${!isIn || isMissing} @click=${() => actions.toggle('video')}>
+  return html`<button type="button" class="round" data-off=${isIn && !isOn} aria-label=${label} title="${label} (V)" ?disabled=${!isIn || isMissing} @click=${() => actions.toggle('video')}>
     ${icon(isOn ? 'camera' : 'cameraOff')}
   </button>`;
 }

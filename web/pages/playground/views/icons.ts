@@ -3,9 +3,9 @@ import { html, svg, type SVGTemplateResult, type TemplateResult } from 'lit';
 
 const SHAPES = {
   microphone: svg`<rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>`,
-  microphoneOff: svg`<path d="M9 7.5V6a3 3 0 0 1 6 0v5.5M9 10.8V11a3 3 0 0 0 4 2.8M5.5 11.5a6.5 6.5 0 0 0 10 5.5M18.4 12.8a6.4 6.4 0 0 0 .1-1.3M12 18v3M4 3.5l16 17"/>`,
+  microphoneOff: svg`<rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M4 4l16 16"/>`,
   camera: svg`<rect x="3" y="6.5" width="12.5" height="11" rx="2.5"/><path d="M15.5 11l5.5-3v8l-5.5-3z"/>`,
-  cameraOff: svg`<path d="M9 6.5h4a2.5 2.5 0 0 1 2.5 2.5V11l5.5-3v8l-3-1.6M15.5 16a2.5 2.5 0 0 1-2 1.5h-8A2.5 2.5 0 0 1 3 15V9a2.5 2.5 0 0 1 2.3-2.5M4 3.5l16 17"/>`,
+  cameraOff: svg`<rect x="3" y="6.5" width="12.5" height="11" rx="2.5"/><path d="M15.5 11l5.5-3v8l-5.5-3zM3.5 3.5l17 17"/>`,
   leave: svg`<path d="M10 4.5H7A2.5 2.5 0 0 0 4.5 7v10A2.5 2.5 0 0 0 7 19.5h3M15 8l4 4-4 4M19 12h-9"/>`,
   join: svg`<path d="M14 4.5h3A2.5 2.5 0 0 1 19.5 7v10a2.5 2.5 0 0 1-2.5 2.5h-3M10 8l4 4-4 4M14 12H4.5"/>`,
   link: svg`<path d="M10 14a4 4 0 0 0 6 .3l2.7-2.7a4 4 0 0 0-5.7-5.7L11.8 7M14 10a4 4 0 0 0-6-.3l-2.7 2.7a4 4 0 0 0 5.7 5.7l1.2-1.1"/>`,
