@@ -1,0 +1,155 @@
+"""Streams: properties and ends."""
+
+import pytest
+
+from tertulia.domain.commands import ForceUnpublish, Unpublish, UpdateStream
+from tertulia.domain.events import Done, SlotUnbound, StreamCreated, StreamDestroyed, StreamPropertyChanged
+from tertulia.domain.roles import Reason, Role
+from tertulia.domain.stream import Dimensions, StreamProperty, VideoType
+from tertulia.errors import (
+    ForceUnpublishInvalidStreamError,
+    InvalidParameterError,
+    PermissionDeniedError,
+    StreamNotFoundError,
+)
+from tertulia.ids import StreamId
+from tests.unit.domain.stage import Stage
+
+
+def test_a_stream_is_announced_to_its_owner_too() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    assert stage.facts[ana][-1] == stage.facts[ben][-1] == StreamCreated(stream)
+
+
+@pytest.mark.parametrize("reason", [Reason.CLIENT_DISCONNECTED, Reason.MEDIA_STOPPED])
+def test_unpublishing_ends_the_stream_for_all_with_the_given_reason(reason: Reason) -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    origin = stage.origin(ana)
+    stage.do(Unpublish(origin, stream.stream_id, reason))
+    assert stage.answers[origin] == Done()
+    for witness in (ana, ben):
+        assert stage.facts[witness][-1] == StreamDestroyed(stream.stream_id, ana, reason)
+
+
+@pytest.mark.parametrize("reason", [Reason.FORCE_DISCONNECTED, Reason.NETWORK_DISCONNECTED, Reason.FORCE_UNPUBLISHED])
+def test_a_client_cannot_claim_a_reason_that_is_not_its_to_give(reason: Reason) -> None:
+    stage = Stage()
+    ana = stage.join("ana")
+    stream = stage.publish(ana)
+    with pytest.raises(InvalidParameterError):
+        stage.session.handle(Unpublish(stage.origin(ana), stream.stream_id, reason), stage.now)
+    assert stage.session.streams == [stream]
+
+
+def test_the_end_of_a_stream_unbinds_its_subscribers() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stage.negotiate(ben, pairs=2)
+    stream = stage.publish(ana)
+    subscription_id = stage.subscribe(ben, stream)
+    stage.do(Unpublish(stage.origin(ana), stream.stream_id))
+    (unbound,) = stage.unbound(ben)
+    assert unbound == SlotUnbound(ben, subscription_id, unbound.slot, unbound.generation)
+
+
+def test_nobody_unpublishes_or_changes_the_stream_of_another() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    for command in (
+        Unpublish(stage.origin(ben), stream.stream_id),
+        UpdateStream(stage.origin(ben), stream.stream_id, has_audio=False),
+    ):
+        with pytest.raises(PermissionDeniedError) as refusal:
+            stage.session.handle(command, stage.now)
+        assert refusal.value.kind.code == 1500
+    assert stage.session.streams == [stream]
+
+
+def test_an_unknown_stream_is_not_found() -> None:
+    stage = Stage()
+    ana = stage.join("ana")
+    with pytest.raises(StreamNotFoundError):
+        stage.session.handle(Unpublish(stage.origin(ana), StreamId("x")), stage.now)
+    with pytest.raises(StreamNotFoundError):
+        stage.session.handle(UpdateStream(stage.origin(ana), StreamId("x")), stage.now)
+
+
+def test_a_moderator_ends_the_stream_of_another() -> None:
+    stage = Stage()
+    mona, ana = stage.join("mona", Role.MODERATOR), stage.join("ana")
+    stream = stage.publish(ana)
+    origin = stage.origin(mona)
+    stage.do(ForceUnpublish(origin, stream.stream_id))
+    assert stage.answers[origin] == Done()
+    for witness in (mona, ana):
+        assert stage.facts[witness][-1] == StreamDestroyed(stream.stream_id, ana, Reason.FORCE_UNPUBLISHED)
+    assert ana in stage.session.connections
+
+
+@pytest.mark.parametrize("role", [Role.SUBSCRIBER, Role.PUBLISHER, Role.PUBLISHER_ONLY])
+def test_only_a_moderator_force_unpublishes(role: Role) -> None:
+    stage = Stage()
+    eve, ana = stage.join("eve", role), stage.join("ana")
+    stream = stage.publish(ana)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        stage.session.handle(ForceUnpublish(stage.origin(eve), stream.stream_id), stage.now)
+    assert refusal.value.kind.code == 1530
+
+
+def test_force_unpublishing_nothing_has_its_own_code() -> None:
+    stage = Stage()
+    mona = stage.join("mona", Role.MODERATOR)
+    for origin in (None, stage.origin(mona)):
+        with pytest.raises(ForceUnpublishInvalidStreamError) as refusal:
+            stage.session.handle(ForceUnpublish(origin, StreamId("x")), stage.now)
+        assert refusal.value.kind.code == 1535
+
+
+def test_the_api_ends_a_stream_without_a_role() -> None:
+    stage = Stage()
+    ana = stage.join("ana")
+    stage.do(ForceUnpublish(None, stage.publish(ana).stream_id))
+    assert stage.session.streams == []
+
+
+def test_each_changed_property_is_announced_once() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    stage.do(
+        UpdateStream(
+            stage.origin(ana),
+            stream.stream_id,
+            has_audio=True,
+            has_video=False,
+            has_captions=True,
+            video_dimensions=Dimensions(1280, 720),
+            video_type=VideoType.SCREEN,
+        )
+    )
+    for witness in (ana, ben):
+        changes = [fact for fact in stage.facts[witness] if isinstance(fact, StreamPropertyChanged)]
+        assert [(fact.property, fact.old_value, fact.new_value) for fact in changes] == [
+            (StreamProperty.HAS_VIDEO, True, False),
+            (StreamProperty.HAS_CAPTIONS, False, True),
+            (StreamProperty.VIDEO_DIMENSIONS, Dimensions(640, 480), Dimensions(1280, 720)),
+            (StreamProperty.VIDEO_TYPE, VideoType.CAMERA, VideoType.SCREEN),
+        ]
+    (changed,) = stage.session.streams
+    assert (changed.has_audio, changed.has_video, changed.video_dimensions.width) == (True, False, 1280)
+
+
+def test_an_update_without_change_is_answered_and_told_to_nobody() -> None:
+    stage = Stage()
+    ana = stage.join("ana")
+    stream = stage.publish(ana)
+    before = stage.session.number
+    origin = stage.origin(ana)
+    stage.do(UpdateStream(origin, stream.stream_id, has_audio=True))
+    assert stage.answers[origin] == Done()
+    assert stage.session.number == before
