@@ -208,10 +208,10 @@ class Core:
     exactly once; `sessionDisconnected` is dispatched exactly once for every `joined`.
     """
 
-    def __init__(self, opening: Callable[[str], wire.Join]) -> None:
-        """Takes a function that makes the `join` message from a token."""
+    def __init__(self, opening: Callable[[str], wire.Join], presence: Presence | None = None) -> None:
+        """Takes a function that makes the `join` message from a token, and where the session's contents are kept."""
         self.state = State.DISCONNECTED
-        self.presence = Presence()
+        self.presence = presence or Presence()
         self._opening = opening
         self._token = ""
         self._sockets = 0

@@ -31,9 +31,14 @@ Fact = (
 
 
 class Presence:
-    """The connections and streams of one session, while the client is in it."""
+    """The connections and streams of one session, while the client is in it.
 
-    def __init__(self) -> None:
+    Invariant: with `suppressed` it knows no connection but its own, because nobody would tell it of their ends.
+    """
+
+    def __init__(self, *, suppressed: bool = False) -> None:
+        """Takes whether the program wanted to hear nothing of other clients' connections."""
+        self._suppressed = suppressed
         self.own: Connection | None = None
         self.capabilities: Capabilities | None = None
         self.connections: dict[str, Connection] = {}
@@ -53,8 +58,9 @@ class Presence:
         events: list[Event] = [SessionConnectEvent(), ConnectionEvent("connectionCreated", self.own)]
         for connection in joined.connections:
             events += self.connection_created(connection)
+        publishers = {message.id: message for message in joined.connections}
         for stream in joined.streams:
-            events += self.stream_created(stream)
+            events += self.stream_created(stream, publishers.get(stream.connection_id))
         return events
 
     def reconcile(self, snapshot: wire.Snapshot) -> list[Event]:
@@ -70,8 +76,12 @@ class Presence:
             events += self.connection_destroyed(connection_id, DisconnectReason.NETWORK_DISCONNECTED)
         for connection in snapshot.connections:
             events += self.connection_created(connection)
+        publishers = {message.id: message for message in snapshot.connections}
         for stream in snapshot.streams:
-            events += self._stream_changed(stream) if stream.id in self.streams else self.stream_created(stream)
+            if stream.id in self.streams:
+                events += self._stream_changed(stream)
+            else:
+                events += self.stream_created(stream, publishers.get(stream.connection_id))
         return events
 
     def apply(self, fact: Fact) -> list[Event]:
@@ -95,7 +105,7 @@ class Presence:
 
     def connection_created(self, message: wire.Connection) -> list[Event]:
         """A client is there. One that is known already makes no event."""
-        if message.id in self.connections:
+        if self._suppressed or message.id in self.connections:
             return []
         connection = self.connections[message.id] = _connection(message)
         return [ConnectionEvent("connectionCreated", connection)]
@@ -111,11 +121,13 @@ class Presence:
         del self.connections[connection_id]
         return [*events, ConnectionEvent("connectionDestroyed", connection, reason)]
 
-    def stream_created(self, message: wire.Stream) -> list[Event]:
+    def stream_created(self, message: wire.Stream, publisher: wire.Connection | None = None) -> list[Event]:
         """A stream is there. The Session does not announce the client's own streams."""
         if message.id in self.streams:
             return []
-        stream = self.streams[message.id] = self._stream(message)
+        known = self._connection_of(message.connection_id)
+        connection = _connection(publisher) if publisher is not None and self._suppressed else known
+        stream = self.streams[message.id] = _stream(message, connection)
         return [] if self._is_own(stream) else [StreamEvent("streamCreated", stream)]
 
     def stream_destroyed(self, stream_id: str, reason: StreamReason) -> list[Event]:
@@ -156,21 +168,6 @@ class Presence:
         """A connection of which perhaps only the id is known: it left, or its events are suppressed."""
         return self.connections.get(connection_id) or Connection(connection_id)
 
-    def _stream(self, message: wire.Stream) -> Stream:
-        return Stream(
-            stream_id=message.id,
-            connection=self._connection_of(message.connection_id),
-            creation_time=message.creation_time,
-            name=message.name,
-            initials=message.initials,
-            has_audio=message.has_audio,
-            has_video=message.has_video,
-            has_captions=message.has_captions,
-            video_type=message.video_type,
-            video_dimensions=_dimensions(message.video_dimensions),
-            frame_rate=message.frame_rate,
-        )
-
 
 _ATTRIBUTES = {
     "hasAudio": "has_audio",
@@ -198,6 +195,22 @@ def _stream_reason(text: str) -> StreamReason:
 
 def _connection(message: wire.Connection) -> Connection:
     return Connection(message.id, message.creation_time, message.data)
+
+
+def _stream(message: wire.Stream, connection: Connection) -> Stream:
+    return Stream(
+        stream_id=message.id,
+        connection=connection,
+        creation_time=message.creation_time,
+        name=message.name,
+        initials=message.initials,
+        has_audio=message.has_audio,
+        has_video=message.has_video,
+        has_captions=message.has_captions,
+        video_type=message.video_type,
+        video_dimensions=_dimensions(message.video_dimensions),
+        frame_rate=message.frame_rate,
+    )
 
 
 def _capabilities(message: wire.Capabilities) -> Capabilities:

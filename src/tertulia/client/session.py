@@ -40,6 +40,7 @@ from tertulia.client.errors import (
     signal_too_long,
 )
 from tertulia.client.events import Event
+from tertulia.client.presence import Presence
 from tertulia.client.values import Capabilities, Connection, Stream
 from tertulia.client.websocket import Dial, Socket, dial, signalling_address
 from tertulia.errors import MalformedFrameError
@@ -88,7 +89,7 @@ class Session:
             session_id: the session's id, made by the REST API.
             server: where Tertulia is, `http://` or `https://`, with the path before `/signalling` if it has one.
             connection_events_suppressed: whether the server keeps quiet about other clients' connections. For sessions
-                of thousands.
+                of thousands; `connections` then holds the own one only.
             ssl_context: how the server's certificate is checked; None for the system's rules.
             dial: opens a socket. Tests give their own.
 
@@ -107,7 +108,7 @@ class Session:
         self._suppressed = connection_events_suppressed
         self._ssl_context = ssl_context
         self._dial = dial
-        self._core = Core(self._opening)
+        self._core = Core(self._opening, Presence(suppressed=connection_events_suppressed))
         self._dispatcher = EventDispatcher(self._read_on)
         self._connect_waiters: list[asyncio.Future[None]] = []
         self._disconnect_waiters: list[asyncio.Future[None]] = []

@@ -18,11 +18,9 @@ def stream(id: str, connection: str, *, has_audio: bool = True, width: int = 640
     return wire.Stream(id, connection, 4, id, has_audio, True, False, wire.Dimensions(width, 480), video_type="camera")
 
 
-@pytest.fixture
-def presence() -> Presence:
+def joined() -> wire.Joined:
     """Own and Ida are there; Ida has one stream, and so has the client itself."""
-    presence = Presence()
-    joined = wire.Joined(
+    return wire.Joined(
         connection=OWN,
         connections=[IDA, OWN],
         streams=[stream("desk", "ida"), stream("mine", "own")],
@@ -34,12 +32,13 @@ def presence() -> Presence:
         reconnect_window_s=60,
         ice_servers=[],
     )
-    assert told(presence.enter(joined)) == [
-        "sessionConnected",
-        "connectionCreated",
-        "connectionCreated",
-        "streamCreated",
-    ]
+
+
+@pytest.fixture
+def presence() -> Presence:
+    presence = Presence()
+    types = told(presence.enter(joined()))
+    assert types == ["sessionConnected", "connectionCreated", "connectionCreated", "streamCreated"]
     return presence
 
 
@@ -145,6 +144,16 @@ def test_a_reason_of_a_later_version_was_the_servers_doing(presence: Presence) -
     assert disconnect_reason("mediaIdle") is DisconnectReason.FORCE_DISCONNECTED
     [event] = presence.apply(wire.StreamDestroyed("desk", "ida", "mediaIdle"))
     assert event.reason is StreamReason.FORCE_UNPUBLISHED  # type: ignore[attr-defined]  # a StreamEvent
+
+
+def test_without_connection_events_the_client_knows_only_itself_and_who_publishes() -> None:
+    presence = Presence(suppressed=True)
+    assert told(presence.enter(joined())) == ["sessionConnected", "connectionCreated", "streamCreated"]
+    assert set(presence.connections) == {"own"}
+    assert presence.streams["desk"].connection.data == "Ida"
+    snapshot = wire.Snapshot([OWN, IDA, EVA], [stream("desk", "ida"), stream("mine", "own"), stream("door", "eva")], 50)
+    assert told(presence.reconcile(snapshot)) == ["streamCreated"]
+    assert presence.streams["door"].connection.data == "Eva"
 
 
 def test_nothing_is_left_after_leaving(presence: Presence) -> None:
