@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from tertulia.cli.lan import self_signed_certificate
 from tertulia.client import InvalidParameterError, Session
 from tertulia.client.websocket import dial, signalling_address
 
@@ -162,6 +166,26 @@ async def test_a_binary_message_is_ignored() -> None:
         socket = await dial(address, ear, None)
         assert await ear.texts.get() == b"text"
         socket.close()
+
+
+async def test_a_certificate_is_checked_by_the_rules_that_were_given(tmp_path: Path) -> None:
+    async def greet(peer: ServerConnection) -> None:
+        await peer.send("hello")
+        await peer.wait_closed()
+
+    now = datetime.datetime.now(datetime.UTC)
+    certificate, private_key = self_signed_certificate(tmp_path, "127.0.0.1", now)
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain(certificate, private_key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with asyncio.timeout(10), serve(greet, "127.0.0.1", 0, ssl=own) as server:
+        address = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/signalling"
+        ear = Ear()
+        socket = await dial(address, ear, trusting)
+        assert await ear.texts.get() == b"hello"
+        socket.close()
+        with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+            await dial(address, Ear(), None)
 
 
 @pytest.mark.parametrize(
