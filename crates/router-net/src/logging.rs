@@ -19,7 +19,12 @@ pub fn start(level: LevelFilter) {
     let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
-        let cause = info.payload_as_str().unwrap_or("unknown cause");
+        let cause = info
+            .payload()
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| info.payload().downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("unknown cause");
         tracing::error!(place, cause, "panic");
     }));
 }

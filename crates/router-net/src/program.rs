@@ -123,7 +123,7 @@ impl Drop for RingOnDrop {
 /// Returns when the bell rings, or when control and the supervisor were both away for 60 s.
 fn watch(bell: &mut UnixStream, link: &Link, supervisor: Option<u32>) -> io::Result<()> {
     bell.set_read_timeout(Some(WATCH))?;
-    let mut alone_since = None;
+    let mut loneliness = Loneliness::default();
     loop {
         match bell.read(&mut [0]) {
             Ok(_) => return Ok(()),
@@ -134,18 +134,51 @@ fn watch(bell: &mut UnixStream, link: &Link, supervisor: Option<u32>) -> io::Res
             },
         }
         let is_orphan = supervisor.is_some_and(|pid| parent_id() != pid);
-        if link.is_served() || !is_orphan {
-            alone_since = None;
-            continue;
-        }
-        if alone_since.get_or_insert_with(Instant::now).elapsed() >= ALONE {
+        if loneliness.is_over(Instant::now(), link.is_served(), is_orphan) {
             tracing::warn!("control and supervisor are gone; ending");
             return Ok(());
         }
     }
 }
 
+/// For how long nobody has been there.
+#[derive(Debug, Default)]
+struct Loneliness {
+    since: Option<Instant>,
+}
+
+impl Loneliness {
+    /// Whether both control and the supervisor have been away for long enough.
+    fn is_over(&mut self, now: Instant, is_served: bool, is_orphan: bool) -> bool {
+        if is_served || !is_orphan {
+            self.since = None;
+            return false;
+        }
+        now.saturating_duration_since(*self.since.get_or_insert(now)) >= ALONE
+    }
+}
+
 /// 64 unpredictable bits from the operating system, by way of the standard hasher's keys.
 fn seed() -> u64 {
     RandomState::new().hash_one(Instant::now().elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_router_ends_only_when_both_have_been_away_for_a_minute() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut loneliness = Loneliness::default();
+        assert!(!loneliness.is_over(at(0), false, true));
+        assert!(!loneliness.is_over(at(59), false, true));
+        assert!(loneliness.is_over(at(60), false, true));
+        assert!(!loneliness.is_over(at(61), true, true), "a control came back");
+        assert!(!loneliness.is_over(at(62), false, true));
+        assert!(!loneliness.is_over(at(100), false, false), "the supervisor lives");
+        assert!(!loneliness.is_over(at(1000), false, true));
+        assert!(loneliness.is_over(at(1060), false, true));
+    }
 }

@@ -45,8 +45,9 @@ impl Router {
         let mut engine = Guarded::create(&mut *self.engines, now).map_err(|e| refusal(&e))?;
         let mids: Vec<Mid> =
             command.slots.iter().flat_map(|p| [p.audio_mid, p.video_mid]).collect();
-        let answer =
-            engine.call(|e| e.accept_offer(now, &offer.sdp, &mids)).map_err(|e| refusal(&e))?;
+        let answer = engine
+            .call(|e| e.accept_offer(now, &offer.sdp, &mids))
+            .map_err(|e| RouterError::OfferRefused(sentence(&e)))?;
 
         self.last_id += 1;
         let id = TransportId(self.last_id);
@@ -281,6 +282,14 @@ impl Router {
             Some(track) if track.kind == kind => Ok(track.format()),
             _ => Err(RouterError::TrackNotFound(mid)),
         }
+    }
+}
+
+/// A first offer that breaks its engine is refused like any other: there is no transport yet.
+fn sentence(error: &EngineError) -> String {
+    match error {
+        EngineError::Refused(cause) => cause.clone(),
+        other => format!("The offer cannot be accepted: {other}; send a valid one."),
     }
 }
 

@@ -45,10 +45,10 @@ impl Demux {
             return;
         }
         known.push_back(source);
-        if known.len() > MAX_ADDRESSES {
-            if let Some(oldest) = known.pop_front() {
-                self.forget_address(oldest, transport);
-            }
+        if known.len() > MAX_ADDRESSES
+            && let Some(oldest) = known.pop_front()
+        {
+            self.forget_address(oldest, transport);
         }
     }
 

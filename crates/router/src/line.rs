@@ -101,17 +101,17 @@ impl Line {
     /// A free line. `seed` makes the first numbers unpredictable (RFC 3550 section 5.1); the
     /// sequence starts in the lower half so that it does not wrap within the first packets.
     pub(crate) fn new(mid: Mid, kind: Kind, seed: u64) -> Self {
-        let [a, b, c, d, e, f, g, h] = seed.to_be_bytes();
+        let first = (seed >> 48) as u16;
         Self {
             mid,
             kind,
             payloads: Vec::new(),
             left: Left {
-                sequence_number: u64::from(u16::from_be_bytes([a & 0x7f, b])),
-                timestamp: u32::from_be_bytes([c, d, e, f]),
+                sequence_number: u64::from(first & 0x7fff),
+                timestamp: (seed >> 16) as u32,
                 at: None,
-                picture_id: u16::from_be_bytes([g & 0x7f, h]),
-                tl0_picture_index: h,
+                picture_id: seed as u16 & 0x7fff,
+                tl0_picture_index: seed as u8,
             },
             binding: None,
         }
@@ -203,11 +203,11 @@ impl Line {
         }
         let mut notice = self.set_format(incoming.format);
         let verdict = self.decide(now, incoming);
-        if let (Verdict::Send(_), Some(binding)) = (&verdict, &mut self.binding) {
-            if !binding.started {
-                binding.started = true;
-                notice = notice.or(Some(Notice::Started));
-            }
+        if let (Verdict::Send(_), Some(binding)) = (&verdict, &mut self.binding)
+            && !binding.started
+        {
+            binding.started = true;
+            notice = notice.or(Some(Notice::Started));
         }
         (verdict, notice)
     }
@@ -235,7 +235,7 @@ impl Line {
             return Verdict::Drop;
         }
         let sequence_number = flow.first_out + ahead;
-        let rewrite = self.rewrite(incoming.frame, flow);
+        let rewrite = rewrite(incoming.frame, flow);
         self.remember(now, sequence_number, timestamp, rewrite);
         Verdict::Send(RtpOut {
             payload_type,
@@ -307,19 +307,6 @@ impl Line {
         (elapsed.as_micros() * u128::from(self.kind.clock_hz()) / 1_000_000) as u32
     }
 
-    fn rewrite(&self, frame: FrameInfo, flow: Flow) -> DescriptorRewrite {
-        DescriptorRewrite {
-            picture_id: frame.picture_id.map(|mut id| {
-                id.value = id.value.wrapping_add(flow.picture_id) & id.mask();
-                id
-            }),
-            tl0_picture_index: frame.tl0_picture_index.map(|mut index| {
-                index.value = index.value.wrapping_add(flow.tl0_picture_index);
-                index
-            }),
-        }
-    }
-
     fn remember(&mut self, now: Instant, sequence: u64, timestamp: u32, ids: DescriptorRewrite) {
         let left = &mut self.left;
         let is_first = left.at.is_none();
@@ -334,11 +321,25 @@ impl Line {
                 left.picture_id = id.value;
             }
         }
-        if let Some(index) = ids.tl0_picture_index {
-            if (index.value.wrapping_sub(left.tl0_picture_index) as i8) >= 0 {
-                left.tl0_picture_index = index.value;
-            }
+        if let Some(index) = ids.tl0_picture_index
+            && (index.value.wrapping_sub(left.tl0_picture_index) as i8) >= 0
+        {
+            left.tl0_picture_index = index.value;
         }
+    }
+}
+
+/// The identifiers that the packet leaves with.
+fn rewrite(frame: FrameInfo, flow: Flow) -> DescriptorRewrite {
+    DescriptorRewrite {
+        picture_id: frame.picture_id.map(|mut id| {
+            id.value = id.value.wrapping_add(flow.picture_id) & id.mask();
+            id
+        }),
+        tl0_picture_index: frame.tl0_picture_index.map(|mut index| {
+            index.value = index.value.wrapping_add(flow.tl0_picture_index);
+            index
+        }),
     }
 }
 

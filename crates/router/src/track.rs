@@ -15,7 +15,7 @@ use crate::wallclock::Report;
 /// How long bytes are counted before encodings are compared.
 const WINDOW: Duration = Duration::from_millis(500);
 /// An encoding from which nothing came for this long is not live.
-const LIVENESS: Duration = Duration::from_millis(1000);
+const LIVENESS: Duration = Duration::from_secs(1);
 /// Encodings of one line; browsers send at most three.
 const MAX_ENCODINGS: usize = 4;
 

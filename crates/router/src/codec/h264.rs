@@ -35,9 +35,8 @@ impl H264Profile {
         use H264Profile::{Baseline, ConstrainedBaseline, High, Main};
         match (self, received) {
             (sent, received) if sent == received => Some(0),
-            (ConstrainedBaseline, Baseline) => Some(1),
+            (ConstrainedBaseline, Baseline) | (Main, High) => Some(1),
             (ConstrainedBaseline, Main) => Some(2),
-            (Main, High) => Some(1),
             (ConstrainedBaseline, High) => Some(3),
             _ => None,
         }
@@ -78,7 +77,7 @@ mod tests {
     fn profiles_are_read_from_their_constraint_bits() {
         use H264Profile::{Baseline, ConstrainedBaseline, High, Main};
         let read = H264Profile::from_profile_level_id;
-        assert_eq!(read(0x42e01f), Some(ConstrainedBaseline));
+        assert_eq!(read(0x42_e01f), Some(ConstrainedBaseline));
         assert_eq!(read(0x42_001f), Some(Baseline));
         assert_eq!(read(0x4d_001f), Some(Main));
         assert_eq!(read(0x64_0c1f), Some(High));

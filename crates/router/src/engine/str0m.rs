@@ -242,10 +242,10 @@ impl Engine for Str0mEngine {
     }
 
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
-        if let Some(line) = self.sends.get(&mid).filter(|line| line.started) {
-            if let Some(stream) = self.rtc.direct_api().stream_tx(&line.ssrc) {
-                configure_retransmission(stream, line.rtx.is_some());
-            }
+        if let Some(line) = self.sends.get(&mid).filter(|line| line.started)
+            && let Some(stream) = self.rtc.direct_api().stream_tx(&line.ssrc)
+        {
+            configure_retransmission(stream, line.rtx.is_some());
         }
         Ok(())
     }
@@ -346,7 +346,7 @@ impl Str0mEngine {
                 if let (None, Some(rtt)) = (self.report.round_trip_ms, stats.rtt) {
                     self.report.round_trip_ms = Some(rtt.as_secs_f64() * 1000.0);
                 }
-                None
+                Some(Output::Report(self.report))
             }
             _ => None,
         }

@@ -93,7 +93,8 @@ fn finish_attribute(line: &str, slot: Option<SlotLine>) -> Option<String> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+    const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+                        a=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 00\r\n";
 
     #[test]
     fn lines_of_a_pair_share_a_stream_and_pairs_differ() {

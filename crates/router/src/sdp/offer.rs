@@ -54,10 +54,14 @@ impl Offer {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was seen so far, each for itself")]
 struct Parser {
     sdp: String,
     sections: Vec<Section>,
     has_version: bool,
+    has_ufrag: bool,
+    has_password: bool,
+    has_fingerprint: bool,
     session_direction: Option<(bool, bool)>,
     /// What each payload type means: its `rtpmap`, and the main type that it repairs.
     formats: HashMap<u8, String>,
@@ -132,6 +136,9 @@ impl Parser {
             "setup" if value.trim() == "passive" => {
                 return Err("the client must be able to take the active DTLS role".into());
             }
+            "ice-ufrag" => self.has_ufrag = true,
+            "ice-pwd" => self.has_password = true,
+            "fingerprint" => self.has_fingerprint = true,
             "ice-lite" => return Err("both sides would be ICE-lite".into()),
             _ => {}
         }
@@ -188,6 +195,11 @@ impl Parser {
         if self.sections.is_empty() {
             return Err("The offer has no media line; add a transceiver first.".into());
         }
+        if !(self.has_ufrag && self.has_password && self.has_fingerprint) {
+            return Err("The offer has no ICE credentials or no DTLS fingerprint; send what \
+                        createOffer() returned."
+                .into());
+        }
         let inherited = self.session_direction.unwrap_or((true, true));
         let lines = self.sections.into_iter().map(|section| {
             let (sends, receives) = section.direction.unwrap_or(inherited);
@@ -209,7 +221,8 @@ fn parse_payload_type(word: &str) -> Option<u8> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+    const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+                        a=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 00\r\n";
 
     fn refusal(body: &str) -> String {
         Offer::parse(&format!("{HEAD}{body}")).unwrap_err()
@@ -239,6 +252,8 @@ mod tests {
         assert!(refusal("m=audio 9 X 111\r\n").contains("a=mid"));
         assert!(refusal("m=audio 9 X 128\r\na=mid:0\r\n").contains("0 to 127"));
         assert!(refusal("m=audio 9 X 0\r\na=mid:a-b\r\n").contains("letters and digits"));
+        let bare = "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n";
+        assert!(Offer::parse(bare).unwrap_err().contains("fingerprint"));
         let two = "m=audio 9 X 0\r\na=mid:0\r\n";
         assert!(refusal(&format!("{two}{two}")).contains("used twice"));
         assert!(refusal("m=audio 9 X 0\r\na=mid:0\r\na=setup:passive\r\n").contains("DTLS"));

@@ -1,0 +1,9 @@
+//! Scripted clients, a virtual network and a virtual clock around one router.
+
+mod client;
+mod media;
+mod world;
+
+pub use client::{Change, Client, ClientOptions, Codecs, Received};
+pub use media::Picture;
+pub use world::{ClientId, Direction, World, router_address};
