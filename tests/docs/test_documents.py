@@ -115,6 +115,14 @@ def test_the_members_that_are_absent_are_those_of_the_browser_client() -> None:
     assert {(owner, pages): set(re.findall(r"`(\w+)`", members)) for owner, pages, members in rows} == absent
 
 
+def test_the_map_names_only_what_is_there() -> None:
+    page = prose(ROOT / "ARCHITECTURE.md")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    paths = {path for row in rows for path in re.findall(r"`([\w./-]+/[\w./-]*)`", row) if not path.startswith("/")}
+    assert len(paths) > 30
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
 def test_the_protocol_names_every_message_and_close_code() -> None:
     text = (DOCS / "protocol.md").read_text(encoding="utf-8")
     wire = contract("signalling.yaml")
