@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+import tertulia
+from tertulia.client.events import EVENT_CLASSES
 from tests.docs.examples import DOCS, PLACEHOLDERS, ROOT, Example, documents, examples
 
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -121,6 +124,16 @@ def test_the_map_names_only_what_is_there() -> None:
     paths = {path for row in rows for path in re.findall(r"`([\w./-]+/[\w./-]*)`", row) if not path.startswith("/")}
     assert len(paths) > 30
     assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
+def test_the_reference_of_the_python_client_names_everything_that_is_public() -> None:
+    text = prose(DOCS / "reference" / "python-client.md")
+    members = {name for name in vars(tertulia.Session) if not name.startswith("_")} - {"received", "lost"}
+    fields = {field.name for value in (tertulia.Stream, tertulia.Capabilities) for field in dataclasses.fields(value)}
+    names = {*tertulia.__all__, *members, *fields} - {"__version__"}
+    assert {name for name in names if not re.search(rf"`[^`]*\b{name}\b[^`]*`", text)} == set()
+    types = {name for kind in EVENT_CLASSES for name in kind.types}
+    assert {name for name in types if f"`{name}`" not in text} == set()
 
 
 def test_the_protocol_names_every_message_and_close_code() -> None:
