@@ -402,7 +402,7 @@ class Session:
             self._feed(Reading(on=True))
             self._socket.resume()
 
-    def received(self, number: int, text: bytes) -> None:
+    def _received(self, number: int, text: bytes) -> None:
         """A message has come on the socket with this number. Called by the socket."""
         try:
             frame = wire.decode_server_frame(text)
@@ -415,7 +415,7 @@ class Session:
             self._socket.pause()
             self._feed(Reading(on=False))
 
-    def lost(self, number: int, code: int | None) -> None:
+    def _lost(self, number: int, code: int | None) -> None:
         """The socket with this number has ended. Called by the socket."""
         why = "the connection was closed" if code is None else f"the connection was closed with code {code}"
         self._feed(SocketLost(number, code, _jitter(), why))
@@ -431,10 +431,10 @@ class _Ear:
         self._number = number
 
     def received(self, text: bytes) -> None:
-        self._session.received(self._number, text)
+        self._session._received(self._number, text)
 
     def lost(self, code: int | None) -> None:
-        self._session.lost(self._number, code)
+        self._session._lost(self._number, code)
 
 
 def _settle(waiters: list[asyncio.Future[None]], error: SessionError | None) -> None:
