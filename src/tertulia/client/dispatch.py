@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import weakref
@@ -110,8 +111,9 @@ class EventDispatcher:
         except asyncio.CancelledError:
             # The loop is being shut down, usually because the program's main coroutine has returned. What happened is
             # still told: a program learns of the end of its connection even if it does not wait for the news.
-            async with asyncio.timeout(FAREWELL_S):
-                await self._deliver_waiting()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._deliver_waiting()
             raise
         finally:
             self._task = None

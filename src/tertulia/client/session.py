@@ -388,7 +388,7 @@ class Session:
     async def _open(self, number: int) -> None:
         try:
             self._socket = await self._dial(self._address, _Ear(self, number), self._ssl_context)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a host name that no resolver takes
             self._dialling = None
             self._feed(SocketLost(number, None, _jitter(), str(error) or type(error).__name__))
         else:

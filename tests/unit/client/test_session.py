@@ -259,8 +259,6 @@ async def test_the_block_disconnects_and_waits_for_the_handlers(server: FakeSign
 
 
 def test_the_end_is_told_even_if_the_program_ends_with_the_disconnecting() -> None:
-    from tests.unit.client.virtual_time import VirtualTimeLoop
-
     seen: list[str] = []
 
     async def main() -> None:
@@ -272,6 +270,28 @@ def test_the_end_is_told_even_if_the_program_ends_with_the_disconnecting() -> No
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(main())
     assert seen == ["clientDisconnected"]
+
+
+def test_handlers_cannot_keep_a_program_from_ending() -> None:
+    seen: list[str] = []
+
+    async def sleep(event: SessionDisconnectEvent) -> None:
+        seen.append("asleep")
+        await asyncio.sleep(3600)
+
+    async def main() -> None:
+        session = Session("12345678", "1_session", dial=FakeSignallingServer().dial)
+        session.on(SessionDisconnectEvent, sleep).on(SessionDisconnectEvent, sleep)
+        await session.connect("token")
+        await session.disconnect()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+    assert seen == ["asleep", "asleep"]
+    assert loop.now < 1_010
+    assert loop.problems == []
 
 
 async def test_a_signal_returns_when_the_server_has_it(

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from tertulia.cli.lan import self_signed_certificate
-from tertulia.client import InvalidParameterError, Session
+from tertulia.client import ConnectFailedError, InvalidParameterError, Session
 from tertulia.client.websocket import dial, signalling_address
 
 
@@ -135,6 +135,12 @@ async def test_a_server_that_is_something_else_is_an_os_error(answer: bytes) -> 
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/signalling"
         with pytest.raises(OSError, match="WebSocket"):
             await dial(address, Ear(), None)
+
+
+async def test_a_host_name_that_cannot_be_is_a_failed_connecting() -> None:
+    session = Session("12345678", "1_session", server=f"http://{'a' * 64}.test")
+    with pytest.raises(ConnectFailedError, match="reached"):
+        await session.connect("token")
 
 
 async def test_dialling_can_be_cancelled() -> None:
