@@ -228,7 +228,7 @@ impl Router {
     ) -> Result<(), RouterError> {
         let transport = self.transport_mut(command.transport)?;
         match transport.track(command.mid) {
-            Some(track) if track.kind == Kind::Video => {}
+            Some(track) if track.kind == Kind::Video && track.is_sending => {}
             _ => return Err(RouterError::TrackNotFound(command.mid)),
         }
         self.request_key_frame_of(now, command.transport, command.mid);
@@ -279,7 +279,7 @@ impl Router {
             return Ok(None);
         };
         match publisher.track(mid) {
-            Some(track) if track.kind == kind => Ok(track.format()),
+            Some(track) if track.kind == kind && track.is_sending => Ok(track.format()),
             _ => Err(RouterError::TrackNotFound(mid)),
         }
     }

@@ -46,6 +46,8 @@ impl Encoding {
 pub(crate) struct Track {
     pub(crate) mid: Mid,
     pub(crate) kind: Kind,
+    /// The newest offer says that the client sends on it; a line may stop and come back.
+    pub(crate) is_sending: bool,
     pub(crate) sinks: Vec<Sink>,
     pub(crate) payloads: Vec<Payload>,
     pub(crate) encodings: Vec<Encoding>,
@@ -64,6 +66,7 @@ impl Track {
         Self {
             mid,
             kind,
+            is_sending: true,
             sinks: Vec::new(),
             payloads: Vec::new(),
             encodings: Vec::new(),
@@ -104,7 +107,8 @@ impl Track {
 
     /// The client stopped sending: what comes next is a new beginning.
     pub(crate) fn stop(&mut self) {
-        *self = Self { sinks: std::mem::take(&mut self.sinks), ..Self::new(self.mid, self.kind) };
+        let sinks = std::mem::take(&mut self.sinks);
+        *self = Self { sinks, is_sending: false, ..Self::new(self.mid, self.kind) };
     }
 
     /// Counts a packet and returns the index of its encoding; `None` if it has one too many.

@@ -109,12 +109,11 @@ impl Transport {
         for line in offer.lines.iter().filter(|line| !slot_mids.contains(&line.mid)) {
             match (line.sends, self.track_mut(line.mid)) {
                 (true, None) => self.tracks.push(Track::new(line.mid, line.kind)),
+                (true, Some(track)) => track.is_sending = true,
                 (false, Some(track)) => track.stop(),
-                _ => {}
+                (false, None) => {}
             }
         }
-        self.tracks
-            .retain(|t| offer.line(t.mid).is_some_and(|line| line.sends) || !t.sinks.is_empty());
         for track in &mut self.tracks {
             let mid = track.mid;
             track.payloads = self.engine.call(|e| Ok(e.payloads(mid))).unwrap_or_default();
@@ -137,7 +136,7 @@ impl Transport {
     }
 
     pub(crate) fn track_infos(&self) -> Vec<TrackInfo> {
-        self.tracks.iter().map(Track::info).collect()
+        self.tracks.iter().filter(|t| t.is_sending).map(Track::info).collect()
     }
 
     pub(crate) fn info(&self) -> TransportInfo {

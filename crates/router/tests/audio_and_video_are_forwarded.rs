@@ -168,3 +168,29 @@ fn states_and_tracks_are_told_in_order() {
         [(Kind::Audio, Some("opus".to_owned())), (Kind::Video, Some("vp8".to_owned()))]
     );
 }
+
+#[test]
+fn a_stream_that_stops_is_no_track_and_may_come_back_on_its_lines() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_millis(200));
+    let tracks = |world: &World| world.router.list().transports[0].tracks.clone();
+    assert_eq!(tracks(&world).len(), 2);
+
+    world.unbind(subscriber, 0, 1);
+    world.renegotiate(publisher, &Change { direct: vec![(0, false)], ..Change::default() });
+    assert_eq!(tracks(&world), []);
+    let source = world.source(publisher, 0);
+    let error = world.try_bind(subscriber, 0, 2, source).expect_err("refused");
+    assert_eq!(error.code(), "track_not_found");
+
+    world.renegotiate(publisher, &Change { direct: vec![(0, true)], ..Change::default() });
+    assert!(tracks(&world).iter().all(|t| !t.receiving && t.codec.is_none()));
+    world.bind(subscriber, 0, 2, (publisher, 0));
+    let before = world.clients[subscriber].received.len();
+    world.play(Duration::from_millis(400));
+    assert!(world.clients[subscriber].received.len() > before + 20);
+    assert!(tracks(&world).iter().all(|t| t.receiving));
+}

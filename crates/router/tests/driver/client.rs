@@ -191,6 +191,12 @@ impl Client {
                 }
             })
             .collect();
+        for (stream, sends) in &change.direct {
+            let direction = if *sends { Direction::SendOnly } else { Direction::Inactive };
+            let stream = &self.streams[*stream];
+            api.set_direction(stream.audio, direction);
+            api.set_direction(stream.video, direction);
+        }
         if change.restart_ice {
             api.ice_restart(true);
         }
@@ -346,6 +352,8 @@ pub struct Change {
     pub publish: Vec<(Colour, Picture)>,
     pub simulcast: Option<Simulcast>,
     pub slots: u32,
+    /// Streams to stop or to start again, on their former lines.
+    pub direct: Vec<(usize, bool)>,
     pub restart_ice: bool,
 }
 
