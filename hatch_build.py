@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import importlib.util
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -20,22 +18,21 @@ class TertuliaBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
         if version == "editable":
             return
         root = Path(self.root)
-        _run(root, "cargo", "build", "--release", "--locked", "-p", "tertulia-router")
-        _run(root / "web", "npm", "ci", "--no-audit", "--no-fund")
-        _run(root / "web", "npm", "run", "build")
-        target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-        build_data["shared_scripts"] = {str(target / "release" / "tertulia-router"): "tertulia-router"}
+        failures = _builder(root).build(["router", "web"])
+        if failures:
+            raise SystemExit("\n".join(failures.values()))
+        build_data["shared_scripts"][str(root / "target" / "release" / "tertulia-router")] = "tertulia-router"
         build_data["force_include"][str(root / "web" / "dist")] = "tertulia/_web"
         build_data["force_include"][str(root / "docs")] = "tertulia/_docs"
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def _run(folder: Path, program: str, *arguments: str) -> None:
-    found = shutil.which(program)
-    if found is None:
-        raise SystemExit(f"{program} is missing, and a wheel cannot be built without it; install {_REMEDIES[program]}")
-    subprocess.run([found, *arguments], cwd=folder, check=True)
-
-
-_REMEDIES = {"cargo": "Rust from https://rustup.rs", "npm": "Node.js 20 or newer from https://nodejs.org"}
+def _builder(root: Path) -> Any:
+    """The module behind `make build`; `build` is also the name of a package, so it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("tertulia_build", root / "scripts" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
