@@ -16,6 +16,7 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
   --link <path>            Unix socket on which control is served (created with mode 0600)
   --bind <ip>[,<ip>...]    local addresses; 0.0.0.0 and :: stand for all of this machine
   --port <port>            UDP port, the same on every address; 0 for any free one
+  --local-only             take datagrams of this machine alone, whatever the address
   --public-address <ip>    what clients are told instead of the local address (1:1 NAT);
                            may be repeated
   --supervisor-pid <pid>   parent process; with it and control gone for 60 s, the router exits
@@ -31,6 +32,8 @@ pub struct Args {
     pub bind: Vec<IpAddr>,
     /// UDP port, 0 for any free one.
     pub port: u16,
+    /// Whether datagrams from other machines are dropped.
+    pub local_only: bool,
     /// Addresses that clients are told instead of the local ones.
     pub public_addresses: Vec<IpAddr>,
     /// The process that started this one and watches it.
@@ -58,12 +61,14 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let mut parser = lexopt::Parser::from_iter(words);
     let (mut link, mut bind, mut port) = (None, Vec::new(), None);
     let (mut public_addresses, mut supervisor_pid) = (Vec::new(), None);
+    let mut local_only = false;
     let mut log = LevelFilter::INFO;
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
             Long("link") => link = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Long("bind") => bind.extend(addresses(&text(&mut parser)?)?),
             Long("port") => port = Some(number(&mut parser, "port")?),
+            Long("local-only") => local_only = true,
             Long("public-address") => public_addresses.extend(addresses(&text(&mut parser)?)?),
             Long("supervisor-pid") => {
                 supervisor_pid = Some(number(&mut parser, "supervisor-pid")?);
@@ -88,6 +93,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         link: link.ok_or_else(|| missing("--link"))?,
         bind,
         port: port.ok_or_else(|| missing("--port"))?,
+        local_only,
         public_addresses,
         supervisor_pid,
         log,
@@ -126,13 +132,14 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
-                    --public-address 2001:db8::7 --supervisor-pid 12 --log debug";
+                    --public-address 2001:db8::7 --supervisor-pid 12 --log debug --local-only";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.link, PathBuf::from("/l.sock"));
         assert_eq!(args.bind.len(), 2);
         assert_eq!((args.port, args.supervisor_pid), (0, Some(12)));
         assert_eq!(args.public_addresses.len(), 2);
         assert_eq!(args.log, LevelFilter::DEBUG);
+        assert!(args.local_only);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tertulia_router_core::{Config, Router, Str0mEngines};
 use crate::args::{Args, UsageError};
 use crate::link::{Link, LinkError, RouterFacts};
 use crate::logging;
-use crate::shard::{self, Shard};
+use crate::shard::{self, Peers, Shard};
 use crate::sockets::{self, SocketError};
 
 /// Requests between the link and the shard thread.
@@ -65,6 +65,11 @@ impl ProgramError {
 /// Runs the router until SIGTERM or SIGINT, or until it is alone for 60 s.
 pub fn run(args: &Args) -> Result<(), ProgramError> {
     logging::start(args.log);
+    // First of all, so that no signal finds the program half open and without a handler.
+    let (mut bell, ring) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, ring.try_clone()?)?;
+    }
     let sockets = sockets::open(&args.bind, args.port)?;
     let bound =
         sockets.iter().map(mio::net::UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
@@ -84,13 +89,11 @@ pub fn run(args: &Args) -> Result<(), ProgramError> {
     let stop = Arc::new(AtomicBool::new(false));
     let engines = Box::new(Str0mEngines::new(&local));
     let router = Router::new(Instant::now(), Config::new(local), engines, seed());
-    let shard = Shard::new(poll, sockets, router, job_queue, Arc::clone(&link), Arc::clone(&stop))?;
+    let peers = if args.local_only { Peers::Local(bound) } else { Peers::Any };
+    let shard =
+        Shard::new(poll, sockets, peers, router, job_queue, Arc::clone(&link), Arc::clone(&stop))?;
     link.listen(&args.link)?;
 
-    let (mut bell, ring) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, ring.try_clone()?)?;
-    }
     let thread = thread::Builder::new().name("shard-0".into()).spawn(move || {
         let _ring = RingOnDrop(ring);
         shard.run()

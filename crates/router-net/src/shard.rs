@@ -1,6 +1,7 @@
 //! The shard thread: it alone touches the sockets and the forwarding core.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -23,10 +24,29 @@ const DATAGRAM_BYTES: usize = 65_536;
 /// Token of the waker; sockets have their index.
 const WAKE: Token = Token(usize::MAX);
 
+/// Whose datagrams are taken.
+#[derive(Debug)]
+pub enum Peers {
+    /// Everybody's.
+    Any,
+    /// Those of this machine, whose sockets these are: a peer on it sends from one of its addresses.
+    Local(Vec<SocketAddr>),
+}
+
+impl Peers {
+    fn include(&self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Local(bound) => ip.is_loopback() || bound.iter().any(|own| own.ip() == ip),
+        }
+    }
+}
+
 /// Everything that the thread owns.
 pub struct Shard {
     poll: Poll,
     sockets: Vec<UdpSocket>,
+    peers: Peers,
     /// Sockets that may hold more datagrams; readiness is told only once.
     readable: Vec<bool>,
     router: Router,
@@ -34,6 +54,7 @@ pub struct Shard {
     link: Arc<Link>,
     stop: Arc<AtomicBool>,
     unsent_datagrams: u64,
+    foreign_datagrams: u64,
 }
 
 /// A poll and the waker that interrupts it.
@@ -48,6 +69,7 @@ impl Shard {
     pub fn new(
         poll: Poll,
         mut sockets: Vec<UdpSocket>,
+        peers: Peers,
         router: Router,
         jobs: Receiver<Job>,
         link: Arc<Link>,
@@ -57,7 +79,18 @@ impl Shard {
             poll.registry().register(socket, Token(index), Interest::READABLE)?;
         }
         let readable = vec![true; sockets.len()];
-        Ok(Self { poll, sockets, readable, router, jobs, link, stop, unsent_datagrams: 0 })
+        Ok(Self {
+            poll,
+            sockets,
+            peers,
+            readable,
+            router,
+            jobs,
+            link,
+            stop,
+            unsent_datagrams: 0,
+            foreign_datagrams: 0,
+        })
     }
 
     /// Serves until it is told to stop, then says goodbye to every client.
@@ -115,6 +148,9 @@ impl Shard {
         }
         for _ in 0..BATCH {
             match socket.recv_from(buffer) {
+                Ok((_, source)) if !self.peers.include(source.ip()) => {
+                    self.foreign_datagrams += 1;
+                }
                 Ok((length, source)) => {
                     let contents = buffer.get(..length).unwrap_or_default();
                     let datagram = Datagram { socket: index, source, contents };
@@ -191,9 +227,27 @@ impl Drop for Shard {
         let counters = self.router.counters();
         tracing::info!(
             unsent_datagrams = self.unsent_datagrams,
+            foreign_datagrams = self.foreign_datagrams,
             unknown_datagrams = counters.unknown_datagrams,
             refused_datagrams = counters.refused_datagrams,
             "shard ended"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_of_this_machine_are_told_from_others() {
+        let local = Peers::Local(vec!["192.0.2.1:8081".parse().unwrap()]);
+        for own in ["127.0.0.1", "127.3.2.1", "::1", "192.0.2.1"] {
+            assert!(local.include(own.parse().unwrap()), "{own}");
+        }
+        for other in ["192.0.2.2", "10.0.0.1", "fd00::1"] {
+            assert!(!local.include(other.parse().unwrap()), "{other}");
+            assert!(Peers::Any.include(other.parse().unwrap()));
+        }
     }
 }

@@ -48,6 +48,8 @@ def _router_command(router: Path, settings: Settings) -> tuple[str, ...]:
     level = "warn" if settings.log_level == "warning" else settings.log_level
     command = [str(router), "--link", str(settings.router_link), "--bind", ",".join(media.addresses)]
     command += ["--port", str(media.port), "--log", level]
+    if media.local_only:
+        command.append("--local-only")
     if media.public_addresses:
         command += ["--public-address", ",".join(media.public_addresses)]
     return tuple(command)

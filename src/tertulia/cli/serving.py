@@ -29,6 +29,9 @@ def dev(
     flags: dict[str, Any] = {"http.port": port, "data_folder": data, "development": True}
     if port is not None:
         flags["media.port"] = min(port + 1, 65535) if port else 0
+    # Firefox sends no media to a loopback address, so the router takes this machine's own packets at its other
+    # addresses as well.
+    flags |= {"media.addresses": ["127.0.0.1", "0.0.0.0"], "media.local_only": True}  # noqa: S104 - local only
     if lan:
         flags |= _lan_flags(load(flags=flags).data_folder)
     become_server(load(flags=flags), announce="json" if json else "text", log_to_files=True)
@@ -55,4 +58,5 @@ def _lan_flags(data_folder: Path) -> dict[str, Any]:
         "http.certificate": str(certificate),
         "http.private_key": str(private_key),
         "media.addresses": ["127.0.0.1", address],
+        "media.local_only": False,
     }

@@ -152,10 +152,20 @@ window.person = (() => {
   };
 
   const videoIn = (root) => root && root.querySelector('video');
+  // Frames that the element has shown since the first call; getVideoPlaybackQuality() counts no streams in Firefox.
+  const shown = new WeakMap();
   person.framesShown = (elementId) => {
     const video = videoIn(document.getElementById(elementId));
     if (!video || !visible(video)) return 0;
-    return video.getVideoPlaybackQuality().totalVideoFrames;
+    if (!shown.has(video)) {
+      shown.set(video, 0);
+      const count = () => {
+        shown.set(video, shown.get(video) + 1);
+        video.requestVideoFrameCallback(count);
+      };
+      video.requestVideoFrameCallback(count);
+    }
+    return shown.get(video);
   };
   person.subscriberFrames = (streamId) => {
     const subscriber = person.subscribers[streamId];
