@@ -1,0 +1,283 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { BOB, errorOf, FakeWorld, joined, type FakeSocket } from '../testing/index.ts';
+import type { Join, Resumed } from '../wire/index.ts';
+import { SignallingLink, type LinkHandlers } from './index.ts';
+
+const JOIN: Join = { type: 'join', token: 'token', sessionId: 'session' };
+const RESUMED: Resumed = { type: 'resumed', resumeKey: 'key-2', epoch: 1, bindings: [] };
+
+let world: FakeWorld;
+let link: SignallingLink;
+let told: string[];
+let number: number;
+
+beforeEach(() => {
+  world = new FakeWorld();
+  told = [];
+  number = 0;
+  const handlers: LinkHandlers = {
+    joined: (message) => {
+      number = message.number;
+      told.push('joined');
+    },
+    failed: ({ name }) => told.push(`failed ${name}`),
+    interrupted: () => told.push('interrupted'),
+    resumed: () => told.push('resumed'),
+    event: (at, { type }) => {
+      number = at;
+      told.push(`${type} ${at}`);
+    },
+    notice: ({ type }) => told.push(type),
+    ended: (reason) => told.push(`ended ${reason}`),
+    lastNumber: () => number,
+  };
+  link = new SignallingLink('ws://server/signalling', JOIN, handlers, world);
+});
+
+function join(): FakeSocket {
+  world.socket.open();
+  world.socket.receive(0, joined());
+  return world.socket;
+}
+
+describe('joining', () => {
+  test('the token is in the first frame and not in the address', () => {
+    join();
+    expect(world.socket.url).toBe('ws://server/signalling');
+    expect(world.socket.sent).toEqual([[0, 0, JOIN]]);
+    expect(told).toEqual(['joined']);
+  });
+
+  test('a refusal is told with its error, and the socket is closed', () => {
+    world.socket.open();
+    world.socket.receive(0, { type: 'refused', error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'expired' } });
+    world.socket.end(4001);
+    expect(told).toEqual(['failed OT_AUTHENTICATION_ERROR']);
+  });
+
+  test.each([
+    ['a server that is not there', () => { world.socket.end(1006); }],
+    ['a server that says nothing', () => { world.socket.open(); world.pass(15_000); }],
+  ])('%s fails the attempt once', (_name, happen) => {
+    happen();
+    world.pass(100_000);
+    expect(told).toEqual(['failed OT_CONNECT_FAILED']);
+    expect(world.sockets).toHaveLength(1);
+  });
+
+  test('what is not understood is passed over', () => {
+    const socket = join();
+    socket.onmessage?.({ data: 'nonsense' });
+    socket.receive(0, { type: 'dance' });
+    expect(told).toEqual(['joined']);
+  });
+});
+
+describe('requests', () => {
+  test('are numbered from 1, carry the last event number, and get their own replies', async () => {
+    const socket = join();
+    const first = link.request({ type: 'subscribe', streamId: 's', audio: true, video: true });
+    socket.receive(11, { type: 'signal', data: 'x' });
+    const second = link.request({ type: 'signal', data: 'hello' });
+    expect(socket.sent.slice(1)).toEqual([
+      [1, 10, { type: 'subscribe', streamId: 's', audio: true, video: true }],
+      [2, 11, { type: 'signal', data: 'hello' }],
+    ]);
+    socket.receive(0, { type: 'reply', id: 2, error: { name: 'OT_RATE_LIMIT_EXCEEDED', code: 429, message: 'slower' } });
+    socket.receive(0, { type: 'reply', id: 1, result: { subscriptionId: 5 } });
+    expect(await first).toEqual({ subscriptionId: 5 });
+    expect(await errorOf(second)).toMatchObject({ name: 'OT_RATE_LIMIT_EXCEEDED', code: 429 });
+  });
+
+  test('a malformed result is an error', async () => {
+    const socket = join();
+    const asked = link.request({ type: 'subscribe', streamId: 's', audio: true, video: true });
+    socket.receive(0, { type: 'reply', id: 1, result: {} });
+    expect((await errorOf(asked)).name).toBe('OT_UNEXPECTED_SERVER_RESPONSE');
+  });
+
+  test('never more than 200 are unanswered; the rest wait for their turn', () => {
+    const socket = join();
+    for (let index = 0; index < 250; index += 1) void link.request({ type: 'signal' });
+    expect(socket.sent).toHaveLength(201);
+    socket.receive(0, { type: 'reply', id: 1, result: {} });
+    expect(socket.sent).toHaveLength(202);
+    expect(socket.sent.at(-1)?.[0]).toBe(201);
+  });
+
+  test('all fail when the connection ends', async () => {
+    const socket = join();
+    const asked = link.request({ type: 'signal' });
+    socket.receive(0, { type: 'disconnected', reason: 'forceDisconnected' });
+    expect((await errorOf(asked)).name).toBe('OT_NOT_CONNECTED');
+    expect(told).toEqual(['joined', 'ended forceDisconnected']);
+  });
+});
+
+describe('the heartbeat', () => {
+  test('a ping is answered inside the message handler', () => {
+    const socket = join();
+    socket.receive(0, { type: 'ping' });
+    expect(socket.sent.at(-1)).toEqual([0, 10, { type: 'pong' }]);
+  });
+
+  test('silence for two heartbeats and a margin is a loss', () => {
+    const first = join();
+    world.pass(21_900);
+    expect(told).toEqual(['joined']);
+    world.pass(200);
+    expect(told).toEqual(['joined', 'interrupted']);
+    expect(first.closedWith).toBe(1000);
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  test('any frame breaks the silence', () => {
+    const socket = join();
+    for (let minute = 0; minute < 10; minute += 1) {
+      world.pass(20_000);
+      socket.receive(0, { type: 'ping' });
+    }
+    expect(told).toEqual(['joined']);
+  });
+});
+
+describe('a lost socket', () => {
+  test('is replaced at once by one that resumes, and unanswered requests are sent again with their numbers', async () => {
+    const first = join();
+    const answered = link.request({ type: 'signal', data: 'one' });
+    const open = link.request({ type: 'signal', data: 'two' });
+    first.receive(0, { type: 'reply', id: 1, result: {} });
+    await answered;
+    first.receive(12, { type: 'signal', data: 'x' });
+    first.end();
+    const later = link.request({ type: 'signal', data: 'three' });
+    world.pass(0);
+    const second = world.socket;
+    expect(second).not.toBe(first);
+    second.open();
+    expect(second.sent).toEqual([[0, 12, { type: 'resume', connectionId: BOB.id, resumeKey: 'key-1', after: 12 }]]);
+    second.receive(0, RESUMED);
+    expect(second.sent.slice(1).map(([id, , body]) => [id, body['data']])).toEqual([[2, 'two'], [3, 'three']]);
+    second.receive(0, { type: 'reply', id: 2, result: {} });
+    second.receive(0, { type: 'reply', id: 2, result: {} });
+    second.receive(0, { type: 'reply', id: 3, result: {} });
+    await Promise.all([open, later]);
+    expect(told).toEqual(['joined', 'signal 12', 'interrupted', 'resumed']);
+  });
+
+  test('the next loss resumes with the newest key', () => {
+    join().end();
+    world.pass(0);
+    world.socket.open();
+    world.socket.receive(0, RESUMED);
+    world.socket.end();
+    world.pass(0);
+    world.socket.open();
+    expect(world.socket.of('resume')).toMatchObject([{ resumeKey: 'key-2' }]);
+  });
+
+  test('is retried with growing pauses until the window ends, and told as one interruption', () => {
+    join().end();
+    const times: number[] = [];
+    world.onSocket = (socket) => {
+      times.push(world.now());
+      queueMicrotask(() => undefined);
+      world.after(1, () => { socket.end(); });
+    };
+    world.pass(70_000);
+    expect(times.slice(0, 4)).toEqual([0, 301, 902, 2103]);
+    expect(times.at(-1)).toBeLessThan(60_000);
+    expect(told).toEqual(['joined', 'interrupted', 'ended networkDisconnected']);
+  });
+
+  test('a request that may not wait fails at once', async () => {
+    const socket = join();
+    const before = link.request({ type: 'signal' }, { survivesLoss: false });
+    socket.end();
+    const during = link.request({ type: 'signal' }, { survivesLoss: false });
+    expect((await errorOf(before)).name).toBe('OT_NOT_CONNECTED');
+    expect((await errorOf(during)).name).toBe('OT_NOT_CONNECTED');
+  });
+
+  test('a seat that is gone ends the connection', () => {
+    join().end();
+    world.pass(0);
+    world.socket.open();
+    world.socket.receive(0, { type: 'refused', error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'gone' } });
+    expect(told).toEqual(['joined', 'interrupted', 'ended networkDisconnected']);
+  });
+
+  test('a server that cannot take it yet is asked again', () => {
+    join().end(1012);
+    world.pass(0);
+    world.socket.open();
+    world.socket.receive(0, { type: 'refused', error: { name: 'OT_CONNECT_FAILED', code: 1006, message: 'starting' } });
+    world.pass(400);
+    expect(world.sockets).toHaveLength(3);
+    expect(told).toEqual(['joined', 'interrupted']);
+  });
+
+  test('a network that comes back is tried at once', () => {
+    join().end();
+    world.pass(0);
+    world.socket.end();
+    const waiting = world.sockets.length;
+    link.retryNow();
+    expect(world.sockets).toHaveLength(waiting + 1);
+  });
+
+  test('that another socket has replaced is not fought for', () => {
+    join().end(4002);
+    world.pass(100_000);
+    expect(world.sockets).toHaveLength(1);
+    expect(told).toEqual(['joined', 'ended networkDisconnected']);
+  });
+});
+
+describe('leaving', () => {
+  test.each([
+    ['the reply', (socket: FakeSocket) => { socket.receive(0, { type: 'reply', id: 1, result: {} }); socket.end(4005); }],
+    ['the closing of the socket', (socket: FakeSocket) => { socket.end(4005); }],
+    ['two seconds without either', () => { world.pass(2_000); }],
+  ])('ends with %s, once', async (_name, happen) => {
+    const socket = join();
+    link.leave();
+    link.leave();
+    expect(socket.of('leave')).toHaveLength(1);
+    happen(socket);
+    await Promise.resolve();
+    await Promise.resolve();
+    world.pass(100_000);
+    expect(told).toEqual(['joined', 'ended clientDisconnected']);
+  });
+
+  test('a kick that comes first gives its reason', () => {
+    const socket = join();
+    link.leave();
+    socket.receive(0, { type: 'disconnected', reason: 'forceDisconnected' });
+    socket.end(4005);
+    expect(told).toEqual(['joined', 'ended forceDisconnected']);
+  });
+
+  test('without a socket ends at once', () => {
+    join().end();
+    link.leave();
+    world.pass(100_000);
+    expect(told).toEqual(['joined', 'interrupted', 'ended clientDisconnected']);
+  });
+
+  test('a page that closes says so and is told nothing', () => {
+    const socket = join();
+    link.goodbye();
+    expect(socket.of('leave')).toHaveLength(1);
+    expect(socket.closedWith).toBe(1000);
+    expect(told).toEqual(['joined']);
+  });
+
+  test('a page that closes while joining says so too', () => {
+    world.socket.open();
+    link.goodbye();
+    expect(world.socket.sent.map(([, , { type }]) => type)).toEqual(['join', 'leave']);
+    expect(told).toEqual([]);
+  });
+});
