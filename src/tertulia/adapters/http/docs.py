@@ -20,13 +20,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tertulia.adapters.http.files import FileFolder, etagged
-from tertulia.adapters.http.pages import PAGE_HEADERS
+from tertulia.adapters.http.pages import PAGE_HEADERS, SIGN
 
 __all__ = ["Library", "docs_routes"]
 
 PREFIX = "/docs"
 INDEX = "index"
 _TEMPLATE = Template((Path(__file__).parent / "docs.html").read_text(encoding="utf-8"))
+_FOLDERS = ("", "guides", "reference", "decisions", "deviations")
 _IMAGE_SUFFIXES = frozenset({".png", ".svg", ".jpg", ".webp"})
 _TITLE = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
 
@@ -47,10 +48,10 @@ class Library:
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=3)
 
     def names(self) -> list[str]:
-        """Every page: those of the top folder first, then by folder."""
+        """Every page: the index, then the top folder, then the other folders, what one does before what one asks."""
         files = (file.relative_to(self._folder) for file in self._folder.rglob("*.md"))
         names = [file.with_suffix("").as_posix() for file in files]
-        return sorted(names, key=lambda name: (name.count("/"), name))
+        return sorted(names, key=_place)
 
     def page(self, name: str) -> str:
         """The whole HTML page `name`; the index lists everything if nobody wrote one. Raises KeyError if unknown."""
@@ -62,7 +63,7 @@ class Library:
         else:
             raise KeyError(name)
         return _TEMPLATE.substitute(
-            title=html.escape(page.title), contents=self._contents(names, name), content=page.content
+            title=html.escape(page.title), sign=SIGN, contents=self._contents(names, name), content=page.content
         )
 
     def _load(self, name: str) -> _Page:
@@ -116,6 +117,12 @@ class Library:
             address = PREFIX if name == INDEX else f"{PREFIX}/{name}"
             lines.append(f'<a href="{html.escape(address)}"{here}>{html.escape(self._load(name).title)}</a>')
         return "\n".join(lines)
+
+
+def _place(name: str) -> tuple[bool, int, str]:
+    folder = name.partition("/")[0] if "/" in name else ""
+    rank = _FOLDERS.index(folder) if folder in _FOLDERS else len(_FOLDERS)
+    return name != INDEX, rank, name
 
 
 def docs_routes(folder: Path) -> list[Route]:

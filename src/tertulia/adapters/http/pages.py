@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from tertulia.adapters.http.files import FileFolder
 
-__all__ = ["PAGE_HEADERS", "page_routes"]
+__all__ = ["PAGE_HEADERS", "SIGN", "page_routes"]
 
 # Camera, microphone and screen are what the pages are for; everything else stays shut.
 PAGE_HEADERS = {
@@ -24,6 +24,13 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
+# Three people at a round table.
+SIGN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" color="#0b7a5b" aria-hidden="true">'
+    '<circle cx="16" cy="17" r="5.4" fill="none" stroke="currentColor" stroke-width="2.6"/>'
+    '<circle cx="16" cy="5.6" r="3" fill="currentColor"/><circle cx="6.1" cy="22.7" r="3" fill="currentColor"/>'
+    '<circle cx="25.9" cy="22.7" r="3" fill="currentColor"/></svg>'
+)
 # Asset names carry a hash of their content.
 _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -38,4 +45,12 @@ def page_routes(web: Path) -> list[Route]:
     async def asset(request: Request) -> Response:
         return assets.answer(request, request.path_params["name"], _ASSET_HEADERS)
 
-    return [Route("/", playground), Route("/playground", playground), Route("/assets/{name:path}", asset)]
+    async def icon(_request: Request) -> Response:
+        return Response(SIGN, media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
+
+    return [
+        Route("/", playground),
+        Route("/playground", playground),
+        Route("/assets/{name:path}", asset),
+        Route("/favicon.ico", icon),
+    ]
