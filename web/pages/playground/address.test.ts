@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inviteAddress, isThisComputerOnly, readAddress } from './address';
+import { inviteAddress, isThisComputerOnly, readAddress } from './address.ts';
 
 const PAGE = 'http://localhost:8080/playground';
 const CREDENTIALS = { apiKey: '100', sessionId: '1_MX4+/=~', token: 'T1==a+b/c=' };

@@ -1,6 +1,6 @@
 // What the page's address says, and the addresses that the page gives away.
-import { cleanName } from './names';
-import { isRole, type Role } from './roles';
+import { cleanName } from './names.ts';
+import { isRole, type Role } from './roles.ts';
 
 /** What it takes to join one session. */
 export interface Credentials {

@@ -1,17 +1,17 @@
 // One membership in one session, from joining to leaving and joining again: the events of the API become changes of the
 // state and entries of the log, and what the user does becomes calls of the API.
-import type { Credentials } from './address';
-import type { Journal } from './journal';
-import type { MediaElements } from './media-elements';
-import { shortId } from './names';
-import type { Connection, OpenTok, Session, SignalEvent, Stream } from './opentok';
-import { OwnMedia } from './own-media';
-import { nameOf } from './people';
-import { encodeProfile, parseProfile, PROFILE_SIGNAL } from './profile';
-import { mayPublish, maySignal, maySubscribe, roleOf } from './roles';
-import type { Dispatch, State, StreamFacts } from './state';
-import { RemoteMedia } from './remote-media';
-import { departureWords, problemWords } from './words';
+import type { Credentials } from './address.ts';
+import type { Journal } from './journal.ts';
+import type { MediaElements } from './media-elements.ts';
+import { shortId } from './names.ts';
+import type { Connection, OpenTok, Session, SignalEvent, Stream } from './opentok.ts';
+import { OwnMedia } from './own-media.ts';
+import { nameOf } from './people.ts';
+import { encodeProfile, parseProfile, PROFILE_SIGNAL } from './profile.ts';
+import { mayPublish, maySignal, maySubscribe, roleOf } from './roles.ts';
+import type { Dispatch, State, StreamFacts } from './state.ts';
+import { RemoteMedia } from './remote-media.ts';
+import { departureWords, problemWords } from './words.ts';
 
 export interface CallParts {
   readonly openTok: OpenTok;

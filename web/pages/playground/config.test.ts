@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { fetchCredentials, parseConfig } from './config';
+import { fetchCredentials, parseConfig } from './config.ts';
 
 const CONFIG = { apiKey: '100', sessionId: '1_MX4', tokens: { moderator: 'M', subscriber: 'S' } };
 

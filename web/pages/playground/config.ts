@@ -1,6 +1,6 @@
 // The session that the server hands out by itself: `tertulia dev` does, a production server does not.
-import type { Credentials } from './address';
-import type { Role } from './roles';
+import type { Credentials } from './address.ts';
+import type { Role } from './roles.ts';
 
 const CONFIG_ADDRESS = '/playground/config.json';
 

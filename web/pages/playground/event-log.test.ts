@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { appendEntry, clockTime, filterLog, LOG_LIMIT, logText, type EventLog, type NewLogEntry } from './event-log';
+import { appendEntry, clockTime, filterLog, LOG_LIMIT, logText, type EventLog, type NewLogEntry } from './event-log.ts';
 
 const entry = (type: string, more: Partial<NewLogEntry> = {}): NewLogEntry => ({
   at: Date.UTC(2030, 0, 2, 3, 4, 5, 6),

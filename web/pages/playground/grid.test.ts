@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { placeTiles, type Place, type Size } from './grid';
+import { placeTiles, type Place, type Size } from './grid.ts';
 
 const DESKTOP: Size = { width: 900, height: 660 };
 const PHONE: Size = { width: 366, height: 620 };

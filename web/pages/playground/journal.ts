@@ -1,8 +1,8 @@
 // How the page reports: entries of the event log, and toasts for what the user must know.
-import type { LogKind } from './event-log';
-import type { OpenTokError } from './opentok';
-import type { Dispatch } from './state';
-import { problemWords, type Attempt } from './words';
+import type { LogKind } from './event-log.ts';
+import type { OpenTokError } from './opentok.ts';
+import type { Dispatch } from './state.ts';
+import { problemWords, type Attempt } from './words.ts';
 
 export interface LogLine {
   readonly type: string;

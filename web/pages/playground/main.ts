@@ -1,10 +1,10 @@
 // Starts the playground: reads the address, finds a session to join, and joins it.
-import { readAddress } from './address';
-import { fetchCredentials } from './config';
-import { inventName } from './names';
-import { loadedOpenTok, type OpenTok } from './opentok';
-import { PlaygroundApp } from './playground-app';
-import { listenToKeys } from './shortcuts';
+import { readAddress } from './address.ts';
+import { fetchCredentials } from './config.ts';
+import { inventName } from './names.ts';
+import { loadedOpenTok, type OpenTok } from './opentok.ts';
+import { PlaygroundApp } from './playground-app.ts';
+import { listenToKeys } from './shortcuts.ts';
 
 /** Kept for the tab alone, so that two tabs are two people. */
 const NAME_KEY = 'tertulia.name';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cleanName, hueOf, initials, inventName, NAME_LENGTH, nameFromData, shortId } from './names';
+import { cleanName, hueOf, initials, inventName, NAME_LENGTH, nameFromData, shortId } from './names.ts';
 
 describe('names', () => {
   test('invented ones have two words, whatever the dice say', () => {

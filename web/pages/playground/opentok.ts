@@ -62,6 +62,10 @@ export interface SignalEvent extends OpenTokEvent {
   readonly from: Connection | null;
 }
 
+export interface VideoElementCreatedEvent extends OpenTokEvent {
+  readonly element: HTMLVideoElement;
+}
+
 export interface ExceptionEvent extends OpenTokEvent {
   readonly code: number;
   readonly title: string;
@@ -96,8 +100,7 @@ export interface SubscriberEvents {
   connected: OpenTokEvent;
   disconnected: OpenTokEvent;
   destroyed: OpenTokEvent;
-  audioBlocked: OpenTokEvent;
-  audioUnblocked: OpenTokEvent;
+  videoElementCreated: VideoElementCreatedEvent;
   videoDisabled: ReasonEvent;
   videoEnabled: ReasonEvent;
 }
@@ -130,7 +133,10 @@ export interface Publisher extends Emitter<PublisherEvents> {
   destroy(): unknown;
 }
 
-export type Subscriber = Emitter<SubscriberEvents>;
+export interface Subscriber extends Emitter<SubscriberEvents> {
+  /** True while the browser holds the sound back until the user touches the page. */
+  isAudioBlocked(): boolean;
+}
 
 export interface Signal {
   type: string;

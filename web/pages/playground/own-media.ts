@@ -1,9 +1,9 @@
 // The own camera and microphone: one Publisher at a time, from the permission to the last frame.
-import type { Journal } from './journal';
-import type { MediaElements } from './media-elements';
-import type { OpenTok, OpenTokError, Publisher, PublisherOptions, Session, Stream } from './opentok';
-import { OWN_TILE } from './people';
-import type { Dispatch, OwnMedia as OwnMediaState, State } from './state';
+import type { Journal } from './journal.ts';
+import type { MediaElements } from './media-elements.ts';
+import type { OpenTok, OpenTokError, Publisher, PublisherOptions, Session, Stream } from './opentok.ts';
+import { OWN_TILE } from './people.ts';
+import type { Dispatch, OwnMedia as OwnMediaState, State } from './state.ts';
 
 /** What to try in turn while the computer lacks a device; the last error is the one that is told. */
 const ATTEMPTS: readonly Pick<PublisherOptions, 'audioSource' | 'videoSource'>[] = [{}, { videoSource: null }, { audioSource: null }];

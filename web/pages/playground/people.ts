@@ -1,7 +1,7 @@
 // Who is there and what stands on the stage, read from the state.
-import { nameFromData, shortId } from './names';
-import type { Role } from './roles';
-import type { Playback, State, StreamFacts } from './state';
+import { nameFromData, shortId } from './names.ts';
+import type { Role } from './roles.ts';
+import type { Playback, State, StreamFacts } from './state.ts';
 
 export interface Person {
   readonly id: string;

@@ -1,17 +1,17 @@
 // The playground as a whole: holds the state, draws it, and carries out what the user does.
 import { render } from 'lit';
-import { inviteAddress, isThisComputerOnly, type Address, type Credentials } from './address';
-import { Call } from './call';
-import { filterLog, logText } from './event-log';
-import type { Size } from './grid';
-import { Journal } from './journal';
-import { MediaElements } from './media-elements';
-import { cleanName } from './names';
-import type { OpenTok } from './opentok';
-import { initialState, reduce, type Change, type State, type Toast } from './state';
-import type { Actions } from './views/actions';
-import { appView } from './views/app-view';
-import { followEnd } from './follow-end';
+import { inviteAddress, isThisComputerOnly, type Address, type Credentials } from './address.ts';
+import { Call } from './call.ts';
+import { filterLog, logText } from './event-log.ts';
+import type { Size } from './grid.ts';
+import { Journal } from './journal.ts';
+import { MediaElements } from './media-elements.ts';
+import { cleanName } from './names.ts';
+import type { OpenTok } from './opentok.ts';
+import { initialState, reduce, type Change, type State, type Toast } from './state.ts';
+import type { Actions } from './views/actions.ts';
+import { appView } from './views/app-view.ts';
+import { followEnd } from './follow-end.ts';
 
 /** Notices go by themselves after this time, long enough to be read twice; problems stay longer, and both can be dismissed. */
 const TOAST_MS: Readonly<Record<Toast['kind'], number>> = { notice: 6_000, problem: 20_000 };
@@ -90,7 +90,7 @@ export class PlaygroundApp {
       filterKind: (kind) => dispatch({ type: 'logKind', kind }),
       filterText: (text) => dispatch({ type: 'logText', text }),
       copyLog: () => void this.#copyLog(),
-      unblockSound: () => void this.#parts.openTok.unblockAudio().then(() => dispatch({ type: 'soundBlocked', blocked: false })),
+      unblockSound: () => void this.#parts.openTok.unblockAudio(),
       dismiss: (toastId) => dispatch({ type: 'dismissed', toastId }),
       enter: (credentials) => this.start(credentials, true),
     };

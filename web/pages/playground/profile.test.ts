@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeProfile, parseProfile } from './profile';
+import { encodeProfile, parseProfile } from './profile.ts';
 
 test('a profile survives the way to somebody else', () => {
   const profile = { name: 'Ann', role: 'publisher', asks: true } as const;

@@ -1,7 +1,7 @@
 // How people tell each other their names: a signal of type `profile`. OpenTok has no names of its own; what a token's
 // connection data or a stream says is the alternative. All of it is what a client claims about itself, for display only.
-import { cleanName } from './names';
-import { isRole, type Role } from './roles';
+import { cleanName } from './names.ts';
+import { isRole, type Role } from './roles.ts';
 
 export const PROFILE_SIGNAL = 'profile';
 

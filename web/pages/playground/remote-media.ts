@@ -1,8 +1,8 @@
 // The streams of others on this page: one Subscriber each.
-import type { Journal } from './journal';
-import type { MediaElements } from './media-elements';
-import type { Session, Stream } from './opentok';
-import type { Dispatch, Playback } from './state';
+import type { Journal } from './journal.ts';
+import type { MediaElements } from './media-elements.ts';
+import type { Session, Stream, Subscriber } from './opentok.ts';
+import type { Dispatch, Playback } from './state.ts';
 
 export interface RemoteMediaParts {
   readonly session: Session;
@@ -13,6 +13,7 @@ export interface RemoteMediaParts {
 
 export class RemoteMedia {
   readonly #parts: RemoteMediaParts;
+  readonly #subscribers = new Map<string, Subscriber>();
 
   constructor(parts: RemoteMediaParts) {
     this.#parts = parts;
@@ -33,7 +34,7 @@ export class RemoteMedia {
       showControls: false,
       fitMode: stream.videoType === 'screen' ? 'contain' : 'cover',
     } as const;
-    session
+    const subscriber = session
       .subscribe(stream, elements.of(streamId), options, (error) => {
         if (!error) return;
         set('refused');
@@ -47,20 +48,24 @@ export class RemoteMedia {
         set('interrupted');
         log(type, 'A stream is interrupted');
       })
-      .on('destroyed', ({ type }) => log(type, 'A stream was removed from the page'))
-      .on('audioBlocked', ({ type }) => {
-        dispatch({ type: 'soundBlocked', blocked: true });
-        log(type, 'The browser holds back sound');
+      .on('destroyed', ({ type }) => {
+        log(type, 'A stream was removed from the page');
+        this.#subscribers.delete(streamId);
+        this.#checkSound();
       })
-      .on('audioUnblocked', ({ type }) => {
-        dispatch({ type: 'soundBlocked', blocked: false });
-        log(type, 'The browser plays sound');
-      })
+      .on('videoElementCreated', ({ element }) => element.addEventListener('volumechange', () => this.#checkSound()))
       .on('videoDisabled', ({ type, reason }) => log(type, 'Video of a stream stopped', reason))
       .on('videoEnabled', ({ type, reason }) => log(type, 'Video of a stream is back', reason));
+    this.#subscribers.set(streamId, subscriber);
   }
 
   forget(stream: Stream): void {
     this.#parts.elements.forget(stream.streamId);
+  }
+
+  /** The browser's rule on sound without a gesture holds for the page, so one held-back stream is enough to tell. */
+  #checkSound(): void {
+    const blocked = [...this.#subscribers.values()].some((subscriber) => subscriber.isAudioBlocked());
+    this.#parts.dispatch({ type: 'soundBlocked', blocked });
   }
 }

@@ -1,5 +1,5 @@
 // The four roles of a token, and what the page lets each of them do.
-import type { Capabilities } from './opentok';
+import type { Capabilities } from './opentok.ts';
 
 export const ROLES = ['moderator', 'publisher', 'subscriber', 'publisheronly'] as const;
 export type Role = (typeof ROLES)[number];

@@ -1,6 +1,6 @@
 // The keys: m for the microphone, v for the camera, Escape to put the panel away where it covers the stage.
-import type { State } from './state';
-import type { Actions } from './views/actions';
+import type { State } from './state.ts';
+import type { Actions } from './views/actions.ts';
 
 /** Handles keys pressed anywhere on the page but where the user types. */
 export function listenToKeys(page: Document, actions: Actions, state: () => State, coversStage: () => boolean): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { nameOf, OWN_TILE, people, tiles } from './people';
-import { initialState, reduce, type Change, type State, type StreamFacts } from './state';
+import { nameOf, OWN_TILE, people, tiles } from './people.ts';
+import { initialState, reduce, type Change, type State, type StreamFacts } from './state.ts';
 
 const after = (...changes: Change[]): State => changes.reduce(reduce, initialState('moderator', 'Ann', true));
 

@@ -1,8 +1,8 @@
 // Everything that the page shows, as plain values, and the one function that changes it.
-import { appendEntry, type EventLog, type LogFilter, type LogKind, type NewLogEntry } from './event-log';
-import type { Profile } from './profile';
-import type { Role } from './roles';
-import type { Words } from './words';
+import { appendEntry, type EventLog, type LogFilter, type LogKind, type NewLogEntry } from './event-log.ts';
+import type { Profile } from './profile.ts';
+import type { Role } from './roles.ts';
+import type { Words } from './words.ts';
 
 /** starting: asking the server for a session. asking: asking the user, since the server gave none. */
 export type Phase =

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { departureWords, endingWords, problemWords } from './words';
+import { departureWords, endingWords, problemWords } from './words.ts';
 
 test('endings say in words why one is no longer there', () => {
   expect(endingWords('forceDisconnected').title).toBe('You were removed by a moderator');

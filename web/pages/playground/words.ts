@@ -1,5 +1,5 @@
 // What the page says when something ended or failed: always the cause, and what to do about it.
-import type { OpenTokError } from './opentok';
+import type { OpenTokError } from './opentok.ts';
 
 export interface Words {
   readonly title: string;

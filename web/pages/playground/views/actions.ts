@@ -1,8 +1,8 @@
 // What the user can do: the views call these and know nothing of how it is done.
-import type { Credentials } from '../address';
-import type { LogKind } from '../event-log';
-import type { Role } from '../roles';
-import type { Tab } from '../state';
+import type { Credentials } from '../address.ts';
+import type { LogKind } from '../event-log.ts';
+import type { Role } from '../roles.ts';
+import type { Tab } from '../state.ts';
 
 export interface Actions {
   join(): void;

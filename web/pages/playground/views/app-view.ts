@@ -1,10 +1,10 @@
 // The whole page.
 import { html, type TemplateResult } from 'lit';
-import { controlBar } from './control-bar';
-import { headerView } from './header-view';
-import { sidePanel } from './side-panel';
-import { stageView, type StageParts } from './stage-view';
-import { toastsView } from './toasts-view';
+import { controlBar } from './control-bar.ts';
+import { headerView } from './header-view.ts';
+import { sidePanel } from './side-panel.ts';
+import { stageView, type StageParts } from './stage-view.ts';
+import { toastsView } from './toasts-view.ts';
 
 export function appView(parts: StageParts): TemplateResult {
   const { state, actions } = parts;

@@ -1,10 +1,10 @@
 // The chat: signals of type `chat`, shown as text.
 import { html, nothing, type TemplateResult } from 'lit';
-import { clockTime } from '../event-log';
-import { maySignal } from '../roles';
-import type { Message, State } from '../state';
-import type { Actions } from './actions';
-import { icon } from './icons';
+import { clockTime } from '../event-log.ts';
+import { maySignal } from '../roles.ts';
+import type { Message, State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { icon } from './icons.ts';
 
 /** Well below the 8 KB that a signal may carry, in any script. */
 const LONGEST = 2000;

@@ -1,11 +1,11 @@
 // The bar at the foot: who one is, what one sends, and the ways out and in.
 import { html, nothing, type TemplateResult } from 'lit';
-import { nameOf } from '../people';
-import { mayPublish, ROLE_WORDS } from '../roles';
-import type { State } from '../state';
-import type { Actions } from './actions';
-import { avatar } from './avatar';
-import { icon } from './icons';
+import { nameOf } from '../people.ts';
+import { mayPublish, ROLE_WORDS } from '../roles.ts';
+import type { State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { avatar } from './avatar.ts';
+import { icon } from './icons.ts';
 
 export function controlBar(state: State, actions: Actions): TemplateResult {
   const isIn = state.phase.name === 'connected' || state.phase.name === 'reconnecting';

@@ -1,10 +1,10 @@
 // The log of every event, with its reason and details, to filter and to copy.
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { clockTime, filterLog, LOG_KINDS, type LogEntry, type LogKind } from '../event-log';
-import type { State } from '../state';
-import type { Actions } from './actions';
-import { icon } from './icons';
+import { clockTime, filterLog, LOG_KINDS, type LogEntry, type LogKind } from '../event-log.ts';
+import type { State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { icon } from './icons.ts';
 
 const KIND_WORDS: Readonly<Record<LogKind, string>> = {
   session: 'Session',

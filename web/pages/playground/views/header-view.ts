@@ -1,8 +1,8 @@
 // The head of the page: the wordmark, and in one pill how the connection stands.
 import { html, type TemplateResult } from 'lit';
-import type { Phase, State } from '../state';
-import { endingWords } from '../words';
-import { sign } from './icons';
+import type { Phase, State } from '../state.ts';
+import { endingWords } from '../words.ts';
+import { sign } from './icons.ts';
 
 export function headerView(state: State): TemplateResult {
   return html`<header class="head">

@@ -1,7 +1,7 @@
 // What stands beside the own picture while nobody else is there.
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Actions } from './actions';
-import { icon, sign } from './icons';
+import type { Actions } from './actions.ts';
+import { icon, sign } from './icons.ts';
 
 export function inviteTile(actions: Actions, isLocal: boolean): TemplateResult {
   return html`<section class="invite" aria-label="Invite somebody">

@@ -1,7 +1,7 @@
 // The form for a session that the server does not hand out by itself.
 import { html, type TemplateResult } from 'lit';
-import type { Actions } from './actions';
-import { icon } from './icons';
+import type { Actions } from './actions.ts';
+import { icon } from './icons.ts';
 
 export function joinForm(actions: Actions): TemplateResult {
   const submit = (event: SubmitEvent): void => {

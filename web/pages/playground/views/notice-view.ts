@@ -1,10 +1,10 @@
 // What the stage says while there is nothing to see: joining, left, failed, or the form.
 import { html, type TemplateResult } from 'lit';
-import type { State } from '../state';
-import { endingWords, type Words } from '../words';
-import type { Actions } from './actions';
-import { icon, type IconName } from './icons';
-import { joinForm } from './join-form';
+import type { State } from '../state.ts';
+import { endingWords, type Words } from '../words.ts';
+import type { Actions } from './actions.ts';
+import { icon, type IconName } from './icons.ts';
+import { joinForm } from './join-form.ts';
 
 export function noticeView(state: State, actions: Actions): TemplateResult {
   const { phase } = state;

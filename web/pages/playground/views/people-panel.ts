@@ -2,13 +2,13 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
 import { repeat } from 'lit/directives/repeat.js';
-import { NAME_LENGTH, shortId } from '../names';
-import { people, type Person } from '../people';
-import { mayRemove, ROLE_WORDS, ROLES } from '../roles';
-import type { State } from '../state';
-import type { Actions } from './actions';
-import { avatar } from './avatar';
-import { icon } from './icons';
+import { NAME_LENGTH, shortId } from '../names.ts';
+import { people, type Person } from '../people.ts';
+import { mayRemove, ROLE_WORDS, ROLES } from '../roles.ts';
+import type { State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { avatar } from './avatar.ts';
+import { icon } from './icons.ts';
 
 export function peoplePanel(state: State, actions: Actions): TemplateResult {
   const everybody = people(state);

@@ -1,11 +1,11 @@
 // The panel beside the stage, on a phone a sheet over it: chat, people and events behind three tabs.
 import { html, nothing, type TemplateResult } from 'lit';
-import { TABS, type State, type Tab } from '../state';
-import type { Actions } from './actions';
-import { chatPanel } from './chat-panel';
-import { eventsPanel } from './events-panel';
-import { icon } from './icons';
-import { peoplePanel } from './people-panel';
+import { TABS, type State, type Tab } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { chatPanel } from './chat-panel.ts';
+import { eventsPanel } from './events-panel.ts';
+import { icon } from './icons.ts';
+import { peoplePanel } from './people-panel.ts';
 
 const TITLES: Readonly<Record<Tab, string>> = { chat: 'Chat', people: 'People', events: 'Events' };
 

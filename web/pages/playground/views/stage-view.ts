@@ -2,14 +2,14 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { styleMap } from 'lit/directives/style-map.js';
-import { placeTiles, type Place, type Size } from '../grid';
-import { tiles, type Tile } from '../people';
-import type { State } from '../state';
-import type { Actions } from './actions';
-import { avatar } from './avatar';
-import { icon } from './icons';
-import { inviteTile } from './invite-tile';
-import { noticeView } from './notice-view';
+import { placeTiles, type Place, type Size } from '../grid.ts';
+import { tiles, type Tile } from '../people.ts';
+import type { State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { avatar } from './avatar.ts';
+import { icon } from './icons.ts';
+import { inviteTile } from './invite-tile.ts';
+import { noticeView } from './notice-view.ts';
 
 export interface StageParts {
   readonly state: State;
@@ -30,7 +30,7 @@ export function stageView(parts: StageParts): TemplateResult {
       ? html`<p class="banner" data-tone="warning">${icon('warning')}The server is not heard. Trying again; your seat is kept.</p>`
       : nothing}
     ${state.soundBlocked
-      ? html`<p class="banner">${icon('sound')}The browser holds back sound.
+      ? html`<p class="banner">${icon('sound')}The browser holds back sound until you touch the page.
           <button type="button" class="button" @click=${() => actions.unblockSound()}>Turn sound on</button></p>`
       : nothing}
   </main>`;

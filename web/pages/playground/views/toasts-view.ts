@@ -1,9 +1,9 @@
 // Short news above everything else: notices go by themselves, problems wait until they were read.
 import { html, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { State } from '../state';
-import type { Actions } from './actions';
-import { icon } from './icons';
+import type { State } from '../state.ts';
+import type { Actions } from './actions.ts';
+import { icon } from './icons.ts';
 
 export function toastsView({ toasts }: State, actions: Actions): TemplateResult {
   return html`<div class="toasts" aria-live="polite">
