@@ -127,7 +127,7 @@ class Person:
 
     def hears(self, stream_id: str) -> None:
         """Waits until sound of that stream is played."""
-        self.wait("id => person.loudness(id) > 0.02", stream_id)
+        self.wait("async id => await person.loudness(id) > 0.02", stream_id)
 
     @property
     def connection_id(self) -> str:

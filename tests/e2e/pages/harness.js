@@ -172,14 +172,38 @@ window.person = (() => {
     return subscriber ? person.framesShown(subscriber.id) : 0;
   };
 
-  // Loudest amplitude (0 to 1) that has been heard from this subscriber since the first call.
+  // Every peer connection of the page, for the fallback below.
+  const connections = [];
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    constructor(...options) {
+      super(...options);
+      connections.push(this);
+    }
+  };
+  // Root mean square of all samples of a received track.
+  const decodedLoudness = async (track) => {
+    for (const receiver of connections.flatMap((connection) => connection.getReceivers())) {
+      if (receiver.track !== track) continue;
+      for (const entry of (await receiver.getStats()).values()) {
+        if (entry.type === 'inbound-rtp' && entry.totalSamplesDuration > 1) {
+          return Math.sqrt(entry.totalAudioEnergy / entry.totalSamplesDuration);
+        }
+      }
+    }
+    return 0;
+  };
+
+  // Loudest amplitude (0 to 1) that has been heard from this subscriber since the first call. A Firefox on a machine
+  // without sound never starts an AudioContext: there, what it has decoded for an element that is not muted.
   const loudest = {};
   person.loudness = (streamId) => {
     const video = videoIn(document.getElementById(person.subscribers[streamId].id));
     if (!video || !video.srcObject || video.muted || video.volume === 0 || video.srcObject.getAudioTracks().length === 0) return 0;
+    const context = (person.context ||= new AudioContext());
+    if (context.state !== 'running') return decodedLoudness(video.srcObject.getAudioTracks()[0]);
     if (!(streamId in loudest)) {
       loudest[streamId] = 0;
-      const context = new AudioContext();
       const analyser = context.createAnalyser();
       context.createMediaStreamSource(video.srcObject).connect(analyser);
       const samples = new Float32Array(analyser.fftSize);
