@@ -107,3 +107,15 @@ def test_a_random_secret_is_not_weak() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Settings().log_level = "debug"  # type: ignore[misc]  # that is the point
+
+
+def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
+    file = Path(__file__).parents[2] / "deploy" / "tertulia.toml"
+    settings = load(file, environment={})
+
+    assert settings.http.public_url == "https://video.example.org"
+    text = file.read_text(encoding="utf-8")
+    sections = (settings, settings.http, settings.media, settings.sessions)
+    names = {name for section in sections for name in section.__struct_fields__}
+    missing = {name for name in names - {"development", "local_only"} if name not in text}
+    assert not missing
