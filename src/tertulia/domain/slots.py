@@ -147,6 +147,7 @@ def settle_bind(state: SessionState, command: SettleBind, now: MonotonicTime) ->
     assert pair.subscription_id is not None, "a pair being bound names its subscription"
     subscription = state.subscriptions[connection.connection_id][pair.subscription_id]
     withdraw(state, replace(subscription, failed_binds=subscription.failed_binds + 1))
+    assign_pairs(state, connection.connection_id)
 
 
 def settle_unbind(state: SessionState, command: SettleUnbind, now: MonotonicTime) -> None:
