@@ -59,7 +59,7 @@ def test_the_wheel_carries_program_browser_files_and_documents(wheel: Path) -> N
 
 
 def test_an_installed_wheel_serves_without_rust_and_node(installed: Path, tmp_path: Path) -> None:
-    command = [installed / "tertulia", "dev", "--json", "--port", "0", "--data", tmp_path / "data"]
+    command = [str(installed / "tertulia"), "dev", "--json", "--port", "0", "--data", str(tmp_path / "data")]
     # Nothing but the environment's own programs; and no checkout to fall back on.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["PATH"] = str(installed)

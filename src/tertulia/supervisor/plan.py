@@ -17,7 +17,8 @@ class Plan:
         http_addresses: IP addresses to listen on for control.
         http_port: TCP port; 0 lets the system choose one, the same for every address.
         router: The router's command line.
-        control: Control's command line, to which the supervisor adds `--ready FILE` and `--http-socket NUMBER` for each socket.
+        control: Control's command line, to which the supervisor adds `--ready FILE` and, for each listening socket,
+            `--http-socket NUMBER`.
         announce: `json`, `text` or `none`: what to print on standard output once ready.
     """
 

@@ -73,7 +73,9 @@ class Supervisor:
         numbers = tuple(option for number in sockets for option in ("--http-socket", str(number)))
         router = (*self._plan.router, "--supervisor-pid", str(os.getpid()))
         self._router = Child("router", router, log_folder=log_folder)
-        self._control = Child("control", (*self._plan.control_command, *numbers), log_folder=log_folder, pass_fds=sockets)
+        self._control = Child(
+            "control", (*self._plan.control_command, *numbers), log_folder=log_folder, pass_fds=sockets
+        )
         self._children = [self._router, self._control]
 
     def _start(self, child: Child) -> None:

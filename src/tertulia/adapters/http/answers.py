@@ -24,7 +24,7 @@ def json_answer(body: bytes, status: int = 200) -> Response:
 
 def on_tertulia_error(_request: Request, error: Exception) -> Response:
     """The answer to a request that was refused."""
-    assert isinstance(error, TertuliaError)  # noqa: S101 - registered for this type alone
+    assert isinstance(error, TertuliaError), "registered for this type alone"
     return json_answer(error_body(error), error.kind.http or 500)
 
 
