@@ -111,7 +111,10 @@ REST = [
     ),
 ]
 # These measure time or use the whole machine, so they run alone.
-ALONE = [pytest("pytest integration", "integration", "tests/integration"), pytest("pytest e2e", "e2e", "tests/e2e")]
+ALONE = [
+    pytest("pytest integration", "integration", "tests/integration", "tests/docs"),
+    pytest("pytest e2e", "e2e", "tests/e2e"),
+]
 
 
 def run(part: Part) -> Outcome:
@@ -139,7 +142,8 @@ def exists(argument: str) -> bool:
 
 def execute(folder: Path, command: list[str], output: Path) -> tuple[int, str]:
     """Runs a program in a process group of its own, none of which survives it; returns exit status and output."""
-    environment = {**os.environ, "FORCE_COLOR": "0", "CARGO_TERM_COLOR": "never"}
+    environment = {**os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
+    environment.pop("FORCE_COLOR", None)
     with output.open("wb") as sink:
         try:
             process = subprocess.Popen(
