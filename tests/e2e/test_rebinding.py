@@ -26,7 +26,7 @@ def test_no_frame_of_the_stream_that_the_slot_carried_before_is_ever_shown(
 ) -> None:
     record_property("seed", SEED)
     choice = random.Random(SEED)
-    streams = {colour: arrive().publish_colour(colour) for colour in COLOURS}
+    streams = {colour: arrive(subscribe_to_all=False).publish_colour(colour) for colour in COLOURS}
     viewer = arrive(subscribe_to_all=False)
     viewer.page.evaluate("() => { person.seen = {}; person.round = 0 }")
     for colour in streams:
