@@ -32,19 +32,13 @@ class Audience:
     def __init__(self) -> None:
         self._listeners: dict[ConnectionId, _Listener] = {}
 
-    def socket_of(self, connection_id: ConnectionId) -> ClientSocket | None:
-        """Return a connection's socket."""
-        listener = self._listeners.get(connection_id)
-        return listener.socket if listener else None
-
     def attach(self, connection_id: ConnectionId, socket: ClientSocket, *, spared: bool) -> None:
         """Send to this socket from now on; `spared` ones get no connectionCreated and connectionDestroyed."""
         self._listeners[connection_id] = _Listener(socket, spared)
 
-    def detach(self, connection_id: ConnectionId) -> ClientSocket | None:
-        """Send nothing to a connection any more; return the socket it had."""
-        listener = self._listeners.pop(connection_id, None)
-        return listener.socket if listener else None
+    def detach(self, connection_id: ConnectionId) -> None:
+        """Send nothing to a connection any more."""
+        self._listeners.pop(connection_id, None)
 
     def send(self, connection_id: ConnectionId, frame: str) -> None:
         """Send a frame to one connection; without a socket it is lost."""
@@ -67,9 +61,9 @@ class Audience:
 
     def close(self, connection_id: ConnectionId, end: SocketEnd) -> None:
         """Close a connection's socket, if it has one."""
-        socket = self.detach(connection_id)
-        if socket is not None:
-            socket.close(end)
+        listener = self._listeners.pop(connection_id, None)
+        if listener is not None:
+            listener.socket.close(end)
 
     def close_all(self, end: SocketEnd) -> None:
         """Close every socket."""

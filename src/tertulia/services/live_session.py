@@ -54,6 +54,7 @@ from tertulia.services.audience import Audience, is_for
 from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
 from tertulia.services.kept_replies import Arrival, KeptReplies
 from tertulia.services.ports import (
+    ClientSocket,
     Codec,
     KeptReply,
     LogRow,
@@ -133,6 +134,8 @@ class LiveSession:
         self._inbox = Inbox(_INBOX_LIMIT)
         self._audience = Audience()
         self._requests: dict[ConnectionId, KeptReplies] = {}
+        # Whose socket is whose, as decided; the audience follows once it is stored.
+        self._sockets: dict[ConnectionId, ClientSocket] = {}
         self._lanes = environment.lanes(self._tell, partial(self._inbox.post, Wake()))
         self._round = _Round()
         self._timer: TimerHandle | None = None
@@ -190,7 +193,7 @@ class LiveSession:
                 self._arm()
         except UnavailableError:
             self._log.error("session cannot be stored; its clients resume from what is stored", exc_info=True)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it ends this session only
             self._log.exception("session broke; its clients resume from what is stored")
             await self._store_last_words()
         finally:
@@ -223,7 +226,7 @@ class LiveSession:
             case Order(command, done):
                 self._order(command, done)
             case LostSocket(connection_id, socket):
-                if self._audience.socket_of(connection_id) is socket:
+                if self._sockets.get(connection_id) is socket:
                     self._lose(connection_id)
             case Synchronise(listing):
                 self._synchronise(listing)
@@ -243,8 +246,7 @@ class LiveSession:
             case Arrival.OPEN:
                 return
             case Arrival.TOO_MANY:
-                socket = self._audience.socket_of(origin.connection_id)
-                if socket is not None:
+                if (socket := self._sockets.get(origin.connection_id)) is not None:
                     socket.close(SocketEnd.UNLAWFUL)
                     self._lose(origin.connection_id)
                 return
@@ -273,6 +275,7 @@ class LiveSession:
         except TertuliaError as error:
             _fail(entry.seated, error)
             return
+        self._sockets[command.connection_id] = entry.socket
         self._round.waiting.append(entry.seated)
         self._take(events, seat=entry)
         self._round.then.append(partial(_succeed, entry.seated))
@@ -288,7 +291,8 @@ class LiveSession:
         self._round.then.append(partial(_succeed, done))
 
     def _lose(self, connection_id: ConnectionId) -> None:
-        self._audience.detach(connection_id)
+        del self._sockets[connection_id]
+        self._round.then.append(partial(self._audience.detach, connection_id))
         self._take(self._session.handle(LoseSocket(connection_id), self._env.clock.monotonic()))
 
     def _synchronise(self, listing: dict[TransportId, TransportListing]) -> None:
@@ -387,6 +391,7 @@ class LiveSession:
             case ConnectionRemoved(connection_id):
                 directory.sessions.pop(connection_id, None)
                 self._requests.pop(connection_id, None)
+                self._sockets.pop(connection_id, None)
             case _:
                 pass
 
@@ -433,6 +438,7 @@ class LiveSession:
         assert isinstance(resumed, Resumed), "found by its type"
         self._round.waiting.append(entry.seated)
         self._audience.close(command.connection_id, SocketEnd.REPLACED)
+        self._sockets[command.connection_id] = entry.socket
         self._take(events[:position])
         frames = await self._missed(resumed, entry.after)
         self._round.then.append(partial(self._seat_again, resumed, entry, frames))
