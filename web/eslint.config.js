@@ -17,6 +17,7 @@ const FOLDERS = Object.keys(LAYERS);
 
 const layering = FOLDERS.map((folder) => ({
   files: [`src/${folder}/**/*.ts`],
+  ignores: ['**/*.test.ts'],
   rules: {
     'no-restricted-imports': [
       'error',
@@ -44,6 +45,7 @@ export default tseslint.config(
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-extraneous-class': 'off', // a custom element or an error class may be empty
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-console': 'error',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },

@@ -25,6 +25,8 @@ export default defineConfig({
     target: 'es2022',
     rollupOptions: { input: pageEntries() },
   },
+  // Tests read the contract, which lies beside this folder.
+  server: { fs: { allow: [resolve(import.meta.dirname, '..')] } },
   test: {
     root: import.meta.dirname,
     include: ['src/**/*.test.ts', 'pages/**/*.test.ts'],

@@ -33,31 +33,39 @@ export const ERROR_CODES = {
 
 export type ErrorName = keyof typeof ERROR_CODES;
 
-/** Code -> title of the `exception` event. */
-const TITLES: Readonly<Record<number, string>> = {
+/** Error name -> title of the `exception` event. */
+const TITLES: Readonly<Record<string, string>> = {
+  OT_AUTHENTICATION_ERROR: 'Authentication error',
+  OT_INVALID_SESSION_ID: 'Invalid session id',
+  OT_CONNECT_FAILED: 'Connect failed',
+  OT_NOT_CONNECTED: 'Not connected',
+  OT_INVALID_PARAMETER: 'Invalid parameter',
+  OT_CREATE_PEER_CONNECTION_FAILED: 'Connection failed',
+  OT_SET_REMOTE_DESCRIPTION_FAILED: 'Connection failed',
+  OT_CONNECTION_LIMIT_EXCEEDED: 'Connection limit exceeded',
+  OT_ICE_WORKFLOW_FAILED: 'ICE failed',
+  OT_TIMEOUT: 'Timed out',
+  OT_STREAM_NOT_FOUND: 'Stream not found',
+  OT_STREAM_DESTROYED: 'Stream destroyed',
+  OT_DISCONNECTED: 'Disconnected',
+  OT_STREAM_LIMIT_EXCEEDED: 'Stream limit exceeded',
+  OT_UNEXPECTED_SERVER_RESPONSE: 'Unexpected server response',
+  OT_INTERNAL_ERROR: 'Internal error',
+  OT_NOT_FOUND: 'Not found',
+  OT_RATE_LIMIT_EXCEEDED: 'Too many signals',
+  OT_NOT_SUPPORTED: 'Not supported',
+};
+
+/** Code -> title, for the codes that say more than the name of their error. */
+const TITLES_OF_CODES: Readonly<Record<number, string>> = {
   400: 'Invalid signal',
-  404: 'Not found',
   413: 'Signal too long',
-  429: 'Too many signals',
-  1004: 'Authentication error',
-  1005: 'Invalid session id',
-  1006: 'Connect failed',
-  1010: 'Not connected',
-  1011: 'Invalid parameter',
-  1013: 'Connection failed',
-  1027: 'Connection limit exceeded',
   1500: 'Unable to publish',
   1501: 'Unable to subscribe',
   1510: 'Unable to signal',
   1520: 'Unable to force disconnect',
   1530: 'Unable to force unpublish',
   1535: 'Force unpublish on an invalid stream',
-  1553: 'ICE failed',
-  1600: 'Unable to subscribe',
-  1601: 'Unable to publish',
-  1605: 'Stream limit exceeded',
-  2000: 'Internal error',
-  2001: 'Unexpected server response',
 };
 
 /** An error as applications see it. Branch on `name`, which begins with `OT_`; `code` is kept for older applications. */
@@ -76,9 +84,11 @@ export class OTError extends Error {
   }
 }
 
-/** The title that the `exception` event gives to an error code. */
-export function titleOf(code: number): string {
-  return TITLES[code] ?? 'Internal error';
+/** The title that the `exception` event gives to an error. */
+export function titleOf({ name, code }: { readonly name: string; readonly code: number }): string {
+  const general = name === 'OT_PERMISSION_DENIED' || name === 'OT_INVALID_PARAMETER';
+  const ofCode = TITLES_OF_CODES[code];
+  return (general ? ofCode : undefined) ?? TITLES[name] ?? ofCode ?? 'Internal error';
 }
 
 /** `thrown` as an application error: itself if it is one, else wrapped under `name`. */

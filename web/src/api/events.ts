@@ -115,6 +115,13 @@ export class ExceptionEvent extends Event {
   }
 }
 
+/** Nothing happens by default; it is cancelable because applications were promised so. */
+export class AccessDialogOpenedEvent extends Event {
+  constructor() {
+    super('accessDialogOpened', true);
+  }
+}
+
 export class AccessDeniedEvent extends Event {
   constructor(readonly message: string) {
     super('accessDenied', true);

@@ -41,7 +41,7 @@ export class Page {
     this.#raised.add(error);
     logger.error(`${error.name} (${error.code}): ${error.message}`);
     if (this.namespace === null) return;
-    const event = new ExceptionEvent(error.code, titleOf(error.code), error.message, concerned);
+    const event = new ExceptionEvent(error.code, titleOf(error), error.message, concerned);
     if (this.era.exceptionTarget === 'component') event.target = concerned;
     queueEvent(this.namespace, event);
   }

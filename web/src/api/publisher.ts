@@ -7,7 +7,7 @@ import { capture, captureScreen } from '../rtc/index.ts';
 import type { Dimensions, Reason, StreamDescription, StreamUpdate } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
-import { AccessDeniedEvent, DestroyedEvent, Event, MediaStoppedEvent, MediaStreamAvailableEvent } from './events.ts';
+import { AccessDeniedEvent, AccessDialogOpenedEvent, DestroyedEvent, Event, MediaStoppedEvent, MediaStreamAvailableEvent } from './events.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, type Done } from './promises.ts';
 import type { Session } from './session.ts';
@@ -280,11 +280,5 @@ export class Publisher extends View implements Publication {
     queueEvent(this, new MediaStoppedEvent(track), () => {
       this._destroy('mediaStopped');
     });
-  }
-}
-
-class AccessDialogOpenedEvent extends Event {
-  constructor() {
-    super('accessDialogOpened', true);
   }
 }

@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { v1, v2 } from '../eras/index.ts';
+import { settled } from '../testing/index.ts';
+import { Emitter, fire, queueEvent, type Handler } from './emitter.ts';
+import { Event, SessionDisconnectEvent } from './events.ts';
+
+const reported = vi.fn();
+
+beforeEach(() => {
+  vi.stubGlobal('reportError', reported);
+  reported.mockClear();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+function log(): { readonly calls: string[]; note(name: string): Handler } {
+  const calls: string[] = [];
+  return { calls, note: (name) => () => { calls.push(name); } };
+}
+
+describe('on, once and off', () => {
+  test('take one type, several separated by spaces, or a map', () => {
+    const emitter = new Emitter(v2);
+    const { calls, note } = log();
+    emitter.on('a', note('1')).on('a b', note('2')).on({ b: note('3'), c: note('4') });
+    for (const type of ['a', 'b', 'c']) fire(emitter, new Event(type));
+    expect(calls).toEqual(['1', '2', '2', '3', '4']);
+  });
+
+  test('call a handler as often as it was added, in order', () => {
+    const emitter = new Emitter(v2);
+    const { calls, note } = log();
+    const twice = note('twice');
+    emitter.on('a', twice).on('a', note('once')).on('a', twice);
+    fire(emitter, new Event('a'));
+    expect(calls).toEqual(['twice', 'once', 'twice']);
+  });
+
+  test('once goes after its first call, for every type that it named', () => {
+    const emitter = new Emitter(v2);
+    const { calls, note } = log();
+    emitter.once('a b', note('x'));
+    fire(emitter, new Event('b'));
+    fire(emitter, new Event('a'));
+    fire(emitter, new Event('b'));
+    expect(calls).toEqual(['x']);
+  });
+
+  test('handlers have their context as this', () => {
+    const emitter = new Emitter(v2);
+    const context = {};
+    const seen: unknown[] = [];
+    const handler = function (this: unknown): void { seen.push(this); };
+    emitter.on('a', handler, context).on({ a: handler }, context);
+    fire(emitter, new Event('a'));
+    expect(seen).toEqual([context, context]);
+  });
+
+  test('off narrows by type, handler and context', () => {
+    const { calls, note } = log();
+    const [one, two] = [note('one'), note('two')];
+    const context = {};
+    const make = (): Emitter => new Emitter(v2).on('a', one).on('a', one, context).on('a', two).on('b', one);
+    const after = (change: (emitter: Emitter) => unknown): string => {
+      calls.length = 0;
+      const emitter = make();
+      change(emitter);
+      fire(emitter, new Event('a'));
+      fire(emitter, new Event('b'));
+      return calls.join();
+    };
+    expect(after(() => undefined)).toBe('one,one,two,one');
+    expect(after((emitter) => emitter.off('a', one, context))).toBe('one,two,one');
+    expect(after((emitter) => emitter.off('a', one))).toBe('two,one');
+    expect(after((emitter) => emitter.off({ a: one, b: one }))).toBe('two');
+    expect(after((emitter) => emitter.off('a'))).toBe('one');
+    expect(after((emitter) => emitter.off())).toBe('');
+  });
+
+  test('a handler that is no function is ignored', () => {
+    const emitter = new Emitter(v2).on('a', undefined);
+    expect(() => { fire(emitter, new Event('a')); }).not.toThrow();
+  });
+});
+
+describe('addEventListener', () => {
+  test('in the first era throws on misuse and adds a listener once; on adds it again', () => {
+    const emitter = new Emitter(v1);
+    const { calls, note } = log();
+    const listener = note('x');
+    expect(() => { emitter.addEventListener('', listener); }).toThrow(/addEventListener/);
+    expect(() => { emitter.addEventListener('a', undefined as unknown as Handler); }).toThrow(/listener/);
+    expect(() => { emitter.removeEventListener('a', undefined as unknown as Handler); }).toThrow(/removeEventListener/);
+    emitter.addEventListener('a', listener);
+    emitter.addEventListener('a', listener);
+    fire(emitter, new Event('a'));
+    expect(calls).toEqual(['x']);
+    emitter.on('a', listener);
+    fire(emitter, new Event('a'));
+    expect(calls).toEqual(['x', 'x', 'x']);
+  });
+
+  test('in the second era is another name of on', () => {
+    const emitter = new Emitter(v2);
+    const { calls, note } = log();
+    const listener = note('x');
+    emitter.addEventListener('a', undefined as unknown as Handler);
+    emitter.addEventListener('a', listener);
+    emitter.addEventListener('a', listener);
+    fire(emitter, new Event('a'));
+    expect(calls).toEqual(['x', 'x']);
+    emitter.removeEventListener('a', listener);
+    fire(emitter, new Event('a'));
+    expect(calls).toHaveLength(2);
+  });
+
+  test('a listener that an earlier one removes is still called in the first era, and not in the second', () => {
+    for (const [era, expected] of [[v1, ['first', 'second']], [v2, ['first']]] as const) {
+      const { calls, note } = log();
+      const emitter = new Emitter(era);
+      const second = note('second');
+      emitter.on('a', () => { calls.push('first'); emitter.off('a', second); });
+      emitter.on('a', second);
+      fire(emitter, new Event('a'));
+      expect(calls).toEqual(expected);
+    }
+  });
+});
+
+describe('default behaviour', () => {
+  function ended(handler: (event: SessionDisconnectEvent) => void): { event: SessionDisconnectEvent; happened: boolean } {
+    const emitter = new Emitter(v2).on('sessionDisconnected', handler);
+    const event = new SessionDisconnectEvent('clientDisconnected');
+    let happened = false;
+    fire(emitter, event, () => { happened = true; });
+    return { event, happened };
+  }
+
+  test('happens after every handler, unless one prevented it', () => {
+    expect(ended(() => undefined).happened).toBe(true);
+    const { event, happened } = ended((given) => { given.preventDefault(); });
+    expect(happened).toBe(false);
+    expect(event.isDefaultPrevented()).toBe(true);
+  });
+
+  test('is not undone by preventing it later', () => {
+    const { event, happened } = ended(() => undefined);
+    event.preventDefault();
+    expect(happened).toBe(true);
+    expect(event.isDefaultPrevented()).toBe(false);
+  });
+
+  test('of an event that is not cancelable cannot be prevented', () => {
+    const event = new Event('a');
+    event.preventDefault();
+    expect(event.isDefaultPrevented()).toBe(false);
+  });
+
+  test('a handler that throws stops neither the others nor the default, and its error is reported', () => {
+    const { calls, note } = log();
+    const emitter = new Emitter(v2).on('a', () => { throw new Error('broken'); }).on('a', note('other'));
+    fire(emitter, new Event('a'), () => calls.push('default'));
+    expect(calls).toEqual(['other', 'default']);
+    expect(reported).toHaveBeenCalledWith(new Error('broken'));
+  });
+});
+
+describe('queued events', () => {
+  test('never run inside the call that causes them, and keep their order', async () => {
+    const { calls, note } = log();
+    const emitter = new Emitter(v2);
+    queueEvent(emitter, new Event('a'));
+    emitter.dispatchEvent(new Event('b')).trigger('c', { extra: 1 });
+    emitter.on('a', note('a')).on('b', note('b')).on('c', (event: { extra: number }) => { calls.push(`c${event.extra}`); });
+    expect(calls).toEqual([]);
+    await settled();
+    expect(calls).toEqual(['a', 'b', 'c1']);
+  });
+
+  test('have the dispatcher as target', async () => {
+    const emitter = new Emitter(v2);
+    const event = new Event('a');
+    emitter.dispatchEvent(event);
+    await settled();
+    expect(event.target).toBe(emitter);
+  });
+
+  test('need a type', () => {
+    expect(() => new Emitter(v1).dispatchEvent({} as Event)).toThrow(/type/);
+  });
+});

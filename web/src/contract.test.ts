@@ -1,0 +1,92 @@
+// The contract is the one truth for events and errors; these tests hold the client to it.
+import { parse } from 'yaml';
+import { describe, expect, test } from 'vitest';
+import errorsYaml from '../../contract/errors.yaml?raw';
+import eventsYaml from '../../contract/events.yaml?raw';
+import * as events from './api/events.ts';
+import { Connection, Stream } from './api/values.ts';
+import { v2 } from './eras/index.ts';
+import { ERROR_CODES, titleOf } from './errors.ts';
+import { ANN, stream } from './testing/index.ts';
+
+interface ContractEvent {
+  readonly target: string | readonly string[];
+  readonly class: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly default?: unknown;
+}
+
+interface ContractError {
+  readonly name: string;
+  readonly wire_name?: string;
+  readonly code: number;
+  readonly title: string;
+}
+
+const contractEvents = (parse(eventsYaml) as { events: Record<string, ContractEvent> }).events;
+const contractErrors = (parse(errorsYaml) as { errors: ContractError[] }).errors;
+
+const connection = new Connection(ANN);
+const ofAnn = new Stream(v2, connection, stream('s', 'ann'));
+const track = {} as MediaStreamTrack;
+
+/** One sample of each event, made as the client makes it. */
+const SAMPLES: Readonly<Record<string, events.Event>> = {
+  sessionConnected: new events.SessionConnectEvent([], []),
+  sessionDisconnected: new events.SessionDisconnectEvent('clientDisconnected'),
+  sessionReconnecting: new events.Event('sessionReconnecting'),
+  sessionReconnected: new events.Event('sessionReconnected'),
+  connectionCreated: new events.ConnectionEvent('connectionCreated', connection),
+  connectionDestroyed: new events.ConnectionEvent('connectionDestroyed', connection, 'clientDisconnected'),
+  streamCreated: new events.StreamEvent('streamCreated', ofAnn),
+  streamDestroyed: new events.StreamEvent('streamDestroyed', ofAnn, 'clientDisconnected'),
+  streamPropertyChanged: new events.StreamPropertyChangedEvent(ofAnn, 'hasAudio', true, false),
+  signal: new events.SignalEvent('signal', 'x', connection),
+  signalReceived: new events.SignalEvent('signalReceived', 'x', connection),
+  exception: new events.ExceptionEvent(1004, 'title', 'message', null),
+  accessAllowed: new events.Event('accessAllowed'),
+  accessDenied: new events.AccessDeniedEvent('why'),
+  accessDialogOpened: new events.AccessDialogOpenedEvent(),
+  accessDialogClosed: new events.Event('accessDialogClosed'),
+  loaded: new events.Event('loaded'),
+  videoElementCreated: new events.VideoElementCreatedEvent({} as HTMLVideoElement),
+  mediaStreamAvailable: new events.MediaStreamAvailableEvent({} as MediaStream),
+  mediaStopped: new events.MediaStoppedEvent(track),
+  connected: new events.Event('connected'),
+  disconnected: new events.Event('disconnected'),
+  destroyed: new events.DestroyedEvent('unsubscribed'),
+  videoDisabled: new events.VideoEnabledChangedEvent('videoDisabled', 'quality'),
+  videoEnabled: new events.VideoEnabledChangedEvent('videoEnabled', 'quality'),
+};
+
+describe('every event of the contract', () => {
+  test('is known here, and no other is', () => {
+    expect(Object.keys(SAMPLES).sort()).toEqual(Object.keys(contractEvents).sort());
+  });
+
+  test.each(Object.entries(contractEvents))('%s has its fields and cancelability', (type, { fields, default: behaviour }) => {
+    const sample = SAMPLES[type];
+    expect(sample?.type).toBe(type);
+    expect(sample?.cancelable).toBe(behaviour !== undefined);
+    expect(Object.keys(sample ?? {})).toEqual(expect.arrayContaining(['type', 'target', 'cancelable', ...Object.keys(fields ?? {})]));
+  });
+});
+
+describe('every error of the contract', () => {
+  test.each(contractErrors.map((error) => [`${error.wire_name ?? error.name} ${error.code}`, error] as const))(
+    '%s has its title here',
+    (_name, { name, wire_name, code, title }) => {
+      if (name === 'OT_SESSION_ID_FORMAT' || name === 'OT_UNKNOWN_MESSAGE') return; // told apart by their message alone
+      expect(titleOf({ name: wire_name ?? name, code })).toBe(title);
+    },
+  );
+
+  test('has a code here, which is one that the contract gives it', () => {
+    for (const [name, code] of Object.entries(ERROR_CODES)) {
+      const codes = contractErrors.filter((error) => (error.wire_name ?? error.name) === name).map((error) => error.code);
+      expect(codes, name).toContain(code);
+    }
+    const names = new Set(contractErrors.map(({ name, wire_name }) => wire_name ?? name));
+    expect([...names].filter((name) => !(name in ERROR_CODES))).toEqual([]);
+  });
+});
