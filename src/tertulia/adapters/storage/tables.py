@@ -1,6 +1,6 @@
 """The tables, as the newest migration leaves them. Identifiers are text, times milliseconds since the epoch.
 
-No foreign keys: one writer keeps the rows consistent, batch by batch, and a check per row would be paid on every signal.
+No foreign keys: one writer keeps the rows consistent, batch by batch, and every signal would pay for the checks.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text

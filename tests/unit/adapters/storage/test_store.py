@@ -1,0 +1,337 @@
+"""The SQL store on real SQLite files."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tertulia.adapters.storage import SqlStore, migrate, tables
+from tertulia.adapters.storage.store import LOG_AGE_MS
+from tertulia.adapters.storage.writer import LOG_ROWS
+from tertulia.clock import WallTime
+from tertulia.domain.connection import Connection, SeatState
+from tertulia.domain.events import (
+    All,
+    AllBut,
+    Change,
+    ConnectionRemoved,
+    ConnectionSaved,
+    One,
+    PairRemoved,
+    PairSaved,
+    StreamRemoved,
+    StreamSaved,
+    SubscriptionRemoved,
+    SubscriptionSaved,
+)
+from tertulia.domain.project import Project, ProjectStatus
+from tertulia.domain.roles import Role
+from tertulia.domain.stream import Dimensions, Lines, Stream, StreamSource, VideoType
+from tertulia.domain.subscription import PairState, SlotPair, Subscription
+from tertulia.errors import ConnectFailedError
+from tertulia.ids import (
+    ApiKey,
+    ConnectionId,
+    Generation,
+    SessionId,
+    SlotIndex,
+    StreamId,
+    SubscriptionId,
+    TransportId,
+)
+from tertulia.services.kept_replies import KEPT_REPLIES
+from tertulia.services.ports import KeptReply, LogRow, SessionRecord, WriteBatch
+
+SESSION = SessionId("2_session")
+NOW = WallTime(1_767_225_600_000)
+ANA, BEN = ConnectionId("ana"), ConnectionId("ben")
+
+ana = Connection(
+    connection_id=ANA,
+    created_at_ms=1_767_225_600_001,
+    role=Role.MODERATOR,
+    data="¡name=Ana! 👋",
+    expires_at_s=1_767_312_000,
+    state=SeatState.CONNECTED,
+    joined_number=1,
+    connection_events_suppressed=True,
+    key_confirmed=2,
+    key_issued=3,
+    epoch=4,
+    transport_id=TransportId(2**64 - 1),
+    next_subscription_id=SubscriptionId(5),
+)
+ben = Connection(BEN, 1_767_225_600_002, Role.SUBSCRIBER, "", 1_767_312_000, SeatState.INTERRUPTED, 2)
+camera = Stream(
+    stream_id=StreamId("camera"),
+    connection_id=ANA,
+    created_at_ms=1_767_225_600_003,
+    name="Desk",
+    initials="AB",
+    has_audio=True,
+    has_video=True,
+    has_captions=False,
+    video_type=VideoType.CAMERA,
+    video_dimensions=Dimensions(1280, 720),
+    frame_rate=29.97,
+    source=StreamSource(TransportId(7), Lines("0", None)),
+)
+bare = Stream(
+    StreamId("bare"), BEN, 1_767_225_600_004, "", None, False, False, False, None, Dimensions(0, 0), None, None
+)
+subscription = Subscription(SubscriptionId(1), ANA, StreamId("camera"), audio=True, video=False, slot=SlotIndex(0))
+pair = SlotPair(
+    slot=SlotIndex(0),
+    audio_mid="2",
+    video_mid="3",
+    state=PairState.BOUND,
+    generation=Generation(2**32 - 1),
+    subscription_id=SubscriptionId(1),
+    audio_rtp_timestamp=2**32 - 1,
+    video_rtp_timestamp=None,
+    video_supported=False,
+)
+
+
+def row(number: int, body: str = "{}") -> LogRow:
+    return LogRow(number, All(), False, body)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tertulia.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqlStore]:
+    opened = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    yield opened
+    await opened.close()
+
+
+async def test_projects_are_kept_by_key(store: SqlStore) -> None:
+    first = Project(ApiKey("20000000"), "a" * 40, "Second", ProjectStatus.SUSPENDED)
+    second = Project(ApiKey("10000000"), "b" * 40, "First")
+    assert await store.add_project(first)
+    assert await store.add_project(second)
+    assert not await store.add_project(Project(ApiKey("10000000"), "c" * 40, "Thief"))
+    assert await store.list_projects() == [second, first]
+    assert await store.find_project(ApiKey("20000000")) == first
+    assert await store.find_project(ApiKey("30000000")) is None
+
+
+async def test_a_secret_is_made_once(store: SqlStore) -> None:
+    assert await store.secret("keys", b"first") == b"first"
+    assert await store.secret("keys", b"second") == b"first"
+
+
+async def test_sessions_are_found_by_id(store: SqlStore) -> None:
+    full = SessionRecord(SESSION, ApiKey("10000000"), "routed", "always", NOW, True, "1.2.3.4", "name", "640x480")
+    plain = SessionRecord(SessionId("1_other"), ApiKey("10000000"), "relayed", "manual", NOW, False)
+    for record in (full, plain):
+        await store.add_session(record)
+        assert await store.find_session(record.session_id) == record
+    assert await store.find_session(SessionId("2_none")) is None
+
+
+async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None:
+    replies = [KeptReply(ANA, 1, '{"x":1}'), KeptReply(ANA, 2, "{}")]
+    await store.commit(
+        WriteBatch(
+            SESSION,
+            NOW,
+            changes=[
+                ConnectionSaved(ben),
+                ConnectionSaved(ana),
+                StreamSaved(camera),
+                StreamSaved(bare),
+                SubscriptionSaved(subscription),
+                PairSaved(ANA, pair),
+            ],
+            log=[row(1), row(2)],
+            replies=replies,
+        )
+    )
+    await store.close()
+    again = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    stored = await again.load_seats(SESSION)
+    await again.close()
+    assert stored.last_number == 2
+    assert stored.connections == [ana, ben]
+    assert stored.streams == [camera, bare]
+    assert stored.subscriptions == [subscription]
+    assert stored.pairs == {ANA: [pair]}
+    assert stored.replies == replies
+
+
+async def test_of_several_changes_of_one_thing_the_last_stands(store: SqlStore) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, [PairSaved(ANA, pair), StreamSaved(camera)]))
+    moved = SlotPair(SlotIndex(0), "8", "9")
+    await store.commit(
+        WriteBatch(
+            SESSION,
+            NOW,
+            [
+                PairRemoved(ANA, SlotIndex(0)),
+                PairSaved(ANA, moved),
+                StreamSaved(camera),
+                StreamRemoved(camera.stream_id),
+                SubscriptionSaved(subscription),
+                SubscriptionRemoved(ANA, subscription.subscription_id),
+            ],
+        )
+    )
+    stored = await store.load_seats(SESSION)
+    assert stored.pairs == {ANA: [moved]}
+    assert stored.streams == []
+    assert stored.subscriptions == []
+
+
+async def test_a_seat_that_ends_takes_everything_of_its_own_with_it(store: SqlStore) -> None:
+    everything: list[Change] = [
+        ConnectionSaved(ana),
+        ConnectionSaved(ben),
+        SubscriptionSaved(subscription),
+        PairSaved(ANA, pair),
+    ]
+    replies = [KeptReply(ANA, 1, "{}"), KeptReply(BEN, 1, "{}")]
+    await store.commit(WriteBatch(SESSION, NOW, everything, replies=replies))
+    await store.commit(WriteBatch(SESSION, NOW, [PairSaved(ANA, pair), ConnectionRemoved(ANA)]))
+    stored = await store.load_seats(SESSION)
+    assert stored.connections == [ben]
+    assert stored.subscriptions == []
+    assert stored.pairs == {}
+    assert stored.replies == [replies[1]]
+    assert await store.find_seat(ANA) is None
+    assert await store.find_seat(BEN) == SESSION
+    assert await store.sessions_with_seats() == [SESSION]
+
+
+async def test_the_log_is_read_by_range_with_its_recipients(store: SqlStore) -> None:
+    written = [
+        LogRow(1, All(), False, "a"),
+        LogRow(2, AllBut(ANA), True, "b"),
+        LogRow(3, One(BEN), False, "ü"),
+        LogRow(4, All(), False, "d"),
+    ]
+    await store.commit(WriteBatch(SESSION, NOW, log=written))
+    await store.commit(WriteBatch(SessionId("2_other"), NOW, log=[row(2, "foreign")]))
+    assert await store.read_log(SESSION, 1, 3) == written[1:3]
+
+
+async def test_old_rows_go_but_the_newest_stays(store: SqlStore) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, log=[row(1), row(2)]))
+    await store.commit(WriteBatch(SessionId("2_other"), NOW, log=[row(1)]))
+    await store.commit(WriteBatch(SessionId("2_other"), WallTime(NOW + 10), log=[row(2)]))
+    await store.trim_log(WallTime(NOW + LOG_AGE_MS + 5))
+    assert [each.number for each in await store.read_log(SESSION, 0, 9)] == [2]
+    assert [each.number for each in await store.read_log(SessionId("2_other"), 0, 9)] == [2]
+    assert (await store.load_seats(SESSION)).last_number == 2
+
+
+async def test_the_log_and_the_replies_are_bounded(store: SqlStore) -> None:
+    many = LOG_ROWS + 1_000
+    for start in range(1, many, 1_000):
+        numbers = range(start, start + 1_000)
+        replies = [KeptReply(ANA, number, "{}") for number in numbers]
+        changes = [ConnectionSaved(ana)]
+        await store.commit(WriteBatch(SESSION, NOW, changes, [row(number) for number in numbers], replies))
+    kept = await store.read_log(SESSION, 0, 2 * many)
+    assert LOG_ROWS <= len(kept) < LOG_ROWS + 500
+    assert kept[-1].number == many
+    stored = await store.load_seats(SESSION)
+    assert KEPT_REPLIES <= len(stored.replies) < KEPT_REPLIES + 64
+    assert stored.replies[-1].request_id == many
+
+
+async def test_many_batches_share_few_transactions(store: SqlStore) -> None:
+    commits: list[object] = []
+    event.listen(store._engine.sync_engine, "commit", commits.append)
+    batches = [WriteBatch(SESSION, NOW, log=[row(number)]) for number in range(1, 501)]
+    await asyncio.gather(*(store.commit(batch) for batch in batches))
+    assert len(await store.read_log(SESSION, 0, 1000)) == 500
+    assert len(commits) <= 3
+
+
+async def test_a_bad_batch_fails_alone(store: SqlStore) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, log=[row(1)]))
+    outcomes = await asyncio.gather(
+        store.commit(WriteBatch(SessionId("2_a"), NOW, log=[row(1)])),
+        store.commit(WriteBatch(SESSION, NOW, [ConnectionSaved(ana)], [row(1)])),
+        store.commit(WriteBatch(SessionId("2_b"), NOW, log=[row(1)])),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), ConnectFailedError, type(None)]
+    assert (await store.load_seats(SESSION)).connections == [], "all of a batch or nothing"
+    assert len(await store.read_log(SessionId("2_b"), 0, 9)) == 1
+
+
+async def test_what_is_queued_when_the_store_closes_is_written(store: SqlStore, path: Path) -> None:
+    writing = asyncio.gather(*(store.commit(WriteBatch(SESSION, NOW, log=[row(n)])) for n in range(1, 20)))
+    await asyncio.sleep(0)
+    await store.close()
+    await writing
+    with pytest.raises(ConnectFailedError):
+        await store.commit(WriteBatch(SESSION, NOW, log=[row(99)]))
+    again = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    assert len(await again.read_log(SESSION, 0, 99)) == 19
+    await again.close()
+
+
+async def test_what_was_committed_survives_the_end_of_the_process(store: SqlStore, path: Path, tmp_path: Path) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, [ConnectionSaved(ana)], [row(1)]))
+    for name in ("", "-wal"):  # what the files hold at this moment is what a killed process leaves
+        shutil.copy(f"{path}{name}", f"{tmp_path / 'left.db'}{name}")
+    left = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'left.db'}")
+    assert (await left.load_seats(SESSION)).connections == [ana]
+    await left.close()
+
+
+async def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConnectFailedError, match="database"):
+        await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/missing/x.db")
+
+
+async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("no database at all, but long enough to be taken for one" * 50)
+    with pytest.raises(ConnectFailedError):
+        await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+
+
+async def test_reading_from_a_broken_database_is_unavailable(store: SqlStore) -> None:
+    async with store._engine.begin() as connection:
+        await connection.execute(text("DROP TABLE sessions"))
+    with pytest.raises(ConnectFailedError):
+        await store.find_session(SESSION)
+    with pytest.raises(ConnectFailedError):
+        await store.add_session(SessionRecord(SESSION, ApiKey("1"), "routed", "manual", 1, False))
+
+
+async def test_the_migrations_lead_to_the_tables_that_the_code_knows(store: SqlStore, path: Path) -> None:
+    def columns(connection: object) -> dict[str, set[str]]:
+        inspector = inspect(connection)
+        assert inspector is not None
+        return {
+            name: {column["name"] for column in inspector.get_columns(name)} for name in inspector.get_table_names()
+        }
+
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async with engine.connect() as connection:
+        found = await connection.run_sync(columns)
+        version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    await engine.dispose()
+    del found["alembic_version"]
+    assert found == {table.name: {column.name for column in table.c} for table in tables.metadata.sorted_tables}
+    assert version == migrate.NEWEST
+
+
+def test_the_newest_migration_is_the_one_named() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrate.NEWEST]
