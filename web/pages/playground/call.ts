@@ -35,7 +35,7 @@ export class Call {
     this.#parts = parts;
     this.#session = parts.openTok.initSession(parts.credentials.apiKey, parts.credentials.sessionId);
     this.#own = new OwnMedia({ ...parts, session: this.#session, onStream: (stream) => this.#addStream(stream) });
-    this.#remote = new RemoteMedia({ ...parts, session: this.#session });
+    this.#remote = new RemoteMedia({ ...parts, session: this.#session, who: (id) => this.#who(id) });
     this.#listenToSession();
     this.#listenToOthers();
     this.#session.on('signal', (event) => this.#onSignal(event));

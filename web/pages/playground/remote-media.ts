@@ -9,6 +9,8 @@ export interface RemoteMediaParts {
   readonly dispatch: Dispatch;
   readonly elements: MediaElements;
   readonly journal: Journal;
+  /** What a connection's holder is called in the log. */
+  readonly who: (connectionId: string) => string;
 }
 
 export class RemoteMedia {
@@ -21,11 +23,11 @@ export class RemoteMedia {
 
   /** Subscribes to the stream and shows it in the element of its id. */
   show(stream: Stream): void {
-    const { session, dispatch, elements, journal } = this.#parts;
+    const { session, dispatch, elements, journal, who } = this.#parts;
     const { streamId } = stream;
     const set = (playback: Playback): void => dispatch({ type: 'playback', streamId, playback });
-    const log = (type: string, summary: string, reason?: string): void =>
-      journal.log('media', { type, summary, details: { streamId }, ...(reason !== undefined && { reason }) });
+    const log = (type: string, what: string, reason?: string): void =>
+      journal.log('media', { type, summary: `The stream of ${who(stream.connection.connectionId)} ${what}`, details: { streamId }, ...(reason !== undefined && { reason }) });
     set('starting');
     const options = {
       insertMode: 'append',
@@ -42,20 +44,20 @@ export class RemoteMedia {
       })
       .on('connected', ({ type }) => {
         set('playing');
-        log(type, 'A stream arrives');
+        log(type, 'arrives');
       })
       .on('disconnected', ({ type }) => {
         set('interrupted');
-        log(type, 'A stream is interrupted');
+        log(type, 'is interrupted');
       })
       .on('destroyed', ({ type }) => {
-        log(type, 'A stream was removed from the page');
+        log(type, 'was removed from the page');
         this.#subscribers.delete(streamId);
         this.#checkSound();
       })
       .on('videoElementCreated', ({ element }) => element.addEventListener('volumechange', () => this.#checkSound()))
-      .on('videoDisabled', ({ type, reason }) => log(type, 'Video of a stream stopped', reason))
-      .on('videoEnabled', ({ type, reason }) => log(type, 'Video of a stream is back', reason));
+      .on('videoDisabled', ({ type, reason }) => log(type, 'shows no video', reason))
+      .on('videoEnabled', ({ type, reason }) => log(type, 'shows video again', reason));
     this.#subscribers.set(streamId, subscriber);
   }
 

@@ -6,18 +6,28 @@ export interface Words {
   readonly text: string;
 }
 
-const ENDINGS: Readonly<Record<string, Words>> = {
-  clientDisconnected: { title: 'You left the session', text: 'Your camera and microphone are off.' },
-  forceDisconnected: { title: 'You were removed by a moderator', text: 'Nobody hears or sees you any more. You can join again.' },
+/** An ending has a few words more, for where there is little room. */
+export interface EndingWords extends Words {
+  readonly short: string;
+}
+
+const ENDINGS: Readonly<Record<string, EndingWords>> = {
+  clientDisconnected: { short: 'Left', title: 'You left the session', text: 'Your camera and microphone are off.' },
+  forceDisconnected: {
+    short: 'Removed by a moderator',
+    title: 'You were removed by a moderator',
+    text: 'Nobody hears or sees you any more. You can join again.',
+  },
   networkDisconnected: {
+    short: 'Connection lost',
     title: 'The connection was lost',
     text: 'It could not be restored in time. Check your network, then join again.',
   },
 };
 
 /** Why the own connection ended. */
-export function endingWords(reason: string): Words {
-  return ENDINGS[reason] ?? { title: 'The session ended', text: `The server gave the reason “${reason}”.` };
+export function endingWords(reason: string): EndingWords {
+  return ENDINGS[reason] ?? { short: 'Ended', title: 'The session ended', text: `The server gave the reason “${reason}”.` };
 }
 
 const DEPARTURES: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ import { sign } from './icons.ts';
 export function headerView(state: State): TemplateResult {
   return html`<header class="head">
     <h1 class="wordmark">${sign()}<span>tertulia</span></h1>
-    <p class="pill" role="status" data-phase=${state.phase.name}><span class="pill-dot"></span>${phaseWords(state.phase)}</p>
+    <p class="pill" role="status" data-phase=${state.phase.name}><span class="pill-dot"></span><span class="pill-text">${phaseWords(state.phase)}</span></p>
   </header>`;
 }
 
@@ -23,7 +23,7 @@ function phaseWords(phase: Phase): string {
     case 'reconnecting':
       return 'Reconnecting…';
     case 'left':
-      return endingWords(phase.reason).title;
+      return endingWords(phase.reason).short;
     case 'failed':
       return phase.words.title;
   }

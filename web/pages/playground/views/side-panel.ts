@@ -38,7 +38,7 @@ function panelBody(state: State, actions: Actions): TemplateResult {
 function tabButton(tab: Tab, state: State, actions: Actions): TemplateResult {
   const isSelected = tab === state.tab;
   const count = tab === 'people' ? state.connections.length : tab === 'chat' ? state.unread : 0;
-  return html`<button type="button" class="tab" role="tab" id="tab-${tab}" aria-controls="panel-${tab}" aria-selected=${isSelected}
+  return html`<button type="button" class="tab" role="tab" id="tab-${tab}" aria-controls=${isSelected ? `panel-${tab}` : nothing} aria-selected=${isSelected}
       tabindex=${isSelected ? 0 : -1} @click=${() => actions.openPanel(tab)}>
     ${TITLES[tab]}${count > 0 ? html`<span class="count" data-tone=${tab === 'chat' ? 'new' : 'quiet'}>${count}</span>` : nothing}
   </button>`;
