@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,16 +24,17 @@ async def _signalling(server: TertuliaServer) -> list[Figure]:
 def main() -> None:
     """Measures, prints and writes."""
     raise_open_files()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
         figures = asyncio.run(_signalling(server))
         figures += in_chromium(server)
-    text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date())
+    text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
     SCOREBOARD.write_text(text)
     sys.stdout.write(text)
 
 
-def scoreboard(figures: list[Figure], day: datetime.date) -> str:
-    """The page that is committed."""
+def scoreboard(figures: list[Figure], day: datetime.date, load: float) -> str:
+    """The page that is committed. `load` is the load average before the run: on a busy machine figures mean little."""
     return "\n".join(
         [
             "# Scoreboard",
@@ -40,6 +42,7 @@ def scoreboard(figures: list[Figure], day: datetime.date) -> str:
             f"Measured by `make bench` on {day}, everything on one machine over loopback, clients included:",
             "",
             *(f"- {line}" for line in machine()),
+            f"- load average {load:.1f} before the run",
             "",
             "| what | result | unit |",
             "|---|---|---|",
