@@ -7,13 +7,12 @@ import html
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from string import Template
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.anchors import anchors_plugin
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +20,10 @@ from starlette.routing import Route
 
 from tertulia.adapters.http.files import FileFolder, etagged
 from tertulia.adapters.http.pages import PAGE_HEADERS, SIGN
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 __all__ = ["Library", "docs_routes"]
 
@@ -45,7 +48,14 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._pages: dict[str, _Page] = {}
-        self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=3)
+
+    @cached_property
+    def _markdown(self) -> MarkdownIt:
+        # Imported when the first page is read: a server should not start later for it.
+        from markdown_it import MarkdownIt
+        from mdit_py_plugins.anchors import anchors_plugin
+
+        return MarkdownIt("commonmark", {"html": False}).enable("table").use(anchors_plugin, max_level=3)
 
     def names(self) -> list[str]:
         """Every page: the index, then the top folder, then the other folders, what one does before what one asks."""

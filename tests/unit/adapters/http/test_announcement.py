@@ -1,0 +1,27 @@
+"""What a development server says of itself."""
+
+from __future__ import annotations
+
+import httpx
+
+from tertulia.adapters.http.announcement import facts_of, text_of
+from tests.unit.adapters.http.conftest import Server
+
+
+async def test_programs_get_everything_they_need(server: Server, client: httpx.AsyncClient) -> None:
+    facts = facts_of(server.playground, "http://localhost:8080")
+
+    assert facts["url"] == "http://localhost:8080"
+    assert facts["api_secret"] == server.playground.project.api_secret
+    assert list(facts["tokens"]) == ["subscriber", "publisher", "publisheronly", "moderator"]
+
+
+async def test_people_get_the_same_and_on_a_network_a_picture(server: Server, client: httpx.AsyncClient) -> None:
+    facts = facts_of(server.playground, "https://192.168.1.7:8080")
+    plain, pictured = text_of(facts, with_picture=False), text_of(facts, with_picture=True)
+
+    for text in (plain, pictured):
+        for value in (facts["url"], facts["api_key"], facts["api_secret"], *facts["tokens"].values()):
+            assert value in text
+    assert "█" not in plain
+    assert pictured.count("█") > 100
