@@ -106,7 +106,7 @@ export class Session extends Emitter {
   /** Ends the Publisher's stream; it gets `streamDestroyed`. */
   unpublish(publisher?: Publisher): void {
     if (!(publisher instanceof Publisher)) {
-      this.#misuse('unpublish', new OTError('OT_INVALID_PARAMETER', 'Session.unpublish: a Publisher is required.'));
+      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unpublish: a Publisher is required.'));
       return;
     }
     if (publisher.session === null) {
@@ -120,7 +120,7 @@ export class Session extends Emitter {
   /** Destroys a Subscriber and its element. */
   unsubscribe(subscriber?: Subscriber): boolean {
     if (!(subscriber instanceof Subscriber)) {
-      this.#misuse('unsubscribe', new OTError('OT_INVALID_PARAMETER', 'Session.unsubscribe: a Subscriber is required.'));
+      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unsubscribe: a Subscriber is required.'));
       return false;
     }
     subscriber._destroy('unsubscribed');
@@ -216,7 +216,7 @@ export class Session extends Emitter {
     const key = apiKey ?? this.apiKey ?? this.#page.apiKey;
     const wrong = this.#wrongCredentials(key, token);
     if (wrong !== null) {
-      this.#misuse('connect', wrong, done);
+      this.#misuse(wrong, done);
       return this;
     }
     const { engine } = this.#model;
@@ -258,7 +258,7 @@ export class Session extends Emitter {
     const { era } = this.#page;
     const done = args.find((argument) => typeof argument === 'function') as Done | undefined;
     if (!this.#model.isPresent) {
-      this.#misuse('publish', new OTError('OT_NOT_CONNECTED', 'Session.publish: the session is not connected.'), done);
+      this.#misuse(new OTError('OT_NOT_CONNECTED', 'Session.publish: the session is not connected.'), done);
       return null;
     }
     const [first] = args;
@@ -309,17 +309,17 @@ export class Session extends Emitter {
     const [stream, ...rest] = args;
     const { target, properties, done } = viewArguments<Done>(rest);
     if (!this.#model.isPresent) {
-      this.#misuse('subscribe', new OTError('OT_NOT_CONNECTED', 'Session.subscribe: the session is not connected.'), done);
+      this.#misuse(new OTError('OT_NOT_CONNECTED', 'Session.subscribe: the session is not connected.'), done);
       return undefined;
     }
     if (!(stream instanceof Stream)) {
-      this.#misuse('subscribe', new OTError('OT_INVALID_PARAMETER', 'Session.subscribe: a Stream is required.'), done);
+      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.subscribe: a Stream is required.'), done);
       return undefined;
     }
     try {
       return new Subscriber(this.#model, stream, target, properties, done);
     } catch (thrown) {
-      this.#misuse('subscribe', asOTError(thrown, 'OT_INVALID_PARAMETER'), done);
+      this.#misuse(asOTError(thrown, 'OT_INVALID_PARAMETER'), done);
       return undefined;
     }
   }
@@ -333,7 +333,7 @@ export class Session extends Emitter {
   }
 
   #moderate(method: string, request: RequestOf<'forceDisconnect'> | RequestOf<'forceUnpublish'> | null, need: string, done?: Done): Promise<void> {
-    if (request === null) return this.#misuse(method, new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
+    if (request === null) return this.#misuse(new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
     if (this.#page.era.throwsMisuse) this.#requirePresence(method);
     const work = this.#model.engine.request(request as RequestOf<'forceDisconnect'>).then(
       (): void => undefined,
@@ -357,9 +357,8 @@ export class Session extends Emitter {
   }
 
   /** Throws in the first era; in the second tells the handler and dispatches `exception`. */
-  #misuse(method: string, error: OTError, done?: Done): Promise<void> {
+  #misuse(error: OTError, done?: Done): Promise<void> {
     if (this.#page.era.throwsMisuse) throw error;
-    logger.error(`Session.${method}:`, error.message);
     return this.#fail(error, done);
   }
 
