@@ -67,11 +67,15 @@ describe('joining', () => {
     expect(new Scene().joined(SUBSCRIBER).openTok.publishers).toHaveLength(0);
   });
 
-  test('that is refused says why', () => {
+  test('that is refused says why, and may be tried with another token', () => {
     const scene = new Scene();
     scene.call.join();
     scene.session.connects[0]?.finish(error('OT_AUTHENTICATION_ERROR', 'The token has expired'));
     expect(scene.state.phase).toMatchObject({ name: 'failed', words: { title: 'Could not join' } });
+    scene.call.join('T2==');
+    scene.session.connects[1]?.finish(error('OT_CONNECT_FAILED'));
+    scene.call.join();
+    expect(scene.session.connects.map(({ token }) => token)).toEqual(['T1==', 'T2==', 'T2==']);
   });
 
   test('again after the end makes a new picture and keeps what was muted', () => {

@@ -30,24 +30,30 @@ export class Call {
   readonly #session: Session;
   readonly #own: OwnMedia;
   readonly #remote: RemoteMedia;
+  #token: string;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
+    this.#token = parts.credentials.token;
     this.#session = parts.openTok.initSession(parts.credentials.apiKey, parts.credentials.sessionId);
     this.#own = new OwnMedia({ ...parts, session: this.#session, onStream: (stream) => this.#addStream(stream) });
     this.#remote = new RemoteMedia({ ...parts, session: this.#session, who: (id) => this.#who(id) });
     this.#listenToSession();
     this.#listenToOthers();
     this.#session.on('signal', (event) => this.#onSignal(event));
-    parts.openTok.on('exception', ({ type, code, title, message }) =>
-      parts.journal.log('problem', { type, summary: `${title}: ${message}`, details: { code } }),
-    );
   }
 
-  join(): void {
-    const { dispatch, credentials, journal } = this.#parts;
+  /** Whether this is the call of that session; only the token may differ. */
+  isIn({ apiKey, sessionId }: Credentials): boolean {
+    return apiKey === this.#parts.credentials.apiKey && sessionId === this.#parts.credentials.sessionId;
+  }
+
+  /** Joins with the token, or with the last one. */
+  join(token = this.#token): void {
+    const { dispatch, journal } = this.#parts;
+    this.#token = token;
     dispatch({ type: 'phase', phase: { name: 'connecting' } });
-    this.#session.connect(credentials.token, (error) => {
+    this.#session.connect(token, (error) => {
       if (!error) return;
       const words = problemWords('connect', error);
       journal.log('problem', { type: error.name, summary: error.message, details: { attempt: 'connect', code: error.code } });

@@ -31,7 +31,7 @@ async function start(root: HTMLElement, openTok: OpenTok): Promise<void> {
   try {
     const credentials = await fetchCredentials(address.role);
     if (credentials) app.start(credentials, false);
-    else app.dispatch({ type: 'phase', phase: { name: 'asking' } });
+    else app.dispatch({ type: 'phase', phase: { name: 'asking', typed: undefined } });
   } catch (error) {
     const text = `${error instanceof Error ? error.message : String(error)} Is the server running? Load the page again when it is.`;
     app.dispatch({ type: 'phase', phase: { name: 'failed', words: { title: 'Could not join', text } } });

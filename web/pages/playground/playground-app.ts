@@ -43,6 +43,9 @@ export class PlaygroundApp {
     this.#state = initialState(parts.address.role, parts.name, parts.panelOpen);
     this.#journal = new Journal((change) => this.dispatch(change), Date.now);
     this.actions = this.#makeActions();
+    parts.openTok.on('exception', ({ type, code, title, message }) =>
+      this.#journal.log('problem', { type, summary: `${title}: ${message}`, details: { code } }),
+    );
     this.#draw();
     this.#watchStage();
   }
@@ -60,7 +63,12 @@ export class PlaygroundApp {
   /** Joins; `own` credentials are those that this server does not hand out, so an invite link must carry them. */
   start(credentials: Credentials, isOwn: boolean): void {
     this.#ownCredentials = isOwn ? credentials : undefined;
-    this.#call = new Call({
+    if (!this.#call?.isIn(credentials)) this.#call = this.#makeCall(credentials);
+    this.#call.join(credentials.token);
+  }
+
+  #makeCall(credentials: Credentials): Call {
+    return new Call({
       openTok: this.#parts.openTok,
       credentials,
       state: () => this.#state,
@@ -69,14 +77,19 @@ export class PlaygroundApp {
       journal: this.#journal,
       now: Date.now,
     });
-    this.#call.join();
+  }
+
+  /** With the same token, unless the user typed one that did not work and may correct it. */
+  #joinAgain(): void {
+    if (this.#call && !(this.#ownCredentials && this.#state.phase.name === 'failed')) this.#call.join();
+    else this.dispatch({ type: 'phase', phase: { name: 'asking', typed: this.#ownCredentials } });
   }
 
   #makeActions(): Actions {
     const { page } = this.#parts;
     const dispatch = (change: Change): void => this.dispatch(change);
     return {
-      join: () => (this.#call ? this.#call.join() : dispatch({ type: 'phase', phase: { name: 'asking' } })),
+      join: () => this.#joinAgain(),
       leave: () => this.#call?.leave(),
       toggle: (track) => this.#call?.toggle(track),
       chat: (text) => this.#call?.chat(text),

@@ -1,12 +1,14 @@
 // Everything that the page shows, as plain values, and the one function that changes it.
+import type { Credentials } from './address.ts';
 import { appendEntry, type EventLog, type LogFilter, type LogKind, type NewLogEntry } from './event-log.ts';
 import type { Profile } from './profile.ts';
 import type { Role } from './roles.ts';
 import type { Words } from './words.ts';
 
-/** starting: asking the server for a session. asking: asking the user, since the server gave none. */
+/** starting: asking the server for a session. asking: asking the user, since the server gave none; `typed` stands in the form. */
 export type Phase =
-  | { readonly name: 'starting' | 'asking' | 'connecting' | 'connected' | 'reconnecting' }
+  | { readonly name: 'starting' | 'connecting' | 'connected' | 'reconnecting' }
+  | { readonly name: 'asking'; readonly typed: Credentials | undefined }
   | { readonly name: 'left'; readonly reason: string }
   | { readonly name: 'failed'; readonly words: Words };
 

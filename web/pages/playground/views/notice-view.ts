@@ -10,7 +10,7 @@ export function noticeView(state: State, actions: Actions): TemplateResult {
   const { phase } = state;
   switch (phase.name) {
     case 'asking':
-      return html`<div class="notice">${joinForm(actions)}</div>`;
+      return html`<div class="notice">${joinForm(phase.typed, actions)}</div>`;
     case 'left': {
       const isRemoved = phase.reason === 'forceDisconnected';
       return card(endingWords(phase.reason), isRemoved ? 'removed' : 'leave', actions, `reason: ${phase.reason}`);
