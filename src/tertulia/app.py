@@ -8,22 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
 from starlette.routing import WebSocketRoute
-from starlette.types import ASGIApp
 
 from tertulia.adapters.http.announcement import facts_of, text_of
 from tertulia.adapters.http.application import make_application
 from tertulia.adapters.http.playground import open_playground
+from tertulia.adapters.http.server import serve
 from tertulia.adapters.router import RouterLink
 from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, SignallingLimits
@@ -38,11 +35,9 @@ from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.supervisor.orphan import end_when_orphaned
 from tertulia.supervisor.programs import find_docs, find_web
-from tertulia.wire.codes import OFFER_MESSAGE_BYTES
+from tertulia.wire.codes import SIGNALLING_PATH
 from tertulia.wire.tokens import verify_client_token
 
-# How long a stopping server waits for answers that are under way; the supervisor waits a little longer.
-GRACE_S = 3
 READY_POLL_S = 0.01
 
 
@@ -54,6 +49,8 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
         open_parts.push_async_callback(store.close)
         router = RouterLink(settings.router_link, clock)
         projects = Projects(store, ids)
+        for given in settings.projects:
+            await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
         times = settings.sessions
         sessions = Sessions(
             store=store,
@@ -70,24 +67,17 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
                 heartbeat_s=times.heartbeat_s,
             ),
         )
-        for given in settings.projects:
-            await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
         await sessions.start()
         await router.start(sessions)
         open_parts.push_async_callback(router.close)
-        signalling = SignallingEndpoint(
-            sessions,
-            clock,
-            ids,
-            SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s),
-        )
         playground = None
-        facts: dict[str, Any] = {}
-        text = ""
+        announcement: dict[str, Any] = {"facts": {}, "text": ""}
         if settings.development:
             playground = await open_playground(projects, sessions, clock, settings.playground_file)
             facts = facts_of(playground, _address(settings, listeners))
             text = text_of(facts, with_picture=settings.http.certificate is not None)
+            announcement = {"facts": facts, "text": text}
+        limits = SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s)
         application = make_application(
             sessions=sessions,
             projects=projects,
@@ -96,60 +86,17 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             docs=find_docs(),
             checks={"router": lambda: router.hello is not None},
             playground=playground,
-            more=[WebSocketRoute("/signalling", signalling)],
+            more=[WebSocketRoute(SIGNALLING_PATH, SignallingEndpoint(sessions, clock, ids, limits))],
         )
 
         async def say_ready() -> None:
             while router.hello is None:  # noqa: ASYNC110 - once, at the start; the link has no event for it
                 await asyncio.sleep(READY_POLL_S)
             draft = ready_file.with_suffix(".new")
-            draft.write_text(json.dumps({"facts": facts, "text": text}), encoding="utf-8")
+            draft.write_text(json.dumps(announcement), encoding="utf-8")
             draft.replace(ready_file)
 
-        server = _Server(_server_settings(settings, application), started=say_ready, stopping=sessions.close)
-        await server.serve(sockets=listeners)
-
-
-class _Server(uvicorn.Server):
-    """Says when clients can be served, and lets the sessions say goodbye before sockets are cut."""
-
-    def __init__(
-        self, config: uvicorn.Config, *, started: Callable[[], Awaitable[None]], stopping: Callable[[], Awaitable[None]]
-    ) -> None:
-        super().__init__(config)
-        self._when_started = started
-        self._when_stopping = stopping
-        self._announcing: asyncio.Task[None] | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._announcing = asyncio.ensure_future(self._when_started())
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._announcing is not None:
-            self._announcing.cancel()
-        await self._when_stopping()
-        await super().shutdown(sockets)
-
-
-def _server_settings(settings: Settings, application: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        loop="none",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=OFFER_MESSAGE_BYTES,
-        # The signalling protocol has its own heartbeat, and compressing small messages costs more than it saves.
-        ws_ping_interval=None,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ssl_certfile=settings.http.certificate,
-        ssl_keyfile=settings.http.private_key,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+        await serve(application, settings.http, listeners, started=say_ready, stopping=sessions.close)
 
 
 def _address(settings: Settings, listeners: list[socket.socket]) -> str:
@@ -171,9 +118,6 @@ def main() -> int:
     settings = restore(given.settings)
     configure(settings.log_level)
     end_when_orphaned()
-    # uvicorn stops at these, and repeats them when it has stopped: by then there is nothing left to end.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
     listeners = [socket.socket(fileno=number) for number in given.http_socket]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
