@@ -9,9 +9,10 @@ import type { StreamProperty } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
 import { DestroyedEvent, Event, MediaStreamAvailableEvent, VideoEnabledChangedEvent } from './events.ts';
-import { settle, withPromise, type Done } from './promises.ts';
+import { withPromise, type Done } from './promises.ts';
 import type { Session } from './session.ts';
 import type { SessionModel } from './session-model.ts';
+import { callBack, queueJob } from './tasks.ts';
 import type { Stream } from './values.ts';
 import { View } from './view.ts';
 
@@ -92,11 +93,15 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#play();
   }
 
-  detach(): void {
+  suspend(): void {
     for (const stop of this.#stopWaiting.splice(0)) stop();
     this.#media = null;
     this.#picturePlays = false;
     this.#soundPlays = false;
+  }
+
+  detach(): void {
+    this.suspend();
     const { widget } = this;
     if (widget === null) return;
     widget.setPictureVisible(false);
@@ -347,6 +352,8 @@ export class Subscriber extends View implements SubscriptionSink {
   #finish(error?: OTError): void {
     const done = this.#done;
     this.#done = undefined;
-    void settle(error === undefined ? Promise.resolve() : Promise.reject(error), done);
+    queueJob(() => {
+      callBack(done, error);
+    });
   }
 }

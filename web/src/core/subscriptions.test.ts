@@ -97,7 +97,7 @@ describe('after a resume', () => {
 
 test('a replaced transport forgets bindings and keeps subscriptions', () => {
   const { state, effects } = after(SUBSCRIBE, ANSWERED, BOUND, { type: 'transportReplaced' });
-  expect(effects).toEqual([]);
+  expect(effects).toEqual([{ type: 'suspend', key: 1 }]);
   expect(state.get(1)).toMatchObject({ id: 7, binding: null });
 });
 

@@ -42,6 +42,8 @@ export type SubscriptionEffect =
   | { readonly type: 'send'; readonly request: RequestOf<'updateSubscription'> | RequestOf<'unsubscribe'> | RequestOf<'releaseSlot'> }
   | { readonly type: 'attach'; readonly key: number; readonly binding: Binding }
   | { readonly type: 'detach'; readonly key: number }
+  /** The binding is void, but its last picture may stay until the next binding. */
+  | { readonly type: 'suspend'; readonly key: number }
   | { readonly type: 'refuse'; readonly key: number; readonly error: WireError }
   | { readonly type: 'video'; readonly key: number; readonly enabled: boolean; readonly reason: string };
 
@@ -92,7 +94,10 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
       return step(state, { type: 'video', key: found[0], enabled: input.enabled, reason: input.reason });
     }
     case 'transportReplaced':
-      return step(new Map([...state].map(([key, subscription]) => [key, { ...subscription, binding: null }])));
+      return step(
+        new Map([...state].map(([key, subscription]) => [key, { ...subscription, binding: null }])),
+        ...[...state.keys()].map((key): SubscriptionEffect => ({ type: 'suspend', key })),
+      );
     case 'disconnected':
       return step(NO_SUBSCRIPTIONS, ...[...state.keys()].map((key): SubscriptionEffect => ({ type: 'detach', key })));
   }

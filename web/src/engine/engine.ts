@@ -43,6 +43,8 @@ export interface SubscriptionSink {
   attach(media: SlotMedia): void;
   /** Nothing of the binding may be shown or played when this returns. */
   detach(): void;
+  /** The binding is void; its last picture may stay until the next `attach`. */
+  suspend(): void;
   refused(error: OTError): void;
   video(enabled: boolean, reason: string): void;
   /** Whether media from the server passes at all. */
@@ -296,6 +298,9 @@ export class SessionEngine {
       }
       case 'detach':
         this.sinks.get(effect.key)?.detach();
+        return;
+      case 'suspend':
+        this.sinks.get(effect.key)?.suspend();
         return;
       case 'refuse':
         this.sinks.get(effect.key)?.refused(new OTError(effect.error.name, effect.error.message, effect.error.code));

@@ -238,6 +238,21 @@ describe('a transport that ends', () => {
     expect(made).toHaveLength(2);
   });
 
+  test('is negotiated again after a pause when the server could not answer', async () => {
+    await publishing();
+    media.mediaFailed(1);
+    await turn();
+    await request(2).refuse(new OTError('OT_INTERNAL_ERROR', 'no router'));
+    expect(asked).toHaveLength(4);
+    expect(request(3).body).toMatchObject({ type: 'republish', epoch: 2 });
+    await request(3).refuse(new OTError('OT_INTERNAL_ERROR', 'no router'));
+    for (const run of later.splice(0)) run();
+    await turn();
+    expect(request(4).body).toMatchObject({ type: 'negotiate', epoch: 2, slots: [{ slot: 0 }, { slot: 1 }] });
+    await request(4).answer({ answer: 'C' });
+    expect(request(5).body).toMatchObject({ type: 'republish', epoch: 2, streamId: 'mine', audioMid: '4', videoMid: '5' });
+  });
+
   test('that is only interrupted gets an ICE restart of the same epoch', async () => {
     await publishing();
     peer(0).become('interrupted');

@@ -53,7 +53,11 @@ interface Sent {
 }
 
 /** A turn found that its peer is no longer the current one. */
-class Superseded extends Error {}
+class Superseded extends Error {
+  constructor() {
+    super('The media connection is gone.');
+  }
+}
 
 export class Media {
   private start: MediaStart | null = null;
@@ -161,10 +165,16 @@ export class Media {
     this.established = false;
     this.usedSlots = new Set();
     const epoch = this.epoch;
-    this.peer = this.world.makePeer(start.configuration, (state) => {
-      if (epoch === this.epoch && this.start === start) this.changed(state);
-    });
     this.turn = Promise.resolve();
+    try {
+      this.peer = this.world.makePeer(start.configuration, (state) => {
+        if (epoch === this.epoch && this.start === start) this.changed(state);
+      });
+    } catch (error) {
+      this.peer = null;
+      logger.error('The browser cannot make a media connection.', error);
+      return;
+    }
     if (start.receives) this.negotiate();
     for (const [publication, { streamId }] of this.sent) if (streamId !== null) this.republish(publication, streamId);
   }
@@ -188,12 +198,19 @@ export class Media {
       this.restartIce();
     } else if (state === 'failed') {
       this.setFlow(false);
-      const { epoch } = this;
-      this.world.after(this.world.retryDelayMs(this.failures), () => {
-        if (epoch === this.epoch) this.replace();
+      this.tryAgain(() => {
+        this.replace();
       });
-      this.failures += 1;
     }
+  }
+
+  /** Runs `step` after a pause that grows with every failure in a row, unless the peer was replaced meanwhile. */
+  private tryAgain(step: () => void): void {
+    const { epoch, start } = this;
+    this.world.after(this.world.retryDelayMs(this.failures), () => {
+      if (epoch === this.epoch && start !== null && start === this.start) step();
+    });
+    this.failures += 1;
   }
 
   private setFlow(flows: boolean): void {
@@ -208,15 +225,18 @@ export class Media {
     this.negotiate();
   }
 
-  /** Offers what the peer holds now; failures are the next offer's matter. */
+  /** Offers what the peer holds now, until the server answers. */
   private negotiate(): void {
     const { epoch } = this;
     this.offer('negotiate', {}, (peer) => {
       if (peer.slotCount < this.wantedPairs) peer.addSlotPairs(this.wantedPairs - peer.slotCount);
       return null;
     }).catch((error: unknown) => {
-      if (error instanceof Superseded || epoch !== this.epoch) return;
+      if (epoch !== this.epoch || this.start === null) return;
       logger.error('The media connection could not be negotiated.', error);
+      this.tryAgain(() => {
+        this.negotiate();
+      });
     });
   }
 
@@ -256,7 +276,12 @@ export class Media {
       this.sent.set(publication, { lines: peer.send(publication.tracks()), streamId });
       return publication;
     }).catch((error: unknown) => {
-      if (epoch === this.epoch && this.sent.has(publication)) logger.error('A stream could not be published again.', error);
+      if (epoch !== this.epoch || !this.sent.has(publication)) return;
+      logger.error('A stream could not be published again.', error);
+      this.sent.get(publication)?.lines.stop();
+      this.tryAgain(() => {
+        if (this.sent.has(publication)) this.republish(publication, streamId);
+      });
     });
   }
 
