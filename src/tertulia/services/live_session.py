@@ -150,7 +150,7 @@ class LiveSession:
         stored: StoredSession,
         restored: tuple[Session, list[Event]],
     ) -> "LiveSession":
-        """Make a running session of what the store holds; what that changes is stored in the first round."""
+        """Make a session of what the store holds; `begin` stores what that changes."""
         session, events = restored
         live = cls(session_id, environment, session)
         for reply in stored.replies:
@@ -158,7 +158,6 @@ class LiveSession:
         for connection in session.connections.values():
             live._index(ConnectionSaved(connection))
         live._take(events)
-        live._inbox.post(Wake())
         return live
 
     @property
@@ -182,6 +181,15 @@ class LiveSession:
         self._inbox.post(Tell(command))
 
     # ---- the task
+
+    async def begin(self) -> None:
+        """Store and carry out what loading changed.
+
+        Raises:
+            UnavailableError: If it cannot be stored; the session then does not run.
+        """
+        await self._finish_round()
+        self._inbox.post(Wake())
 
     async def run(self) -> None:
         """Handle the inbox until nothing is left to live for."""
@@ -341,7 +349,7 @@ class LiveSession:
         self._round.log.append(row)
         frame = self._env.codec.frame(row.number, row.body)
         self._round.then.append(partial(self._audience.deliver, row, frame))
-        self._log_fact(event.fact)
+        self._round.then.append(partial(self._log_fact, event.fact))
 
     def _take_notice(self, notice: Notice, seat: Seat | None) -> None:
         match notice:

@@ -147,6 +147,8 @@ class Sessions:
         self._gate.set()
         self._live: dict[SessionId, asyncio.Future[LiveSession]] = {}
         self._closing = False
+        self._router_known = False
+        self._comparisons = 0
         self._trimmer: TimerHandle | None = None
         self._directory = Directory()
         self._environment = Environment(
@@ -346,11 +348,18 @@ class Sessions:
 
     async def _run(self, session_id: SessionId, ready: "asyncio.Future[LiveSession]") -> None:
         try:
-            stored = await self._store.load_seats(session_id)
+            live = await self._load(session_id)
         except UnavailableError as error:
             del self._live[session_id]
             ready.set_exception(error)
             return
+        ready.set_result(live)
+        if self._router_known and any(each.transport_id is not None for each in live.state.connections.values()):
+            self.router_connected()
+        await live.run()
+
+    async def _load(self, session_id: SessionId) -> LiveSession:
+        stored = await self._store.load_seats(session_id)
         restored = Session.restore(
             self._settings.limits,
             self._clock.monotonic(),
@@ -361,8 +370,8 @@ class Sessions:
             pairs=[(connection_id, pair) for connection_id, pairs in stored.pairs.items() for pair in pairs],
         )
         live = LiveSession.load(session_id, self._environment, stored, restored)
-        ready.set_result(live)
-        await live.run()
+        await live.begin()
+        return live
 
     def _forget(self, live: LiveSession) -> None:
         future = self._live.get(live.session_id)
@@ -392,6 +401,8 @@ class Sessions:
 
     def router_connected(self) -> None:
         """Compare what the router holds with the seats, before any other request goes to it."""
+        self._router_known = True
+        self._comparisons += 1
         self._gate.clear()
         self._tasks.spawn(self._synchronise(), "router synchronisation")
 
@@ -410,7 +421,9 @@ class Sessions:
         except (UnavailableError, PeerProtocolError) as error:
             _log.warning("the media router could not be listed", error=error.message)
         finally:
-            self._gate.set()
+            self._comparisons -= 1
+            if self._comparisons == 0:
+                self._gate.set()
 
     def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
         """Tell the connection that its transport is gone."""
