@@ -36,7 +36,11 @@ for (const { format, entry, file } of OUTPUTS) {
   });
 }
 if (pageEntries().length > 0) {
-  await build({ configFile: resolve(root, 'vite.config.js'), logLevel: 'warn', build: { outDir: resolve(fresh, 'pages') } });
+  await build({
+    configFile: resolve(root, 'vite.config.js'),
+    logLevel: 'warn',
+    build: { outDir: resolve(fresh, 'pages') },
+  });
 }
 if (existsSync(dist)) renameSync(dist, stale);
 renameSync(fresh, dist);

@@ -32,8 +32,22 @@ const layering = FOLDERS.map((folder) => ({
 }));
 
 /** What a pure module may not touch: everything it decides on arrives in its inputs. */
-const IMPURE = ['window', 'document', 'navigator', 'location', 'setTimeout', 'setInterval', 'queueMicrotask', 'WebSocket',
-  'RTCPeerConnection', 'fetch', 'performance', 'crypto', 'console', 'Date'];
+const IMPURE = [
+  'window',
+  'document',
+  'navigator',
+  'location',
+  'setTimeout',
+  'setInterval',
+  'queueMicrotask',
+  'WebSocket',
+  'RTCPeerConnection',
+  'fetch',
+  'performance',
+  'crypto',
+  'console',
+  'Date',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/'] },
@@ -56,8 +70,14 @@ export default tseslint.config(
     files: ['src/core/**/*.ts', 'src/wire/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
-      'no-restricted-globals': ['error', ...IMPURE.map((name) => ({ name, message: 'core and wire are pure: pass it in.' }))],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'core and wire are pure: pass it in.' }],
+      'no-restricted-globals': [
+        'error',
+        ...IMPURE.map((name) => ({ name, message: 'core and wire are pure: pass it in.' })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'core and wire are pure: pass it in.' },
+      ],
     },
   },
 );

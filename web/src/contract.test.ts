@@ -64,12 +64,17 @@ describe('every event of the contract', () => {
     expect(Object.keys(SAMPLES).sort()).toEqual(Object.keys(contractEvents).sort());
   });
 
-  test.each(Object.entries(contractEvents))('%s has its fields and cancelability', (type, { fields, default: behaviour }) => {
-    const sample = SAMPLES[type];
-    expect(sample?.type).toBe(type);
-    expect(sample?.cancelable).toBe(behaviour !== undefined);
-    expect(Object.keys(sample ?? {})).toEqual(expect.arrayContaining(['type', 'target', 'cancelable', ...Object.keys(fields ?? {})]));
-  });
+  test.each(Object.entries(contractEvents))(
+    '%s has its fields and cancelability',
+    (type, { fields, default: behaviour }) => {
+      const sample = SAMPLES[type];
+      expect(sample?.type).toBe(type);
+      expect(sample?.cancelable).toBe(behaviour !== undefined);
+      expect(Object.keys(sample ?? {})).toEqual(
+        expect.arrayContaining(['type', 'target', 'cancelable', ...Object.keys(fields ?? {})]),
+      );
+    },
+  );
 });
 
 describe('every error of the contract', () => {
@@ -83,7 +88,9 @@ describe('every error of the contract', () => {
 
   test('has a code here, which is one that the contract gives it', () => {
     for (const [name, code] of Object.entries(ERROR_CODES)) {
-      const codes = contractErrors.filter((error) => (error.wire_name ?? error.name) === name).map((error) => error.code);
+      const codes = contractErrors
+        .filter((error) => (error.wire_name ?? error.name) === name)
+        .map((error) => error.code);
       expect(codes, name).toContain(code);
     }
     const names = new Set(contractErrors.map(({ name, wire_name }) => wire_name ?? name));

@@ -25,15 +25,26 @@ describe('a publisher without properties', () => {
 
 describe('publisher properties', () => {
   test('a screen has the defaults of a screen', () => {
-    expect(publisherOptions({ videoSource: 'screen' })).toMatchObject({ videoKind: 'screen', mirror: false, publishAudio: false, maxWidth: 1920 });
+    expect(publisherOptions({ videoSource: 'screen' })).toMatchObject({
+      videoKind: 'screen',
+      mirror: false,
+      publishAudio: false,
+      maxWidth: 1920,
+    });
   });
 
   test('a device is named by id or by object', () => {
-    expect(publisherOptions({ videoSource: 'cam-2', audioSource: { deviceId: 'mic-1' } }).capture).toMatchObject({ video: 'cam-2', audio: 'mic-1' });
+    expect(publisherOptions({ videoSource: 'cam-2', audioSource: { deviceId: 'mic-1' } }).capture).toMatchObject({
+      video: 'cam-2',
+      audio: 'mic-1',
+    });
   });
 
   test('null and false leave a medium out', () => {
-    expect(publisherOptions({ videoSource: null, audioSource: false })).toMatchObject({ videoKind: 'none', capture: { video: false, audio: false } });
+    expect(publisherOptions({ videoSource: null, audioSource: false })).toMatchObject({
+      videoKind: 'none',
+      capture: { video: false, audio: false },
+    });
   });
 
   test('resolution, frame rate and bitrate are taken when they are lawful', () => {
@@ -50,7 +61,11 @@ describe('publisher properties', () => {
   });
 
   test('one switch turns all audio processing off', () => {
-    expect(publisherOptions({ disableAudioProcessing: true, echoCancellation: true }).capture).toMatchObject({ echoCancellation: false, noiseSuppression: false, autoGainControl: false });
+    expect(publisherOptions({ disableAudioProcessing: true, echoCancellation: true }).capture).toMatchObject({
+      echoCancellation: false,
+      noiseSuppression: false,
+      autoGainControl: false,
+    });
   });
 
   test('sizes may be CSS', () => {
@@ -60,14 +75,33 @@ describe('publisher properties', () => {
 
 test('subscriber properties', () => {
   expect(subscriberOptions({}, 50)).toMatchObject({ subscribeToAudio: true, subscribeToVideo: true, audioVolume: 50 });
-  expect(subscriberOptions({ subscribeToAudio: 'false', audioVolume: -3 }, 100)).toMatchObject({ subscribeToAudio: false, audioVolume: 0 });
+  expect(subscriberOptions({ subscribeToAudio: 'false', audioVolume: -3 }, 100)).toMatchObject({
+    subscribeToAudio: false,
+    audioVolume: 0,
+  });
 });
 
 test('getUserMedia takes the capture part of them', () => {
-  expect(userMediaWishes({ videoSource: null, frameRate: 7 })).toMatchObject({ audio: true, video: false, frameRate: 7 });
+  expect(userMediaWishes({ videoSource: null, frameRate: 7 })).toMatchObject({
+    audio: true,
+    video: false,
+    frameRate: 7,
+  });
 });
 
 test('flags and volumes of older applications', () => {
-  expect([flag('false', true), flag('true', false), flag(undefined, true), flag(null, false), flag(0, true)]).toEqual([false, true, true, false, false]);
-  expect([volume('30'), volume(130), volume('loud'), volume(''), volume(null)]).toEqual([30, 100, undefined, undefined, undefined]);
+  expect([flag('false', true), flag('true', false), flag(undefined, true), flag(null, false), flag(0, true)]).toEqual([
+    false,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  expect([volume('30'), volume(130), volume('loud'), volume(''), volume(null)]).toEqual([
+    30,
+    100,
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

@@ -57,7 +57,8 @@ const AUDIO_BITRATE = { least: 6_000, most: 510_000 };
 /** The options of a publisher. Throws OT_INVALID_PARAMETER for a name that is too long. */
 export function publisherOptions(properties: Properties): PublisherOptions {
   const name = text(properties['name']) ?? '';
-  if (name.length > NAME_LIMIT) throw new OTError('OT_INVALID_PARAMETER', `The name is longer than ${NAME_LIMIT} characters.`);
+  if (name.length > NAME_LIMIT)
+    throw new OTError('OT_INVALID_PARAMETER', `The name is longer than ${NAME_LIMIT} characters.`);
   const audioSource = properties['audioSource'];
   const videoSource = properties['videoSource'];
   const videoKind = kindOf(videoSource);
@@ -137,7 +138,8 @@ export function flag(value: unknown, otherwise: boolean): boolean {
 function look(properties: Properties): LookOptions {
   const style = properties['style'];
   return {
-    insertMode: oneOf(properties['insertMode'], ['replace', 'after', 'before', 'append'] as const, 'insertMode') ?? 'replace',
+    insertMode:
+      oneOf(properties['insertMode'], ['replace', 'after', 'before', 'append'] as const, 'insertMode') ?? 'replace',
     insertDefaultUI: flag(properties['insertDefaultUI'], true),
     width: extent(properties['width'], DEFAULT_WIDTH),
     height: extent(properties['height'], DEFAULT_HEIGHT),
@@ -161,7 +163,10 @@ function kindOf(source: unknown): PublisherOptions['videoKind'] {
 function device(source: unknown): boolean | string {
   if (source === null || source === false) return false;
   if (typeof source === 'string' && source !== '') return source;
-  const id = typeof source === 'object' && 'deviceId' in (source as object) ? (source as { deviceId: unknown }).deviceId : undefined;
+  const id =
+    typeof source === 'object' && 'deviceId' in (source as object)
+      ? (source as { deviceId: unknown }).deviceId
+      : undefined;
   return typeof id === 'string' && id !== '' ? id : true;
 }
 
@@ -200,6 +205,7 @@ function text(value: unknown): string | undefined {
 
 function oneOf<Value>(value: unknown, lawful: readonly Value[], key: string): Value | undefined {
   const found = lawful.find((candidate) => candidate === value);
-  if (value !== undefined && value !== null && found === undefined) logger.warn(`${key} cannot be ${String(value)}; it is ignored.`);
+  if (value !== undefined && value !== null && found === undefined)
+    logger.warn(`${key} cannot be ${String(value)}; it is ignored.`);
   return found;
 }

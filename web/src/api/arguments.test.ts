@@ -31,7 +31,7 @@ describe('target, properties and handler', () => {
     expect(viewArguments([element, {}]).target).toBe(element);
   });
 
-  test('the application\'s object is copied', () => {
+  test("the application's object is copied", () => {
     const properties = { name: 'x' };
     expect(viewArguments([properties]).properties).not.toBe(properties);
   });
@@ -58,7 +58,7 @@ describe('connect', () => {
     ['a token and a handler', ['token', done], 'key', undefined, 'token', done],
     ['key and token for a session without key', ['key', 'token'], undefined, 'key', 'token', undefined],
     ['key, token and handler', [456, 'token', done], undefined, '456', 'token', done],
-    ['the session\'s own key again', ['key', 'token'], 'key', 'key', 'token', undefined],
+    ["the session's own key again", ['key', 'token'], 'key', 'key', 'token', undefined],
     ['two texts of which the first is not the key', ['token', 'else'], 'key', undefined, 'token', undefined],
     ['an empty key', ['', 'token'], undefined, '', 'token', undefined],
     ['an empty token', ['key', ''], undefined, 'key', '', undefined],
@@ -80,5 +80,6 @@ test('ids', () => {
   expect(idOf('x', 'streamId')).toBe('x');
   expect(idOf({ streamId: 'x' }, 'streamId')).toBe('x');
   expect(idOf({ id: 'x' }, 'connectionId')).toBe('x');
-  for (const wrong of [null, undefined, '', 7, {}, { streamId: 'x' }]) expect(idOf(wrong, 'connectionId')).toBeUndefined();
+  for (const wrong of [null, undefined, '', 7, {}, { streamId: 'x' }])
+    expect(idOf(wrong, 'connectionId')).toBeUndefined();
 });

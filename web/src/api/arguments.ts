@@ -26,7 +26,10 @@ export function viewArguments<Done extends Completion>(args: readonly unknown[])
  * The arguments of `initPublisher` without a leading API key. In the first era any first text that is not the id of an
  * element is a key; in the second only one of digits is.
  */
-export function withoutApiKey(args: readonly unknown[], anyText: boolean): { readonly apiKey: string | undefined; readonly rest: readonly unknown[] } {
+export function withoutApiKey(
+  args: readonly unknown[],
+  anyText: boolean,
+): { readonly apiKey: string | undefined; readonly rest: readonly unknown[] } {
   const [first, ...rest] = args;
   const keyLike = typeof first === 'number' || (typeof first === 'string' && (anyText || /^\d+$/.test(first)));
   if (!keyLike || document.getElementById(String(first)) !== null) return { apiKey: undefined, rest: args };
@@ -44,20 +47,30 @@ export interface ConnectArguments<Done> {
  * `(token [, handler])` or the older `(apiKey, token [, properties or handler])`: the latter when the session has no key,
  * or when two texts are given and the first is the session's key.
  */
-export function connectArguments<Done extends Completion>(args: readonly unknown[], sessionKey: string | undefined): ConnectArguments<Done> {
+export function connectArguments<Done extends Completion>(
+  args: readonly unknown[],
+  sessionKey: string | undefined,
+): ConnectArguments<Done> {
   const [first, second] = args;
   const done = args.find((argument) => typeof argument === 'function') as Done | undefined;
   const isText = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
   const older = args.length >= 2 && isText(first) && typeof second === 'string';
-  if (older && (sessionKey === undefined || String(first) === sessionKey)) return { apiKey: String(first), token: second, done };
+  if (older && (sessionKey === undefined || String(first) === sessionKey))
+    return { apiKey: String(first), token: second, done };
   return { apiKey: undefined, token: first, done };
 }
 
 /** `(apiKey, sessionId)` or the older `(sessionId)`, as texts; undefined where nothing was given. */
-export function sessionArguments(args: readonly unknown[]): { readonly apiKey: string | undefined; readonly sessionId: string | undefined } {
+export function sessionArguments(args: readonly unknown[]): {
+  readonly apiKey: string | undefined;
+  readonly sessionId: string | undefined;
+} {
   const [first, second] = args;
-  const text = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
-  return second === undefined || second === null ? { apiKey: undefined, sessionId: text(first) } : { apiKey: text(first), sessionId: text(second) };
+  const text = (value: unknown): string | undefined =>
+    value === undefined || value === null ? undefined : String(value);
+  return second === undefined || second === null
+    ? { apiKey: undefined, sessionId: text(first) }
+    : { apiKey: text(first), sessionId: text(second) };
 }
 
 /** The id in an object of the API or in a text; undefined for anything else. */

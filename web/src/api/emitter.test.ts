@@ -16,14 +16,22 @@ afterEach(() => {
 
 function log(): { readonly calls: string[]; note(name: string): Handler } {
   const calls: string[] = [];
-  return { calls, note: (name) => () => { calls.push(name); } };
+  return {
+    calls,
+    note: (name) => () => {
+      calls.push(name);
+    },
+  };
 }
 
 describe('on, once and off', () => {
   test('take one type, several separated by spaces, or a map', () => {
     const emitter = new Emitter(v2);
     const { calls, note } = log();
-    emitter.on('a', note('1')).on('a b', note('2')).on({ b: note('3'), c: note('4') });
+    emitter
+      .on('a', note('1'))
+      .on('a b', note('2'))
+      .on({ b: note('3'), c: note('4') });
     for (const type of ['a', 'b', 'c']) fire(emitter, new Event(type));
     expect(calls).toEqual(['1', '2', '2', '3', '4']);
   });
@@ -51,7 +59,9 @@ describe('on, once and off', () => {
     const emitter = new Emitter(v2);
     const context = {};
     const seen: unknown[] = [];
-    const handler = function (this: unknown): void { seen.push(this); };
+    const handler = function (this: unknown): void {
+      seen.push(this);
+    };
     emitter.on('a', handler, context).on({ a: handler }, context);
     fire(emitter, new Event('a'));
     expect(seen).toEqual([context, context]);
@@ -80,7 +90,9 @@ describe('on, once and off', () => {
 
   test('a handler that is no function is ignored', () => {
     const emitter = new Emitter(v2).on('a', undefined);
-    expect(() => { fire(emitter, new Event('a')); }).not.toThrow();
+    expect(() => {
+      fire(emitter, new Event('a'));
+    }).not.toThrow();
   });
 });
 
@@ -89,9 +101,15 @@ describe('addEventListener', () => {
     const emitter = new Emitter(v1);
     const { calls, note } = log();
     const listener = note('x');
-    expect(() => { emitter.addEventListener('', listener); }).toThrow(/addEventListener/);
-    expect(() => { emitter.addEventListener('a', undefined as unknown as Handler); }).toThrow(/listener/);
-    expect(() => { emitter.removeEventListener('a', undefined as unknown as Handler); }).toThrow(/removeEventListener/);
+    expect(() => {
+      emitter.addEventListener('', listener);
+    }).toThrow(/addEventListener/);
+    expect(() => {
+      emitter.addEventListener('a', undefined as unknown as Handler);
+    }).toThrow(/listener/);
+    expect(() => {
+      emitter.removeEventListener('a', undefined as unknown as Handler);
+    }).toThrow(/removeEventListener/);
     emitter.addEventListener('a', listener);
     emitter.addEventListener('a', listener);
     fire(emitter, new Event('a'));
@@ -116,11 +134,17 @@ describe('addEventListener', () => {
   });
 
   test('a listener that an earlier one removes is still called in the first era, and not in the second', () => {
-    for (const [era, expected] of [[v1, ['first', 'second']], [v2, ['first']]] as const) {
+    for (const [era, expected] of [
+      [v1, ['first', 'second']],
+      [v2, ['first']],
+    ] as const) {
       const { calls, note } = log();
       const emitter = new Emitter(era);
       const second = note('second');
-      emitter.on('a', () => { calls.push('first'); emitter.off('a', second); });
+      emitter.on('a', () => {
+        calls.push('first');
+        emitter.off('a', second);
+      });
       emitter.on('a', second);
       fire(emitter, new Event('a'));
       expect(calls).toEqual(expected);
@@ -129,17 +153,24 @@ describe('addEventListener', () => {
 });
 
 describe('default behaviour', () => {
-  function ended(handler: (event: SessionDisconnectEvent) => void): { event: SessionDisconnectEvent; happened: boolean } {
+  function ended(handler: (event: SessionDisconnectEvent) => void): {
+    event: SessionDisconnectEvent;
+    happened: boolean;
+  } {
     const emitter = new Emitter(v2).on('sessionDisconnected', handler);
     const event = new SessionDisconnectEvent('clientDisconnected');
     let happened = false;
-    fire(emitter, event, () => { happened = true; });
+    fire(emitter, event, () => {
+      happened = true;
+    });
     return { event, happened };
   }
 
   test('happens after every handler, unless one prevented it', () => {
     expect(ended(() => undefined).happened).toBe(true);
-    const { event, happened } = ended((given) => { given.preventDefault(); });
+    const { event, happened } = ended((given) => {
+      given.preventDefault();
+    });
     expect(happened).toBe(false);
     expect(event.isDefaultPrevented()).toBe(true);
   });
@@ -159,7 +190,11 @@ describe('default behaviour', () => {
 
   test('a handler that throws stops neither the others nor the default, and its error is reported', () => {
     const { calls, note } = log();
-    const emitter = new Emitter(v2).on('a', () => { throw new Error('broken'); }).on('a', note('other'));
+    const emitter = new Emitter(v2)
+      .on('a', () => {
+        throw new Error('broken');
+      })
+      .on('a', note('other'));
     fire(emitter, new Event('a'), () => calls.push('default'));
     expect(calls).toEqual(['other', 'default']);
     expect(reported).toHaveBeenCalledWith(new Error('broken'));
@@ -172,7 +207,12 @@ describe('queued events', () => {
     const emitter = new Emitter(v2);
     queueEvent(emitter, new Event('a'));
     emitter.dispatchEvent(new Event('b')).trigger('c', { extra: 1 });
-    emitter.on('a', note('a')).on('b', note('b')).on('c', (event: { extra: number }) => { calls.push(`c${event.extra}`); });
+    emitter
+      .on('a', note('a'))
+      .on('b', note('b'))
+      .on('c', (event: { extra: number }) => {
+        calls.push(`c${event.extra}`);
+      });
     expect(calls).toEqual([]);
     await settled();
     expect(calls).toEqual(['a', 'b', 'c1']);

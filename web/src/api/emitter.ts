@@ -3,8 +3,8 @@ import { logger, reportUncaught } from '../logger.ts';
 import { Event } from './events.ts';
 import { queueJob } from './tasks.ts';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- handlers of applications declare the event they expect
-export type Handler = (event: any) => void;
+/** Handlers of applications declare the event that they expect. */
+export type Handler = (event: never) => void;
 export type HandlerMap = Readonly<Record<string, Handler>>;
 
 /** How an era's dispatchers behave. */
@@ -77,7 +77,8 @@ export class Emitter {
 
   /** Dispatches an event of the application's own, in a later task. */
   dispatchEvent(event: Event): this {
-    if (typeof (event as Partial<Event> | undefined)?.type !== 'string') throw new Error('dispatchEvent: an event with a type is required.');
+    if (typeof (event as Partial<Event> | undefined)?.type !== 'string')
+      throw new Error('dispatchEvent: an event with a type is required.');
     queueJob(() => {
       fire(this, event);
     });
@@ -95,7 +96,7 @@ export class Emitter {
       if (!emitter.#manners.callsRemovedListeners && !emitter.#listeners.includes(listener)) continue;
       if (listener.once !== null) emitter.#listeners = emitter.#listeners.filter(({ once }) => once !== listener.once);
       try {
-        listener.handler.call(listener.context, event);
+        listener.handler.call(listener.context, event as never);
       } catch (thrown) {
         reportUncaught(thrown);
       }
@@ -132,9 +133,14 @@ export function queueEvent(emitter: Emitter, event: Event, defaultBehaviour?: ()
   });
 }
 
-function* entriesOf(types: string | HandlerMap, handlerOrContext: unknown, context: unknown): Generator<{ type: string; handler: Handler | undefined; context: unknown }> {
+function* entriesOf(
+  types: string | HandlerMap,
+  handlerOrContext: unknown,
+  context: unknown,
+): Generator<{ type: string; handler: Handler | undefined; context: unknown }> {
   if (typeof types === 'string') {
-    for (const type of types.split(/\s+/).filter((part) => part !== '')) yield { type, handler: handlerOrContext as Handler | undefined, context };
+    for (const type of types.split(/\s+/).filter((part) => part !== ''))
+      yield { type, handler: handlerOrContext as Handler | undefined, context };
   } else if (typeof types === 'object') {
     for (const [type, handler] of Object.entries(types)) yield { type, handler, context: handlerOrContext };
   }

@@ -61,30 +61,51 @@ describe('the server', () => {
 });
 
 const MEMBERS = {
-  namespace: 'initSession initPublisher checkSystemRequirements upgradeSystemRequirements getDevices getAudioOutputDevices getActiveAudioOutputDevice setAudioOutputDevice getUserMedia getSupportedCodecs checkScreenSharingCapability registerScreenSharingExtension hasMediaProcessorSupport hasEndToEndEncryptionSupport setProxyUrl unblockAudio setLogLevel log reportIssue on once off addEventListener removeEventListener dispatchEvent trigger',
-  session: 'connect disconnect publish unpublish subscribe unsubscribe signal forceDisconnect forceUnpublish forceMuteStream forceMuteAll disableForceMute getPublisherForStream getSubscribersForStream setEncryptionSecret setIceConfig isConnected is on once off',
-  publisher: 'destroy publishAudio publishVideo publishCaptions cycleVideo setVideoSource getVideoSource setAudioSource getAudioSource getImgData getStyle setStyle videoWidth videoHeight getStats getRtcStatsReport getVideoContentHint setVideoContentHint setPreferredResolution setPreferredFrameRate setMaxVideoBitrate getMaxVideoBitrate setVideoBitratePreset getVideoBitratePreset setTargetScalabilityMode getTargetScalabilityMode applyVideoFilter getVideoFilter clearVideoFilter applyAudioFilter getAudioFilter clearAudioFilter setVideoMediaProcessorConnector setAudioMediaProcessorConnector',
+  namespace:
+    'initSession initPublisher checkSystemRequirements upgradeSystemRequirements getDevices getAudioOutputDevices getActiveAudioOutputDevice setAudioOutputDevice getUserMedia getSupportedCodecs checkScreenSharingCapability registerScreenSharingExtension hasMediaProcessorSupport hasEndToEndEncryptionSupport setProxyUrl unblockAudio setLogLevel log reportIssue on once off addEventListener removeEventListener dispatchEvent trigger',
+  session:
+    'connect disconnect publish unpublish subscribe unsubscribe signal forceDisconnect forceUnpublish forceMuteStream forceMuteAll disableForceMute getPublisherForStream getSubscribersForStream setEncryptionSecret setIceConfig isConnected is on once off',
+  publisher:
+    'destroy publishAudio publishVideo publishCaptions cycleVideo setVideoSource getVideoSource setAudioSource getAudioSource getImgData getStyle setStyle videoWidth videoHeight getStats getRtcStatsReport getVideoContentHint setVideoContentHint setPreferredResolution setPreferredFrameRate setMaxVideoBitrate getMaxVideoBitrate setVideoBitratePreset getVideoBitratePreset setTargetScalabilityMode getTargetScalabilityMode applyVideoFilter getVideoFilter clearVideoFilter applyAudioFilter getAudioFilter clearAudioFilter setVideoMediaProcessorConnector setAudioMediaProcessorConnector',
 };
 
 describe('every member of the API', () => {
   test('is there, and what is not built says so', async () => {
     const page = new FakePage(v2);
     const publisher = page.OT.initPublisher();
-    for (const [owner, target] of [['namespace', page.OT], ['session', page.session], ['publisher', publisher]] as const) {
-      for (const name of MEMBERS[owner].split(' ')) expect(typeof (target as unknown as Record<string, unknown>)[name], `${owner}.${name}`).toBe('function');
+    for (const [owner, target] of [
+      ['namespace', page.OT],
+      ['session', page.session],
+      ['publisher', publisher],
+    ] as const) {
+      for (const name of MEMBERS[owner].split(' '))
+        expect(typeof (target as unknown as Record<string, unknown>)[name], `${owner}.${name}`).toBe('function');
     }
-    const unbuilt = publisher as unknown as { getStats(done: (error: OTError) => void): Promise<never>; getVideoFilter(): void };
+    const unbuilt = publisher as unknown as {
+      getStats(done: (error: OTError) => void): Promise<never>;
+      getVideoFilter(): void;
+    };
     const done = vi.fn();
     expect((await errorOf(unbuilt.getStats(done))).name).toBe('OT_NOT_SUPPORTED');
     await page.calm();
     expect(done).toHaveBeenCalledWith(expect.objectContaining({ name: 'OT_NOT_SUPPORTED' }));
-    expect(() => { unbuilt.getVideoFilter(); }).toThrow(/not available/);
+    expect(() => {
+      unbuilt.getVideoFilter();
+    }).toThrow(/not available/);
   });
 
   test('of the first era is there in the first era', async () => {
     const { OT, session } = new FakePage(v1);
     const TB = OT as unknown as Record<string, unknown>;
-    expect(TB).toMatchObject({ SESSION_CONNECTED: 'sessionConnected', MICLEVEL: 'microphoneActivityLevel', ACTIVE: 'active', PER_SESSION: 'perSession', LOG: 4, DEBUG: 5, HAS_REQUIREMENTS: 1 });
+    expect(TB).toMatchObject({
+      SESSION_CONNECTED: 'sessionConnected',
+      MICLEVEL: 'microphoneActivityLevel',
+      ACTIVE: 'active',
+      PER_SESSION: 'perSession',
+      LOG: 4,
+      DEBUG: 5,
+      HAS_REQUIREMENTS: 1,
+    });
     expect(() => (TB['initDeviceManager'] as () => void)()).toThrow(/not available/);
     expect(() => (session as unknown as { getStateManager(): void }).getStateManager()).toThrow(/not available/);
     const publisher = OT.initPublisher('12345') as unknown as { enableMicrophone(): unknown };
@@ -98,9 +119,16 @@ describe('every member of the API', () => {
 });
 
 describe('exception', () => {
-  test.each([[v1, 'namespace'], [v2, 'session']] as const)('names the object concerned ($name)', async (era, target) => {
+  test.each([
+    [v1, 'namespace'],
+    [v2, 'session'],
+  ] as const)('names the object concerned ($name)', async (era, target) => {
     const page = await new FakePage(era).connected();
-    page.server.refusals.set('forceDisconnect', { name: 'OT_PERMISSION_DENIED', code: 1520, message: 'Only a moderator may.' });
+    page.server.refusals.set('forceDisconnect', {
+      name: 'OT_PERMISSION_DENIED',
+      code: 1520,
+      message: 'Only a moderator may.',
+    });
     const told = vi.fn();
     page.OT.on('exception', told);
     await page.session.forceDisconnect('ann').catch(() => undefined);
@@ -134,13 +162,15 @@ test('collections are looked through', async () => {
   expect(page.OT.sessions.length).toBe(1);
   expect(page.OT.publishers.where({ id: publisher.id ?? '' })).toEqual([publisher]);
   const seen: string[] = [];
-  (page.session.connections as { forEach(visit: (connection: { id: string }) => void): void }).forEach(({ id }) => seen.push(id));
+  (page.session.connections as { forEach(visit: (connection: { id: string }) => void): void }).forEach(({ id }) =>
+    seen.push(id),
+  );
   expect(seen).toEqual(['ann', 'bob']);
   publisher.destroy();
   expect(page.OT.publishers.find()).toBeUndefined();
 });
 
-test('an object can be given the emitter\'s methods', async () => {
+test("an object can be given the emitter's methods", async () => {
   const page = new FakePage(v2);
   const object = {} as { on(type: string, handler: () => void): unknown; trigger(type: string): unknown };
   page.OT.$.eventing(object);

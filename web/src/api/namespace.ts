@@ -95,7 +95,11 @@ export class Namespace extends Emitter {
   getDevices(done?: (error?: OTError, devices?: Device[]) => void): Promise<Device[]> {
     const work = listInputs().then(
       (inputs) =>
-        inputs.map(({ kind, deviceId, label }): Device => ({ kind: kind === 'audioinput' ? 'audioInput' : 'videoInput', deviceId, label })),
+        inputs.map(({ kind, deviceId, label }): Device => ({
+          kind: kind === 'audioinput' ? 'audioInput' : 'videoInput',
+          deviceId,
+          label,
+        })),
       (thrown: unknown) => {
         throw asOTError(thrown, 'OT_NOT_SUPPORTED');
       },
@@ -199,7 +203,15 @@ function addDeprecatedSwitches(): void {
 
 /** Gives `object` the methods of an emitter of its own. */
 function mixIn(object: object, emitter: Emitter): void {
-  for (const name of ['on', 'once', 'off', 'addEventListener', 'removeEventListener', 'dispatchEvent', 'trigger'] as const) {
+  for (const name of [
+    'on',
+    'once',
+    'off',
+    'addEventListener',
+    'removeEventListener',
+    'dispatchEvent',
+    'trigger',
+  ] as const) {
     const method = emitter[name].bind(emitter) as (...args: unknown[]) => unknown;
     Object.defineProperty(object, name, {
       configurable: true,

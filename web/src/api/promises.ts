@@ -28,7 +28,9 @@ export type WithHandler<Arguments extends readonly unknown[], Result> = (...args
  * Gives `method` its `.promise` companion: the same arguments without the handler, resolving to what the method returns,
  * or rejecting with the handler's error.
  */
-export function withPromise<Result>(method: (...args: unknown[]) => Result): ((...args: unknown[]) => Result) & { promise: (...args: unknown[]) => Promise<Result> } {
+export function withPromise<Result>(
+  method: (...args: unknown[]) => Result,
+): ((...args: unknown[]) => Result) & { promise: (...args: unknown[]) => Promise<Result> } {
   const promise = (...args: unknown[]): Promise<Result> =>
     new Promise((resolve, reject) => {
       const result = method(...args, (error?: OTError) => {

@@ -13,7 +13,16 @@ afterEach(() => {
   document.body.innerHTML = '';
 });
 
-const EVENTS = ['accessAllowed', 'accessDenied', 'accessDialogOpened', 'accessDialogClosed', 'mediaStreamAvailable', 'videoElementCreated', 'loaded', 'destroyed'];
+const EVENTS = [
+  'accessAllowed',
+  'accessDenied',
+  'accessDialogOpened',
+  'accessDialogClosed',
+  'mediaStreamAvailable',
+  'videoElementCreated',
+  'loaded',
+  'destroyed',
+];
 
 describe('making a Publisher', () => {
   test('tells everything to handlers that are attached right after the call, then the completion handler', async () => {
@@ -23,7 +32,12 @@ describe('making a Publisher', () => {
     expect(publisher.accessAllowed).toBeUndefined();
     expect(publisher.element).toBe(document.getElementById('me'));
     await page.calm();
-    expect(page.log).toEqual(['publisher accessAllowed', 'publisher mediaStreamAvailable', 'publisher videoElementCreated', 'handler']);
+    expect(page.log).toEqual([
+      'publisher accessAllowed',
+      'publisher mediaStreamAvailable',
+      'publisher videoElementCreated',
+      'handler',
+    ]);
     expect(publisher.accessAllowed).toBe(true);
     publisher.element?.querySelector('video')?.dispatchEvent(new Event('loadeddata'));
     await page.calm();
@@ -35,7 +49,12 @@ describe('making a Publisher', () => {
     const page = new FakePage(v2);
     const { getUserMedia } = navigator.mediaDevices;
     let answer = (): void => undefined;
-    navigator.mediaDevices.getUserMedia = (wishes) => new Promise((resolve) => { answer = () => { resolve(getUserMedia(wishes)); }; });
+    navigator.mediaDevices.getUserMedia = (wishes) =>
+      new Promise((resolve) => {
+        answer = () => {
+          resolve(getUserMedia(wishes));
+        };
+      });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const publisher = page.OT.initPublisher('me');
     page.listen(publisher, 'publisher', EVENTS);
@@ -43,7 +62,11 @@ describe('making a Publisher', () => {
     await page.calm();
     answer();
     await page.calm();
-    expect(page.log.slice(0, 3)).toEqual(['publisher accessDialogOpened', 'publisher accessDialogClosed', 'publisher accessAllowed']);
+    expect(page.log.slice(0, 3)).toEqual([
+      'publisher accessDialogOpened',
+      'publisher accessDialogClosed',
+      'publisher accessAllowed',
+    ]);
   });
 
   test('that is refused explains so in the element, unless prevented', async () => {
@@ -66,13 +89,18 @@ describe('making a Publisher', () => {
 
   test('for an element that is not there is an error', async () => {
     const page = new FakePage(v2);
-    expect(await errorOf(page.OT.initPublisher.promise('nowhere'))).toMatchObject({ name: 'OT_INVALID_PARAMETER', code: 1011 });
+    expect(await errorOf(page.OT.initPublisher.promise('nowhere'))).toMatchObject({
+      name: 'OT_INVALID_PARAMETER',
+      code: 1011,
+    });
     expect(() => new FakePage(v1).OT.initPublisher('12345', 'nowhere')).toThrow(/nowhere/);
   });
 
   test('with a name that is too long is an error', async () => {
     const page = new FakePage(v2);
-    expect((await errorOf(page.OT.initPublisher.promise('me', { name: 'x'.repeat(1001) }))).name).toBe('OT_INVALID_PARAMETER');
+    expect((await errorOf(page.OT.initPublisher.promise('me', { name: 'x'.repeat(1001) }))).name).toBe(
+      'OT_INVALID_PARAMETER',
+    );
   });
 
   test('takes older argument forms', async () => {
@@ -86,7 +114,7 @@ describe('making a Publisher', () => {
     await second.calm();
   });
 
-  test('with tracks of the application\'s own opens no device and leaves the tracks alone at the end', async () => {
+  test("with tracks of the application's own opens no device and leaves the tracks alone at the end", async () => {
     const page = new FakePage(v2);
     const video = new FakeTrack('video');
     const publisher = page.OT.initPublisher('me', { videoSource: video, audioSource: null });
@@ -103,7 +131,12 @@ describe('making a Publisher', () => {
     const page = new FakePage(v2);
     const publisher = page.OT.initPublisher('me', { videoSource: null, name: 'Ida' });
     await page.calm();
-    expect(publisher._description()).toEqual({ name: 'Ida', hasAudio: true, hasVideo: false, videoDimensions: { width: 0, height: 0 } });
+    expect(publisher._description()).toEqual({
+      name: 'Ida',
+      hasAudio: true,
+      hasVideo: false,
+      videoDimensions: { width: 0, height: 0 },
+    });
     expect(document.getElementById('me')?.classList.contains('OT_audio-only')).toBe(true);
   });
 
@@ -156,7 +189,10 @@ test('style and picture', async () => {
   const publisher = page.OT.initPublisher('me', { style: { nameDisplayMode: 'on' } });
   expect(publisher.getStyle('nameDisplayMode')).toBe('on');
   expect(publisher.setStyle('buttonDisplayMode', 'off')).toBe(publisher);
-  expect(publisher.setStyle({ nameDisplayMode: 'nonsense' }).getStyle()).toMatchObject({ nameDisplayMode: 'on', buttonDisplayMode: 'off' });
+  expect(publisher.setStyle({ nameDisplayMode: 'nonsense' }).getStyle()).toMatchObject({
+    nameDisplayMode: 'on',
+    buttonDisplayMode: 'off',
+  });
   expect(publisher.getImgData()).toBeNull();
   await page.calm();
 });

@@ -7,7 +7,14 @@ import { capture, captureScreen } from '../rtc/index.ts';
 import type { Dimensions, Reason, StreamDescription, StreamUpdate } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
-import { AccessDeniedEvent, AccessDialogOpenedEvent, DestroyedEvent, Event, MediaStoppedEvent, MediaStreamAvailableEvent } from './events.ts';
+import {
+  AccessDeniedEvent,
+  AccessDialogOpenedEvent,
+  DestroyedEvent,
+  Event,
+  MediaStoppedEvent,
+  MediaStreamAvailableEvent,
+} from './events.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, type Done } from './promises.ts';
 import type { Session } from './session.ts';
@@ -25,7 +32,9 @@ export class Publisher extends View implements Publication {
   /** The session while publishing to one. */
   session: Session | null = null;
   readonly publishAudio = withPromise((value?: unknown) => this.#setAudio(flag(value, true)));
-  readonly publishVideo = withPromise((value?: unknown, done?: unknown) => this.#setVideo(flag(value, true), done as Done | undefined));
+  readonly publishVideo = withPromise((value?: unknown, done?: unknown) =>
+    this.#setVideo(flag(value, true), done as Done | undefined),
+  );
   /** Stops streaming and capture, removes the element, dispatches `destroyed`. Harmless when repeated. */
   readonly destroy = withPromise((done?: unknown): this => {
     this._destroy('clientDisconnected');
@@ -132,7 +141,8 @@ export class Publisher extends View implements Publication {
   #build(target: Target): void {
     const options = this.#options;
     const element = options.insertDefaultUI ? findTarget(target) : null;
-    if (element === undefined) throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
+    if (element === undefined)
+      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
     const widget = new Widget({
       ...options,
       kind: 'publisher',
@@ -175,10 +185,18 @@ export class Publisher extends View implements Publication {
   async #open(): Promise<MediaStream> {
     const { audioTrack, videoTrack, videoKind, capture: wishes, publishAudio, maxWidth, maxHeight } = this.#options;
     const own = [audioTrack, videoTrack].filter((track) => track !== null);
-    const needs = { audio: audioTrack === null ? wishes.audio : false, video: videoKind === 'camera' ? wishes.video : false };
+    const needs = {
+      audio: audioTrack === null ? wishes.audio : false,
+      video: videoKind === 'camera' ? wishes.video : false,
+    };
     if (videoKind === 'screen') {
       const wantsSound = publishAudio && needs.audio === true;
-      const screen = await captureScreen({ width: maxWidth, height: maxHeight, frameRate: wishes.frameRate, audio: wantsSound });
+      const screen = await captureScreen({
+        width: maxWidth,
+        height: maxHeight,
+        frameRate: wishes.frameRate,
+        audio: wantsSound,
+      });
       this.#captured.push(...screen.getTracks());
       own.push(...screen.getTracks());
       needs.audio = typeof needs.audio === 'string' ? needs.audio : false;
@@ -196,8 +214,12 @@ export class Publisher extends View implements Publication {
     this.accessAllowed = true;
     this.#applySending();
     const [video] = media.getVideoTracks();
-    if (video !== undefined && this.#options.videoContentHint !== '') video.contentHint = this.#options.videoContentHint;
-    for (const track of media.getTracks()) track.addEventListener('ended', () => { this.#trackEnded(track); });
+    if (video !== undefined && this.#options.videoContentHint !== '')
+      video.contentHint = this.#options.videoContentHint;
+    for (const track of media.getTracks())
+      track.addEventListener('ended', () => {
+        this.#trackEnded(track);
+      });
     if (dialogOpened) queueEvent(this, new Event('accessDialogClosed'));
     queueEvent(this, new Event('accessAllowed'));
     queueEvent(this, new MediaStreamAvailableEvent(media));
@@ -213,7 +235,9 @@ export class Publisher extends View implements Publication {
     };
     if (video === undefined) queueJob(shown);
     else widget.video.addEventListener('loadeddata', shown, { once: true });
-    widget.video.addEventListener('resize', () => { this.#resized(); });
+    widget.video.addEventListener('resize', () => {
+      this.#resized();
+    });
   }
 
   #refused(error: OTError, dialogOpened: boolean): OTError {
@@ -222,7 +246,9 @@ export class Publisher extends View implements Publication {
     if (error.name === 'OT_USER_MEDIA_ACCESS_DENIED') {
       const concerned = this.#options.videoKind === 'none' ? 'Microphone' : 'Camera';
       queueEvent(this, new AccessDeniedEvent(`${concerned} access was denied: ${error.originalMessage ?? ''}`), () => {
-        this.widget?.showMessage('This page may not use your camera and microphone. Allow it in the address bar, then reload.');
+        this.widget?.showMessage(
+          'This page may not use your camera and microphone. Allow it in the address bar, then reload.',
+        );
       });
     } else {
       this.widget?.showMessage(error.message);

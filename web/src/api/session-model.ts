@@ -101,7 +101,8 @@ export class SessionModel {
       case 'connectionInterrupted':
       case 'connectionRestored':
         for (const subscriber of this.subscribers) {
-          if (subscriber.stream?.connection.id === fact.connectionId) subscriber._publisherPresent(fact.type === 'connectionRestored');
+          if (subscriber.stream?.connection.id === fact.connectionId)
+            subscriber._publisherPresent(fact.type === 'connectionRestored');
         }
         return;
       case 'streamCreated':
@@ -120,7 +121,8 @@ export class SessionModel {
 
   private connected(fact: FactOf<'connected'>): void {
     for (const wire of fact.connections) this.connections.set(wire.id, new Connection(wire));
-    for (const wire of fact.streams) this.streams.set(wire.id, new Stream(this.page.era, this.connectionOf(wire.connectionId), wire));
+    for (const wire of fact.streams)
+      this.streams.set(wire.id, new Stream(this.page.era, this.connectionOf(wire.connectionId), wire));
     this.connection = this.connectionOf(fact.own.id);
     this.capabilities = new Capabilities(fact.capabilities);
     const handlers = this.connecting.splice(0);

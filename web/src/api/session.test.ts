@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { v1, v2 } from '../eras/index.ts';
 import { ANN, BOB, errorOf, FakePage, joined, stream } from '../testing/index.ts';
-import type { ConnectionEvent, SessionConnectEvent, SessionDisconnectEvent, SignalEvent, StreamEvent } from './events.ts';
+import type {
+  ConnectionEvent,
+  SessionConnectEvent,
+  SessionDisconnectEvent,
+  SignalEvent,
+  StreamEvent,
+} from './events.ts';
 import type { Publisher } from './publisher.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -23,7 +29,8 @@ async function inACall(era: typeof v1): Promise<{ page: FakePage; publisher: Pub
   await page.connected();
   const publisher = page.session.publish('me', { name: 'Bob' }) as Publisher;
   page.listen(publisher, 'publisher', ['streamCreated', 'streamDestroyed', 'destroyed']);
-  const them = era.name === 'v1' ? Object.values(page.session.streams)[0] : (page.session.streams as { find(): unknown }).find();
+  const them =
+    era.name === 'v1' ? Object.values(page.session.streams)[0] : (page.session.streams as { find(): unknown }).find();
   const subscriber = page.session.subscribe(them, 'them') as Subscriber;
   page.listen(subscriber, 'subscriber', ['connected', 'disconnected', 'destroyed']);
   await page.calm();
@@ -46,13 +53,24 @@ describe('connecting in the second era', () => {
     expect(returned).toBe(page.session);
     expect(page.log).toEqual([]);
     await page.calm();
-    expect(page.log).toEqual(['session sessionConnected', 'handler undefined', 'session connectionCreated', 'session connectionCreated', 'session streamCreated']);
+    expect(page.log).toEqual([
+      'session sessionConnected',
+      'handler undefined',
+      'session connectionCreated',
+      'session connectionCreated',
+      'session streamCreated',
+    ]);
     expect(order).toEqual([BOB.id, ANN.id]);
-    expect(page.last<SessionConnectEvent>('sessionConnected')).toMatchObject({ connections: [], streams: [], cancelable: false, target: page.session });
+    expect(page.last<SessionConnectEvent>('sessionConnected')).toMatchObject({
+      connections: [],
+      streams: [],
+      cancelable: false,
+      target: page.session,
+    });
     expect(page.last<StreamEvent>('streamCreated').stream.connection.connectionId).toBe('ann');
   });
 
-  test('the socket is the server\'s own and the token is not in its address', async () => {
+  test("the socket is the server's own and the token is not in its address", async () => {
     const page = await new FakePage(v2).connected();
     expect(page.world.socket.url).toBe('wss://media.example.org/signalling');
     expect(page.world.socket.of('join')).toMatchObject([{ token: 'token', sessionId: '2_session', apiKey: '12345' }]);
@@ -129,15 +147,32 @@ describe('connecting in the first era', () => {
 
 describe('disconnecting', () => {
   const CAUSES = [
-    ['disconnect()', 'clientDisconnected', (page: FakePage) => { void page.session.disconnect(); }],
-    ['a kick', 'forceDisconnected', (page: FakePage) => { page.server.kick(); }],
+    [
+      'disconnect()',
+      'clientDisconnected',
+      (page: FakePage) => {
+        void page.session.disconnect();
+      },
+    ],
+    [
+      'a kick',
+      'forceDisconnected',
+      (page: FakePage) => {
+        page.server.kick();
+      },
+    ],
   ] as const;
 
   test.each(CAUSES)('%s in the first era takes Subscribers and Publishers away', async (_name, reason, cause) => {
     const { page, publisher, subscriber } = await inACall(v1);
     let seen: unknown;
     page.session.on('sessionDisconnected', () => {
-      seen = { connection: page.session.connection, connected: page.session.connected, elements: document.querySelectorAll('.OT_root').length, publishes: publisher.session };
+      seen = {
+        connection: page.session.connection,
+        connected: page.session.connected,
+        elements: document.querySelectorAll('.OT_root').length,
+        publishes: publisher.session,
+      };
     });
     cause(page);
     expect(page.log).toEqual([]);
@@ -147,52 +182,73 @@ describe('disconnecting', () => {
     expect(seen).toEqual({ connection: null, connected: false, elements: 2, publishes: null });
     expect(document.querySelectorAll('.OT_root')).toHaveLength(0);
     expect(page.session.getSubscribersForStream(subscriber.stream)).toEqual([]);
-    expect(page.last<SessionDisconnectEvent>('sessionDisconnected')).toMatchObject({ type: 'sessionDisconnected', target: page.session, cancelable: true, reason });
+    expect(page.last<SessionDisconnectEvent>('sessionDisconnected')).toMatchObject({
+      type: 'sessionDisconnected',
+      target: page.session,
+      cancelable: true,
+      reason,
+    });
   });
 
-  test.each(CAUSES)('%s, prevented in the first era, leaves both on the page, and the Publisher can be published again', async (_name, _reason, cause) => {
-    const { page, publisher } = await inACall(v1);
-    page.session.on('sessionDisconnected', (event: SessionDisconnectEvent) => { event.preventDefault(); });
-    cause(page);
-    await page.calm();
-    expect(document.querySelectorAll('.OT_subscriber, .OT_publisher')).toHaveLength(2);
-    expect(publisher.session).toBeNull();
-    expect(page.devices.opened.map(({ readyState }) => readyState)).toEqual(['live', 'live']);
-    page.session.connect('token');
-    await page.calm();
-    page.takeLog();
-    page.session.publish(publisher);
-    await page.calm();
-    expect(page.log).toEqual(['session streamCreated']);
-  });
+  test.each(CAUSES)(
+    '%s, prevented in the first era, leaves both on the page, and the Publisher can be published again',
+    async (_name, _reason, cause) => {
+      const { page, publisher } = await inACall(v1);
+      page.session.on('sessionDisconnected', (event: SessionDisconnectEvent) => {
+        event.preventDefault();
+      });
+      cause(page);
+      await page.calm();
+      expect(document.querySelectorAll('.OT_subscriber, .OT_publisher')).toHaveLength(2);
+      expect(publisher.session).toBeNull();
+      expect(page.devices.opened.map(({ readyState }) => readyState)).toEqual(['live', 'live']);
+      page.session.connect('token');
+      await page.calm();
+      page.takeLog();
+      page.session.publish(publisher);
+      await page.calm();
+      expect(page.log).toEqual(['session streamCreated']);
+    },
+  );
 
-  test.each(CAUSES)('%s in the second era tells the Session, then the Publisher, then the Subscriber', async (_name, reason, cause) => {
-    const { page } = await inACall(v2);
-    cause(page);
-    await page.calm();
-    expect(page.log).toEqual([
-      `session sessionDisconnected ${reason}`,
-      `publisher streamDestroyed ${reason}`,
-      `publisher destroyed ${reason}`,
-      `subscriber destroyed ${reason}`,
-    ]);
-    expect(document.querySelectorAll('.OT_root')).toHaveLength(0);
-    expect(page.session.connection).toBeUndefined();
-  });
+  test.each(CAUSES)(
+    '%s in the second era tells the Session, then the Publisher, then the Subscriber',
+    async (_name, reason, cause) => {
+      const { page } = await inACall(v2);
+      cause(page);
+      await page.calm();
+      expect(page.log).toEqual([
+        `session sessionDisconnected ${reason}`,
+        `publisher streamDestroyed ${reason}`,
+        `publisher destroyed ${reason}`,
+        `subscriber destroyed ${reason}`,
+      ]);
+      expect(document.querySelectorAll('.OT_root')).toHaveLength(0);
+      expect(page.session.connection).toBeUndefined();
+    },
+  );
 
   test('prevented on the Session keeps Subscribers; the Publisher falls by its own event', async () => {
     const { page } = await inACall(v2);
-    page.session.on('sessionDisconnected', (event: SessionDisconnectEvent) => { event.preventDefault(); });
+    page.session.on('sessionDisconnected', (event: SessionDisconnectEvent) => {
+      event.preventDefault();
+    });
     page.server.kick();
     await page.calm();
     expect(document.querySelectorAll('.OT_subscriber')).toHaveLength(1);
     expect(document.querySelectorAll('.OT_publisher')).toHaveLength(0);
-    expect(page.log).toEqual(['session sessionDisconnected forceDisconnected', 'publisher streamDestroyed forceDisconnected', 'publisher destroyed forceDisconnected']);
+    expect(page.log).toEqual([
+      'session sessionDisconnected forceDisconnected',
+      'publisher streamDestroyed forceDisconnected',
+      'publisher destroyed forceDisconnected',
+    ]);
   });
 
   test('prevented on both keeps both; the page removes the Subscriber itself and publishes the Publisher again', async () => {
     const { page, publisher, subscriber } = await inACall(v2);
-    const prevent = (event: SessionDisconnectEvent): void => { event.preventDefault(); };
+    const prevent = (event: SessionDisconnectEvent): void => {
+      event.preventDefault();
+    };
     page.session.on('sessionDisconnected', prevent);
     publisher.on('streamDestroyed', prevent);
     page.server.kick();
@@ -217,7 +273,9 @@ describe('disconnecting', () => {
     const reported = vi.fn();
     const { page } = await inACall(v2);
     vi.stubGlobal('reportError', reported);
-    page.session.on('sessionDisconnected', () => { throw new Error('broken'); });
+    page.session.on('sessionDisconnected', () => {
+      throw new Error('broken');
+    });
     const after = vi.fn();
     page.session.on('sessionDisconnected', after);
     page.server.kick();
@@ -252,7 +310,10 @@ describe('disconnecting', () => {
     void page.session.disconnect();
     page.session.connect('token');
     await page.calm();
-    expect(page.log.filter((line) => /session(Dis)?[cC]onnected/.test(line))).toEqual(['session sessionDisconnected clientDisconnected', 'session sessionConnected']);
+    expect(page.log.filter((line) => /session(Dis)?[cC]onnected/.test(line))).toEqual([
+      'session sessionDisconnected clientDisconnected',
+      'session sessionConnected',
+    ]);
     expect(page.world.sockets).toHaveLength(2);
   });
 
@@ -286,7 +347,9 @@ describe('an interruption', () => {
 
   test('that lasts too long ends the connection as networkDisconnected', async () => {
     const page = await new FakePage(v2).connected();
-    page.world.onSocket = (socket) => { socket.end(); };
+    page.world.onSocket = (socket) => {
+      socket.end();
+    };
     page.world.socket.end();
     page.world.pass(61_000);
     await page.calm();
@@ -319,7 +382,15 @@ describe('publishing', () => {
     const publisher = page.session.publish('me', { name: 'Bob' }) as Publisher;
     await page.calm();
     expect(publisher.id).toBe('me');
-    expect(page.world.socket.of('publish')).toMatchObject([{ name: 'Bob', hasAudio: true, hasVideo: true, videoType: 'camera', videoDimensions: { width: 640, height: 480 } }]);
+    expect(page.world.socket.of('publish')).toMatchObject([
+      {
+        name: 'Bob',
+        hasAudio: true,
+        hasVideo: true,
+        videoType: 'camera',
+        videoDimensions: { width: 640, height: 480 },
+      },
+    ]);
   });
 
   test('outside a connection is an error', async () => {
@@ -331,7 +402,10 @@ describe('publishing', () => {
     const page = new FakePage(v2);
     page.server.greeting = joined({ role: 'subscriber', capabilities: { ...joined().capabilities, publish: 0 } });
     await page.connected();
-    expect(await errorOf(page.session.publish.promise('me'))).toMatchObject({ name: 'OT_PERMISSION_DENIED', code: 1500 });
+    expect(await errorOf(page.session.publish.promise('me'))).toMatchObject({
+      name: 'OT_PERMISSION_DENIED',
+      code: 1500,
+    });
     await page.calm();
     expect(page.log).toEqual(['exception 1500']);
     expect(page.world.socket.of('publish')).toEqual([]);
@@ -366,16 +440,40 @@ describe('publishing', () => {
 
 describe('unpublishing', () => {
   test.each([
-    ['unpublish()', 'clientDisconnected', ({ page, publisher }: { page: FakePage; publisher: Publisher }) => { page.session.unpublish(publisher); }],
-    ['destroy()', 'clientDisconnected', ({ publisher }: { publisher: Publisher }) => { publisher.destroy(); publisher.destroy(); }],
-    ['a moderator', 'forceUnpublished', ({ page, publisher }: { page: FakePage; publisher: Publisher }) => {
-      page.server.tell({ type: 'streamDestroyed', streamId: publisher.streamId, connectionId: 'bob', reason: 'forceUnpublished' });
-    }],
+    [
+      'unpublish()',
+      'clientDisconnected',
+      ({ page, publisher }: { page: FakePage; publisher: Publisher }) => {
+        page.session.unpublish(publisher);
+      },
+    ],
+    [
+      'destroy()',
+      'clientDisconnected',
+      ({ publisher }: { publisher: Publisher }) => {
+        publisher.destroy();
+        publisher.destroy();
+      },
+    ],
+    [
+      'a moderator',
+      'forceUnpublished',
+      ({ page, publisher }: { page: FakePage; publisher: Publisher }) => {
+        page.server.tell({
+          type: 'streamDestroyed',
+          streamId: publisher.streamId,
+          connectionId: 'bob',
+          reason: 'forceUnpublished',
+        });
+      },
+    ],
   ] as const)('by %s tells the Publisher once and takes it away', async (_name, reason, cause) => {
     const call = await inACall(v2);
     cause(call);
     await call.page.calm();
-    expect(call.page.log.filter((line) => line.startsWith('publisher streamDestroyed'))).toEqual([`publisher streamDestroyed ${reason}`]);
+    expect(call.page.log.filter((line) => line.startsWith('publisher streamDestroyed'))).toEqual([
+      `publisher streamDestroyed ${reason}`,
+    ]);
     expect(call.page.log.filter((line) => line.startsWith('publisher destroyed'))).toHaveLength(1);
     expect(document.querySelectorAll('.OT_publisher')).toHaveLength(0);
     expect(call.page.session.connected).toBe(true);
@@ -386,13 +484,17 @@ describe('unpublishing', () => {
     const { page, publisher } = await inACall(v1);
     page.session.unpublish(publisher);
     await page.calm();
-    expect(page.log.filter((line) => line.startsWith('session'))).toEqual(['session streamDestroyed clientDisconnected']);
+    expect(page.log.filter((line) => line.startsWith('session'))).toEqual([
+      'session streamDestroyed clientDisconnected',
+    ]);
     expect(document.querySelectorAll('.OT_publisher')).toHaveLength(0);
   });
 
   test('prevented keeps the preview and its capture', async () => {
     const { page, publisher } = await inACall(v2);
-    publisher.on('streamDestroyed', (event: StreamEvent) => { event.preventDefault(); });
+    publisher.on('streamDestroyed', (event: StreamEvent) => {
+      event.preventDefault();
+    });
     page.session.unpublish(publisher);
     await page.calm();
     expect(document.querySelectorAll('.OT_publisher')).toHaveLength(1);
@@ -416,7 +518,11 @@ describe('unpublishing', () => {
     page.listen(publisher, 'publisher', ['mediaStopped']);
     page.devices.opened.find(({ kind }) => kind === 'video')?.end();
     await page.calm();
-    expect(page.log).toEqual(['publisher mediaStopped', 'publisher streamDestroyed mediaStopped', 'publisher destroyed mediaStopped']);
+    expect(page.log).toEqual([
+      'publisher mediaStopped',
+      'publisher streamDestroyed mediaStopped',
+      'publisher destroyed mediaStopped',
+    ]);
     expect(page.world.socket.of('unpublish')).toMatchObject([{ reason: 'mediaStopped' }]);
   });
 });
@@ -424,24 +530,44 @@ describe('unpublishing', () => {
 describe('streams of others', () => {
   test.each([v1, v2])('that end take their Subscribers away ($name)', async (era) => {
     const { page } = await inACall(era);
-    page.server.tell({ type: 'streamDestroyed', streamId: 'of-ann', connectionId: 'ann', reason: 'networkDisconnected' });
+    page.server.tell({
+      type: 'streamDestroyed',
+      streamId: 'of-ann',
+      connectionId: 'ann',
+      reason: 'networkDisconnected',
+    });
     await page.calm();
     expect(page.log).toContain('session streamDestroyed networkDisconnected');
     expect(document.querySelectorAll('.OT_subscriber')).toHaveLength(0);
-    expect(page.last<StreamEvent>('streamDestroyed')).toMatchObject({ cancelable: true, reason: 'networkDisconnected' });
+    expect(page.last<StreamEvent>('streamDestroyed')).toMatchObject({
+      cancelable: true,
+      reason: 'networkDisconnected',
+    });
   });
 
   test('prevented leaves the Subscriber on the page', async () => {
     const { page } = await inACall(v2);
-    page.session.on('streamDestroyed', (event: StreamEvent) => { event.preventDefault(); });
-    page.server.tell({ type: 'streamDestroyed', streamId: 'of-ann', connectionId: 'ann', reason: 'clientDisconnected' });
+    page.session.on('streamDestroyed', (event: StreamEvent) => {
+      event.preventDefault();
+    });
+    page.server.tell({
+      type: 'streamDestroyed',
+      streamId: 'of-ann',
+      connectionId: 'ann',
+      reason: 'clientDisconnected',
+    });
     await page.calm();
     expect(document.querySelectorAll('.OT_subscriber')).toHaveLength(1);
   });
 
   test('keep one object from creation to end, with both names for their id', async () => {
     const { page, subscriber } = await inACall(v2);
-    page.server.tell({ type: 'streamDestroyed', streamId: 'of-ann', connectionId: 'ann', reason: 'clientDisconnected' });
+    page.server.tell({
+      type: 'streamDestroyed',
+      streamId: 'of-ann',
+      connectionId: 'ann',
+      reason: 'clientDisconnected',
+    });
     await page.calm();
     const event = page.last<StreamEvent>('streamDestroyed');
     expect(event.stream).toBe(subscriber.stream);
@@ -454,19 +580,32 @@ describe('streams of others', () => {
     page.server.tell({ type: 'streamDestroyed', streamId: 'of-ann', connectionId: 'ann', reason: 'forceDisconnected' });
     page.server.tell({ type: 'connectionDestroyed', connectionId: 'ann', reason: 'forceDisconnected' });
     await page.calm();
-    expect(page.log.filter((line) => line.startsWith('session'))).toEqual(['session streamDestroyed forceDisconnected', 'session connectionDestroyed forceDisconnected']);
+    expect(page.log.filter((line) => line.startsWith('session'))).toEqual([
+      'session streamDestroyed forceDisconnected',
+      'session connectionDestroyed forceDisconnected',
+    ]);
     expect(page.last<ConnectionEvent>('connectionDestroyed').connection.data).toBe('name=Ann');
   });
 
   test('whose client is interrupted tell the Subscriber, and tell it again when it is back', async () => {
     const { page } = await inACall(v2);
     page.server.notice({ type: 'bound', binding: { subscriptionId: 1, slot: 0, generation: 1 } });
-    page.server.tell({ type: 'streamPropertyChanged', streamId: 'of-ann', property: 'hasVideo', oldValue: true, newValue: false });
+    page.server.tell({
+      type: 'streamPropertyChanged',
+      streamId: 'of-ann',
+      property: 'hasVideo',
+      oldValue: true,
+      newValue: false,
+    });
     await page.calm();
     page.server.tell({ type: 'connectionInterrupted', connectionId: 'ann' });
     page.server.tell({ type: 'connectionRestored', connectionId: 'ann' });
     await page.calm();
-    expect(page.log.filter((line) => line.startsWith('subscriber'))).toEqual(['subscriber connected', 'subscriber disconnected', 'subscriber connected']);
+    expect(page.log.filter((line) => line.startsWith('subscriber'))).toEqual([
+      'subscriber connected',
+      'subscriber disconnected',
+      'subscriber connected',
+    ]);
   });
 });
 
@@ -493,7 +632,10 @@ describe('signals', () => {
     const page = await new FakePage(v2).connected();
     await page.session.signal({ type: 'chat', data: 'hi', to: page.session.connection });
     await page.session.signal();
-    expect(page.world.socket.of('signal')).toEqual([{ type: 'signal', to: 'bob', signalType: 'chat', data: 'hi' }, { type: 'signal' }]);
+    expect(page.world.socket.of('signal')).toEqual([
+      { type: 'signal', to: 'bob', signalType: 'chat', data: 'hi' },
+      { type: 'signal' },
+    ]);
   });
 
   test.each([
@@ -514,7 +656,10 @@ describe('signals', () => {
   });
 
   test('of a subscriber are refused in the first era alone', async () => {
-    for (const [era, sent] of [[v1, 0], [v2, 1]] as const) {
+    for (const [era, sent] of [
+      [v1, 0],
+      [v2, 1],
+    ] as const) {
       const page = new FakePage(era);
       page.server.greeting = joined({ role: 'subscriber', capabilities: { ...joined().capabilities, publish: 0 } });
       await page.connected();
@@ -532,7 +677,10 @@ describe('moderation', () => {
     await page.session.forceDisconnect(subscriber.stream?.connection);
     await page.session.forceDisconnect('ann');
     await page.session.forceUnpublish(subscriber.stream);
-    expect(page.world.socket.of('forceDisconnect')).toEqual([{ type: 'forceDisconnect', connectionId: 'ann' }, { type: 'forceDisconnect', connectionId: 'ann' }]);
+    expect(page.world.socket.of('forceDisconnect')).toEqual([
+      { type: 'forceDisconnect', connectionId: 'ann' },
+      { type: 'forceDisconnect', connectionId: 'ann' },
+    ]);
     expect(page.world.socket.of('forceUnpublish')).toEqual([{ type: 'forceUnpublish', streamId: 'of-ann' }]);
   });
 

@@ -185,7 +185,9 @@ export class Session extends Emitter {
   }
 
   get subscribers(): Collection<Subscriber> | Record<string, Subscriber> {
-    return this.#collection(new Map([...this.#model.subscribers].map((subscriber) => [subscriber.id ?? '', subscriber])));
+    return this.#collection(
+      new Map([...this.#model.subscribers].map((subscriber) => [subscriber.id ?? '', subscriber])),
+    );
   }
 
   /** The page is being closed. */
@@ -203,7 +205,8 @@ export class Session extends Emitter {
   }
 
   _endPublishing(publisher: Publisher, reason: Reason): void {
-    for (const [streamId, own] of this.#model.publishers) if (own === publisher) this.#model.engine.unpublish(streamId, reason);
+    for (const [streamId, own] of this.#model.publishers)
+      if (own === publisher) this.#model.engine.unpublish(streamId, reason);
     publisher.session = null;
   }
 
@@ -236,7 +239,13 @@ export class Session extends Emitter {
   #begin(apiKey: string, token: string, done: Done | undefined): void {
     const url = this.#page.signallingUrl();
     if (url === null) {
-      this.#fail(new OTError('OT_CONNECT_FAILED', 'No server is known: call OT.setServerUrl(url) or add <meta name="tertulia-server">.'), done);
+      this.#fail(
+        new OTError(
+          'OT_CONNECT_FAILED',
+          'No server is known: call OT.setServerUrl(url) or add <meta name="tertulia-server">.',
+        ),
+        done,
+      );
       return;
     }
     this.apiKey = apiKey;
@@ -248,9 +257,12 @@ export class Session extends Emitter {
   }
 
   #wrongCredentials(apiKey: string, token: unknown): OTError | null {
-    if (apiKey === '') return new OTError('OT_AUTHENTICATION_ERROR', 'Session.connect: the API key is missing or empty.');
-    if (this.sessionId === '') return new OTError('OT_INVALID_SESSION_ID', 'Session.connect: the session id is missing or empty.');
-    if (typeof token !== 'string' || token === '') return new OTError('OT_INVALID_PARAMETER', 'Session.connect: the token is missing or empty.');
+    if (apiKey === '')
+      return new OTError('OT_AUTHENTICATION_ERROR', 'Session.connect: the API key is missing or empty.');
+    if (this.sessionId === '')
+      return new OTError('OT_INVALID_SESSION_ID', 'Session.connect: the session id is missing or empty.');
+    if (typeof token !== 'string' || token === '')
+      return new OTError('OT_INVALID_PARAMETER', 'Session.connect: the token is missing or empty.');
     return null;
   }
 
@@ -277,7 +289,11 @@ export class Session extends Emitter {
     if (publisher.session !== null) {
       logger.warn('publish() has no effect: the Publisher publishes already.');
       if (publisher.session === this) void settle(Promise.resolve(), done);
-      else this.#fail(new OTError('OT_INVALID_PARAMETER', 'Session.publish: the Publisher publishes to another session.'), done);
+      else
+        this.#fail(
+          new OTError('OT_INVALID_PARAMETER', 'Session.publish: the Publisher publishes to another session.'),
+          done,
+        );
       return;
     }
     publisher.session = this;
@@ -294,14 +310,20 @@ export class Session extends Emitter {
 
   async #publishWhenReady(publisher: Publisher): Promise<void> {
     const { engine } = this.#model;
-    if (!this.#model.mayPublish) throw new OTError('OT_PERMISSION_DENIED', 'The role of this token does not allow publishing.', 1500);
+    if (!this.#model.mayPublish)
+      throw new OTError('OT_PERMISSION_DENIED', 'The role of this token does not allow publishing.', 1500);
     await publisher._ready;
-    if (publisher._isDestroyed) throw new OTError('OT_STREAM_CREATE_FAILED', 'The Publisher was destroyed before it was published.');
-    if (publisher.session !== this) throw new OTError('OT_STREAM_CREATE_FAILED', 'unpublish() was called before the stream was registered.');
+    if (publisher._isDestroyed)
+      throw new OTError('OT_STREAM_CREATE_FAILED', 'The Publisher was destroyed before it was published.');
+    if (publisher.session !== this)
+      throw new OTError('OT_STREAM_CREATE_FAILED', 'unpublish() was called before the stream was registered.');
     await engine.publish(publisher, publisher._description(), (stream) => {
       this.#model.publishers.set(stream.id, publisher);
       // The application changed its mind while the server was being asked.
-      if (publisher.session !== this) queueJob(() => { engine.unpublish(stream.id); });
+      if (publisher.session !== this)
+        queueJob(() => {
+          engine.unpublish(stream.id);
+        });
     });
   }
 
@@ -329,10 +351,18 @@ export class Session extends Emitter {
       throw new OTError('OT_PERMISSION_DENIED', 'The role of this token does not allow signals.', 1510);
     }
     const checked = checkSignal(signal);
-    await this.#model.engine.request({ type: 'signal', ...checked }, { survivesLoss: signal['retryAfterReconnect'] !== false });
+    await this.#model.engine.request(
+      { type: 'signal', ...checked },
+      { survivesLoss: signal['retryAfterReconnect'] !== false },
+    );
   }
 
-  #moderate(method: string, request: RequestOf<'forceDisconnect'> | RequestOf<'forceUnpublish'> | null, need: string, done?: Done): Promise<void> {
+  #moderate(
+    method: string,
+    request: RequestOf<'forceDisconnect'> | RequestOf<'forceUnpublish'> | null,
+    need: string,
+    done?: Done,
+  ): Promise<void> {
     if (request === null) return this.#misuse(new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
     if (this.#page.era.throwsMisuse) this.#requirePresence(method);
     const work = this.#model.engine.request(request as RequestOf<'forceDisconnect'>).then(
@@ -348,12 +378,14 @@ export class Session extends Emitter {
 
   #streamId(method: string, stream: unknown): string | undefined {
     const id = idOf(stream, 'streamId');
-    if (id === undefined && this.#page.era.throwsMisuse) throw new Error(`Session.${method}: a Stream or its id is required.`);
+    if (id === undefined && this.#page.era.throwsMisuse)
+      throw new Error(`Session.${method}: a Stream or its id is required.`);
     return id;
   }
 
   #requirePresence(method: string): void {
-    if (!this.#model.isPresent) throw new OTError('OT_NOT_CONNECTED', `Session.${method}: the session is not connected.`);
+    if (!this.#model.isPresent)
+      throw new OTError('OT_NOT_CONNECTED', `Session.${method}: the session is not connected.`);
   }
 
   /** Throws in the first era; in the second tells the handler and dispatches `exception`. */
@@ -364,7 +396,12 @@ export class Session extends Emitter {
 
   #fail(error: OTError, done: Done | undefined): Promise<void> {
     this.#page.raise(error, this);
-    return settle((async () => { throw error; })(), done);
+    return settle(
+      (async () => {
+        throw error;
+      })(),
+      done,
+    );
   }
 
   /** Failures that no handler hears are told as `exception`. */

@@ -34,7 +34,8 @@ function signalType(type: unknown): string {
 
 function signalData(data: unknown): string {
   if (typeof data !== 'string') throw malformed('The data of a signal must be a string.');
-  if (new TextEncoder().encode(data).length > DATA_BYTES) throw tooLong(`The data of a signal is longer than ${DATA_BYTES} bytes.`);
+  if (new TextEncoder().encode(data).length > DATA_BYTES)
+    throw tooLong(`The data of a signal is longer than ${DATA_BYTES} bytes.`);
   return data;
 }
 

@@ -26,7 +26,15 @@ const present = (rtpTimestamp: number): void => {
   for (const callback of frameCallbacks.splice(0)) callback(0, { rtpTimestamp });
 };
 
-const EVENTS = ['videoElementCreated', 'connected', 'disconnected', 'destroyed', 'loaded', 'videoEnabled', 'videoDisabled'];
+const EVENTS = [
+  'videoElementCreated',
+  'connected',
+  'disconnected',
+  'destroyed',
+  'loaded',
+  'videoEnabled',
+  'videoDisabled',
+];
 
 interface Watching {
   readonly page: FakePage;
@@ -40,7 +48,9 @@ async function watching(changes: Partial<WireStream> = {}, properties: object = 
   page.server.greeting = joined({ streams: [stream('of-ann', 'ann', changes)] });
   await page.connected();
   await page.flows();
-  const subscriber = page.session.subscribe(streamOf(page), 'them', properties, () => page.log.push('handler')) as Subscriber;
+  const subscriber = page.session.subscribe(streamOf(page), 'them', properties, () =>
+    page.log.push('handler'),
+  ) as Subscriber;
   page.listen(subscriber, 'subscriber', EVENTS);
   await page.calm();
   const video = document.querySelector<HTMLVideoElement>('#them video');
@@ -50,14 +60,19 @@ async function watching(changes: Partial<WireStream> = {}, properties: object = 
     subscriber,
     video,
     bind: (slot = 0, generation = 1, from = 100) => {
-      page.server.notice({ type: 'bound', binding: { subscriptionId: 1, slot, generation, audioRtpTimestamp: from, videoRtpTimestamp: from } });
+      page.server.notice({
+        type: 'bound',
+        binding: { subscriptionId: 1, slot, generation, audioRtpTimestamp: from, videoRtpTimestamp: from },
+      });
     },
   };
 }
 
 function streamOf(page: FakePage): Stream | undefined {
   const { streams } = page.session;
-  return 'find' in streams && typeof streams.find === 'function' ? (streams.find() as Stream) : Object.values(streams as Record<string, Stream>)[0];
+  return 'find' in streams && typeof streams.find === 'function'
+    ? (streams.find() as Stream)
+    : Object.values(streams as Record<string, Stream>)[0];
 }
 
 describe('a subscription', () => {
@@ -70,7 +85,12 @@ describe('a subscription', () => {
     expect(subscriber.element?.classList.contains('OT_loading')).toBe(true);
     present(1);
     await page.calm();
-    expect(page.log).toEqual(['subscriber videoElementCreated', 'subscriber connected', 'handler', 'subscriber loaded']);
+    expect(page.log).toEqual([
+      'subscriber videoElementCreated',
+      'subscriber connected',
+      'handler',
+      'subscriber loaded',
+    ]);
     expect(video.style.visibility).toBe('');
     expect(video.muted).toBe(false);
     expect(subscriber.element?.classList.contains('OT_loading')).toBe(false);
@@ -96,7 +116,12 @@ describe('a subscription', () => {
     const { page, subscriber, bind } = await watching({ hasVideo: false, name: 'Ida Klein' });
     bind();
     await page.calm();
-    expect(page.log).toEqual(['subscriber videoElementCreated', 'subscriber connected', 'handler', 'subscriber loaded']);
+    expect(page.log).toEqual([
+      'subscriber videoElementCreated',
+      'subscriber connected',
+      'handler',
+      'subscriber loaded',
+    ]);
     expect(subscriber.element?.classList.contains('OT_audio-only')).toBe(true);
     expect(subscriber.element?.querySelector('.OT_initials')?.textContent).toBe('IK');
     subscriber.destroy();
@@ -152,7 +177,13 @@ describe('the picture', () => {
     await page.calm();
     page.takeLog();
     const change = (hasVideo: boolean): void => {
-      page.server.tell({ type: 'streamPropertyChanged', streamId: 'of-ann', property: 'hasVideo', oldValue: !hasVideo, newValue: hasVideo });
+      page.server.tell({
+        type: 'streamPropertyChanged',
+        streamId: 'of-ann',
+        property: 'hasVideo',
+        oldValue: !hasVideo,
+        newValue: hasVideo,
+      });
     };
     change(false);
     await page.calm();
@@ -160,7 +191,12 @@ describe('the picture', () => {
     change(true);
     await page.calm();
     expect(subscriber.element?.classList.contains('OT_audio-only')).toBe(false);
-    expect(page.log).toEqual(['session streamPropertyChanged', 'subscriber videoDisabled publishVideo', 'session streamPropertyChanged', 'subscriber videoEnabled publishVideo']);
+    expect(page.log).toEqual([
+      'session streamPropertyChanged',
+      'subscriber videoDisabled publishVideo',
+      'session streamPropertyChanged',
+      'subscriber videoEnabled publishVideo',
+    ]);
   });
 
   test('goes and comes as the application wishes, and stays away while another reason holds', async () => {
@@ -175,13 +211,22 @@ describe('the picture', () => {
     page.server.notice({ type: 'subscriptionVideo', subscriptionId: 1, enabled: true, reason: 'codecChanged' });
     await page.calm();
     expect(page.log).toEqual(['subscriber videoDisabled subscribeToVideo', 'subscriber videoEnabled codecChanged']);
-    expect(page.world.socket.of('updateSubscription')).toMatchObject([{ audio: true, video: false }, { audio: true, video: true }]);
+    expect(page.world.socket.of('updateSubscription')).toMatchObject([
+      { audio: true, video: false },
+      { audio: true, video: true },
+    ]);
   });
 
   test('that begins later is shown from its first frame', async () => {
     const { page, video, bind } = await watching({ hasVideo: false });
     bind();
-    page.server.tell({ type: 'streamPropertyChanged', streamId: 'of-ann', property: 'hasVideo', oldValue: false, newValue: true });
+    page.server.tell({
+      type: 'streamPropertyChanged',
+      streamId: 'of-ann',
+      property: 'hasVideo',
+      oldValue: false,
+      newValue: true,
+    });
     await page.calm();
     expect(video.style.visibility).toBe('hidden');
     present(100);
@@ -190,7 +235,10 @@ describe('the picture', () => {
 });
 
 describe('the sound', () => {
-  test.each([[v1, 0.5], [v2, 1]] as const)('starts at the volume of the era ($name)', async (era, volume) => {
+  test.each([
+    [v1, 0.5],
+    [v2, 1],
+  ] as const)('starts at the volume of the era ($name)', async (era, volume) => {
     const { video, bind } = await watching({}, {}, era);
     bind();
     expect(video.volume).toBe(volume);
@@ -211,7 +259,9 @@ describe('the sound', () => {
 
   test('that the browser holds back waits for a gesture, and the picture goes on', async () => {
     const { page, subscriber, video, bind } = await watching();
-    vi.spyOn(video, 'play').mockImplementation(() => (video.muted ? Promise.resolve() : Promise.reject(new DOMException('no', 'NotAllowedError'))));
+    vi.spyOn(video, 'play').mockImplementation(() =>
+      video.muted ? Promise.resolve() : Promise.reject(new DOMException('no', 'NotAllowedError')),
+    );
     bind();
     await page.calm();
     expect(subscriber.isAudioBlocked()).toBe(true);

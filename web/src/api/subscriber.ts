@@ -157,7 +157,8 @@ export class Subscriber extends View implements SubscriptionSink {
   _sessionEnded(): void {
     this.#key = null;
     this.#clearDeadline();
-    if (this.#state === 'waiting') this.#finish(new OTError('OT_DISCONNECTED', 'The client left the session before media had arrived.'));
+    if (this.#state === 'waiting')
+      this.#finish(new OTError('OT_DISCONNECTED', 'The client left the session before media had arrived.'));
   }
 
   /** Inside a user's gesture: sound that the browser held back may start. */
@@ -173,7 +174,8 @@ export class Subscriber extends View implements SubscriptionSink {
   #build(target: Target): void {
     const options = this.#options;
     const element = options.insertDefaultUI ? findTarget(target) : null;
-    if (element === undefined) throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
+    if (element === undefined)
+      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
     const widget = new Widget({
       ...options,
       kind: 'subscriber',
@@ -315,7 +317,13 @@ export class Subscriber extends View implements SubscriptionSink {
       this.#autoplayBlocked = true;
       this.#applySound();
       video.play().catch(() => undefined);
-      addEventListener('pointerdown', () => { this._unblock(); }, { once: true });
+      addEventListener(
+        'pointerdown',
+        () => {
+          this._unblock();
+        },
+        { once: true },
+      );
     });
   }
 
@@ -341,7 +349,8 @@ export class Subscriber extends View implements SubscriptionSink {
   }
 
   #tellWishes(): void {
-    if (this.#key !== null) this.#model.engine.updateSubscription(this.#key, { audio: this.#wantsAudio, video: this.#wantsVideo });
+    if (this.#key !== null)
+      this.#model.engine.updateSubscription(this.#key, { audio: this.#wantsAudio, video: this.#wantsVideo });
   }
 
   #clearDeadline(): void {

@@ -12,7 +12,10 @@ export function queueJob(job: () => void): void {
 }
 
 /** Calls a completion handler now; what it throws is reported and goes no further. */
-export function callBack<Arguments extends readonly unknown[]>(handler: ((...args: Arguments) => void) | undefined, ...args: Arguments): void {
+export function callBack<Arguments extends readonly unknown[]>(
+  handler: ((...args: Arguments) => void) | undefined,
+  ...args: Arguments
+): void {
   if (handler === undefined) return;
   try {
     handler(...args);

@@ -111,7 +111,10 @@ function define(target: object, name: string, value: (...args: unknown[]) => unk
 
 /** A completion handler that was passed last hears of it as well. */
 function rejection(name: string, handler: unknown): Promise<never> {
-  return settle(Promise.reject<never>(notSupported(name)), typeof handler === 'function' ? (handler as Done<never>) : undefined);
+  return settle(
+    Promise.reject<never>(notSupported(name)),
+    typeof handler === 'function' ? (handler as Done<never>) : undefined,
+  );
 }
 
 function notSupported(name: string): OTError {

@@ -1,5 +1,12 @@
 /** Connections, streams and capabilities as applications see them. */
-import type { Dimensions, StreamProperty, VideoType, WireCapabilities, WireConnection, WireStream } from '../wire/index.ts';
+import type {
+  Dimensions,
+  StreamProperty,
+  VideoType,
+  WireCapabilities,
+  WireConnection,
+  WireStream,
+} from '../wire/index.ts';
 import { Emitter, type ListenerManners } from './emitter.ts';
 
 /** One client's attachment to a session. Compare `connectionId`s, not objects. */

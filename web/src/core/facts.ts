@@ -1,5 +1,13 @@
 /** What an application gets to know, in the order in which it happened. Eras turn facts into events. */
-import type { Reason, SignalReceived, StreamProperty, WireCapabilities, WireConnection, WireError, WireStream } from '../wire/index.ts';
+import type {
+  Reason,
+  SignalReceived,
+  StreamProperty,
+  WireCapabilities,
+  WireConnection,
+  WireError,
+  WireStream,
+} from '../wire/index.ts';
 
 export type Fact =
   | {

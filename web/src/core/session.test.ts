@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { ANN, BOB, joined, stream } from '../testing/index.ts';
 import type { Resumed } from '../wire/index.ts';
-import { NOT_CONNECTED, reduceSession, type Fact, type SessionEffect, type SessionInput, type SessionState } from './index.ts';
+import {
+  NOT_CONNECTED,
+  reduceSession,
+  type Fact,
+  type SessionEffect,
+  type SessionInput,
+  type SessionState,
+} from './index.ts';
 
 const CLEO = { id: 'cleo', creationTime: 500, data: '' };
 
@@ -39,7 +46,13 @@ function event(number: number, content: Extract<SessionInput, { type: 'event' }>
 }
 
 function resumed(snapshot?: Resumed['snapshot']): SessionInput {
-  const message: Resumed = { type: 'resumed', resumeKey: 'k', epoch: 1, bindings: [], ...(snapshot === undefined ? {} : { snapshot }) };
+  const message: Resumed = {
+    type: 'resumed',
+    resumeKey: 'k',
+    epoch: 1,
+    bindings: [],
+    ...(snapshot === undefined ? {} : { snapshot }),
+  };
   return { type: 'resumed', message };
 }
 
@@ -47,7 +60,12 @@ const ENDED: SessionInput = { type: 'ended', reason: 'forceDisconnected' };
 const FAILED: SessionInput = { type: 'failed', error: { name: 'OT_CONNECT_FAILED', code: 1006, message: 'no' } };
 
 /** State -> how to come to it, and what each input that means something there leads to. */
-const TABLE: Readonly<Record<SessionState['phase'], { reach: readonly SessionInput[]; next: Partial<Record<SessionInput['type'], SessionState['phase']>> }>> = {
+const TABLE: Readonly<
+  Record<
+    SessionState['phase'],
+    { reach: readonly SessionInput[]; next: Partial<Record<SessionInput['type'], SessionState['phase']>> }
+  >
+> = {
   disconnected: { reach: [], next: { connect: 'connecting' } },
   connecting: {
     reach: [{ type: 'connect' }],
@@ -92,7 +110,10 @@ describe('phases', () => {
 
 describe('joining', () => {
   test('everybody is told by age, the own connection included', () => {
-    const session = new Driven().feed({ type: 'connect' }, { type: 'joined', message: joined({ connections: [BOB, ANN, CLEO], streams: [stream('s', 'ann')] }) });
+    const session = new Driven().feed(
+      { type: 'connect' },
+      { type: 'joined', message: joined({ connections: [BOB, ANN, CLEO], streams: [stream('s', 'ann')] }) },
+    );
     const [fact] = session.facts;
     expect(fact).toMatchObject({ type: 'connected', own: BOB, connections: [CLEO, ANN, BOB], streams: [{ id: 's' }] });
     expect(session.effects.map(({ type }) => type)).toEqual(['join', 'tell', 'startMedia']);
@@ -107,10 +128,27 @@ describe('the end is told exactly once after each connected', () => {
   const races: Readonly<Record<string, readonly SessionInput[]>> = {
     'kicked, then the socket closes': [ENDED, { type: 'ended', reason: 'networkDisconnected' }],
     'kicked while leaving': [{ type: 'disconnect' }, ENDED, { type: 'ended', reason: 'clientDisconnected' }],
-    'left twice': [{ type: 'disconnect' }, { type: 'disconnect' }, { type: 'ended', reason: 'clientDisconnected' }, { type: 'disconnect' }],
-    'own connection destroyed, then disconnected said': [event(11, { type: 'connectionDestroyed', connectionId: 'bob', reason: 'forceDisconnected' }), ENDED],
-    'left while interrupted': [{ type: 'interrupted' }, { type: 'disconnect' }, { type: 'ended', reason: 'clientDisconnected' }, resumed()],
-    'window over, then a late resume': [{ type: 'interrupted' }, { type: 'ended', reason: 'networkDisconnected' }, resumed()],
+    'left twice': [
+      { type: 'disconnect' },
+      { type: 'disconnect' },
+      { type: 'ended', reason: 'clientDisconnected' },
+      { type: 'disconnect' },
+    ],
+    'own connection destroyed, then disconnected said': [
+      event(11, { type: 'connectionDestroyed', connectionId: 'bob', reason: 'forceDisconnected' }),
+      ENDED,
+    ],
+    'left while interrupted': [
+      { type: 'interrupted' },
+      { type: 'disconnect' },
+      { type: 'ended', reason: 'clientDisconnected' },
+      resumed(),
+    ],
+    'window over, then a late resume': [
+      { type: 'interrupted' },
+      { type: 'ended', reason: 'networkDisconnected' },
+      resumed(),
+    ],
   };
   test.each(Object.entries(races))('%s', (_name, inputs) => {
     const session = connected(...inputs);
@@ -145,7 +183,10 @@ describe('the end is told exactly once after each connected', () => {
 describe('events', () => {
   test('a number that was handled is not handled again', () => {
     const created = event(11, { type: 'connectionCreated', connection: CLEO });
-    expect(connected(created, created, event(10, { type: 'signal', data: 'old' })).told).toEqual(['connected', 'connectionCreated']);
+    expect(connected(created, created, event(10, { type: 'signal', data: 'old' })).told).toEqual([
+      'connected',
+      'connectionCreated',
+    ]);
   });
 
   test('a connection that is known is not created again, one that is unknown is not destroyed', () => {
@@ -161,7 +202,13 @@ describe('events', () => {
   test('a changed property is kept', () => {
     const session = connected(
       event(11, { type: 'streamCreated', stream: stream('s', 'ann') }),
-      event(12, { type: 'streamPropertyChanged', streamId: 's', property: 'hasVideo', oldValue: true, newValue: false }),
+      event(12, {
+        type: 'streamPropertyChanged',
+        streamId: 's',
+        property: 'hasVideo',
+        oldValue: true,
+        newValue: false,
+      }),
     );
     expect(session.state.streams.get('s')?.hasVideo).toBe(false);
     expect(session.told).toEqual(['connected', 'streamCreated', 'streamPropertyChanged']);
@@ -180,7 +227,12 @@ describe('own streams', () => {
   });
 
   test('end once, whoever says so first', () => {
-    const gone = event(12, { type: 'streamDestroyed', streamId: 'mine', connectionId: 'bob', reason: 'clientDisconnected' });
+    const gone = event(12, {
+      type: 'streamDestroyed',
+      streamId: 'mine',
+      connectionId: 'bob',
+      reason: 'clientDisconnected',
+    });
     const unpublished: SessionInput = { type: 'unpublished', streamId: 'mine', reason: 'clientDisconnected' };
     expect(connected(published, unpublished, gone).told).toEqual(['connected', 'streamCreated', 'streamDestroyed']);
     expect(connected(published, gone, unpublished).told).toEqual(['connected', 'streamCreated', 'streamDestroyed']);
@@ -200,7 +252,11 @@ describe('own streams', () => {
 
 describe('after an interruption', () => {
   test('what the log still holds follows as ordinary events', () => {
-    const session = connected({ type: 'interrupted' }, resumed(), event(11, { type: 'connectionCreated', connection: CLEO }));
+    const session = connected(
+      { type: 'interrupted' },
+      resumed(),
+      event(11, { type: 'connectionCreated', connection: CLEO }),
+    );
     expect(session.told).toEqual(['connected', 'reconnecting', 'reconnected', 'connectionCreated']);
   });
 
@@ -210,7 +266,11 @@ describe('after an interruption', () => {
       event(12, { type: 'streamCreated', stream: stream('changed', 'ann') }),
       { type: 'published', stream: stream('mine', 'bob') },
       { type: 'interrupted' },
-      resumed({ connections: [BOB, CLEO], streams: [stream('changed', 'ann', { hasVideo: false }), stream('new', 'cleo')], number: 40 }),
+      resumed({
+        connections: [BOB, CLEO],
+        streams: [stream('changed', 'ann', { hasVideo: false }), stream('new', 'cleo')],
+        number: 40,
+      }),
     );
     expect(session.facts.slice(5)).toEqual([
       { type: 'reconnected' },

@@ -5,7 +5,16 @@
  * most once; nothing is told of a session between its end and the next `connected`; an own stream is told created once,
  * when the reply to `publish` names it, and destroyed once.
  */
-import type { Joined, Reason, Resumed, SessionEvent, Snapshot, WireConnection, WireError, WireStream } from '../wire/index.ts';
+import type {
+  Joined,
+  Reason,
+  Resumed,
+  SessionEvent,
+  Snapshot,
+  WireConnection,
+  WireError,
+  WireStream,
+} from '../wire/index.ts';
 import type { Fact } from './facts.ts';
 
 export type Phase = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'disconnecting';
@@ -57,7 +66,11 @@ export const NOT_CONNECTED: SessionState = {
   endedEarly: new Map(),
 };
 
-const CANCELLED: WireError = { name: 'OT_CONNECT_FAILED', code: 1006, message: 'disconnect() was called while connecting.' };
+const CANCELLED: WireError = {
+  name: 'OT_CONNECT_FAILED',
+  code: 1006,
+  message: 'disconnect() was called while connecting.',
+};
 
 /** Reasons that end a whole connection: an own stream that ends by one of them is told with its connection. */
 const ENDS_CONNECTION: ReadonlySet<Reason> = new Set<Reason>(['forceDisconnected', 'networkDisconnected', 'mediaIdle']);
@@ -66,7 +79,9 @@ const ENDS_CONNECTION: ReadonlySet<Reason> = new Set<Reason>(['forceDisconnected
 export function reduceSession(state: SessionState, input: SessionInput): SessionStep {
   switch (input.type) {
     case 'connect':
-      return state.phase === 'disconnected' ? step({ ...NOT_CONNECTED, phase: 'connecting' }, { type: 'join' }) : stay(state);
+      return state.phase === 'disconnected'
+        ? step({ ...NOT_CONNECTED, phase: 'connecting' }, { type: 'join' })
+        : stay(state);
     case 'joined':
       return state.phase === 'connecting' ? join(input.message) : stay(state);
     case 'failed':
@@ -74,7 +89,9 @@ export function reduceSession(state: SessionState, input: SessionInput): Session
     case 'disconnect':
       return disconnect(state);
     case 'interrupted':
-      return state.phase === 'connected' ? step({ ...state, phase: 'reconnecting' }, tell({ type: 'reconnecting' })) : stay(state);
+      return state.phase === 'connected'
+        ? step({ ...state, phase: 'reconnecting' }, tell({ type: 'reconnecting' }))
+        : stay(state);
     case 'resumed':
       return state.phase === 'reconnecting' ? resume(state, input.message) : stay(state);
     case 'ended':
@@ -140,7 +157,11 @@ function disconnect(state: SessionState): SessionStep {
 
 function end(state: SessionState, reason: Reason): SessionStep {
   if (state.phase === 'connecting') {
-    return fail({ name: 'OT_CONNECT_FAILED', code: 1006, message: 'The server ended the connection while it was being made.' });
+    return fail({
+      name: 'OT_CONNECT_FAILED',
+      code: 1006,
+      message: 'The server ended the connection while it was being made.',
+    });
   }
   if (state.phase === 'disconnected') return stay(state);
   const own = state.own?.id;
@@ -162,10 +183,12 @@ function catchUp(state: SessionState, snapshot: Snapshot): SessionStep {
   const streams = byId(snapshot.streams);
   const missed: SessionEvent[] = [];
   for (const { id, connectionId } of state.streams.values()) {
-    if (!streams.has(id)) missed.push({ type: 'streamDestroyed', streamId: id, connectionId, reason: 'networkDisconnected' });
+    if (!streams.has(id))
+      missed.push({ type: 'streamDestroyed', streamId: id, connectionId, reason: 'networkDisconnected' });
   }
   for (const id of state.connections.keys()) {
-    if (!connections.has(id)) missed.push({ type: 'connectionDestroyed', connectionId: id, reason: 'networkDisconnected' });
+    if (!connections.has(id))
+      missed.push({ type: 'connectionDestroyed', connectionId: id, reason: 'networkDisconnected' });
   }
   for (const connection of inOrder(snapshot.connections)) {
     if (!state.connections.has(connection.id)) missed.push({ type: 'connectionCreated', connection });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Binding } from '../wire/index.ts';
-import { NO_SUBSCRIPTIONS, reduceSubscriptions, type SubscriptionEffect, type SubscriptionInput, type SubscriptionsState } from './index.ts';
+import {
+  NO_SUBSCRIPTIONS,
+  reduceSubscriptions,
+  type SubscriptionEffect,
+  type SubscriptionInput,
+  type SubscriptionsState,
+} from './index.ts';
 
 const BINDING: Binding = { subscriptionId: 7, slot: 0, generation: 1, audioRtpTimestamp: 1, videoRtpTimestamp: 2 };
 const SUBSCRIBE: SubscriptionInput = { type: 'subscribe', key: 1, streamId: 's', audio: true, video: true };
@@ -12,7 +18,10 @@ const UNSUBSCRIBE = { type: 'send', request: { type: 'unsubscribe', subscription
 const DETACH = { type: 'detach', key: 1 };
 
 /** The effects of the last of `inputs`, and the state after it. */
-function after(...inputs: readonly SubscriptionInput[]): { state: SubscriptionsState; effects: readonly SubscriptionEffect[] } {
+function after(...inputs: readonly SubscriptionInput[]): {
+  state: SubscriptionsState;
+  effects: readonly SubscriptionEffect[];
+} {
   let state = NO_SUBSCRIPTIONS;
   let effects: readonly SubscriptionEffect[] = [];
   for (const input of inputs) ({ state, effects } = reduceSubscriptions(state, input));
@@ -21,7 +30,9 @@ function after(...inputs: readonly SubscriptionInput[]): { state: SubscriptionsS
 
 describe('a subscription', () => {
   test('is asked for, and attached when bound', () => {
-    expect(after(SUBSCRIBE).effects).toEqual([{ type: 'ask', key: 1, request: { type: 'subscribe', streamId: 's', audio: true, video: true } }]);
+    expect(after(SUBSCRIBE).effects).toEqual([
+      { type: 'ask', key: 1, request: { type: 'subscribe', streamId: 's', audio: true, video: true } },
+    ]);
     expect(after(SUBSCRIBE, ANSWERED).effects).toEqual([]);
     expect(after(SUBSCRIBE, ANSWERED, BOUND).effects).toEqual([{ type: 'attach', key: 1, binding: BINDING }]);
   });
@@ -32,17 +43,25 @@ describe('a subscription', () => {
 
   test('can be bound again', () => {
     const again: Binding = { ...BINDING, slot: 1, generation: 4 };
-    expect(after(SUBSCRIBE, ANSWERED, BOUND, UNBOUND, { type: 'bound', binding: again }).effects).toEqual([{ type: 'attach', key: 1, binding: again }]);
+    expect(after(SUBSCRIBE, ANSWERED, BOUND, UNBOUND, { type: 'bound', binding: again }).effects).toEqual([
+      { type: 'attach', key: 1, binding: again },
+    ]);
   });
 
   test('is told to the application when refused, and is gone', () => {
     const error = { name: 'OT_STREAM_NOT_FOUND', code: 1600, message: 'no' };
-    expect(after(SUBSCRIBE, { type: 'refused', key: 1, error })).toEqual({ state: NO_SUBSCRIPTIONS, effects: [{ type: 'refuse', key: 1, error }] });
+    expect(after(SUBSCRIBE, { type: 'refused', key: 1, error })).toEqual({
+      state: NO_SUBSCRIPTIONS,
+      effects: [{ type: 'refuse', key: 1, error }],
+    });
   });
 
   test('tells changed wishes once, and only when there is a number to tell them for', () => {
     const update: SubscriptionInput = { type: 'update', key: 1, audio: true, video: false };
-    const told = { type: 'send', request: { type: 'updateSubscription', subscriptionId: 7, audio: true, video: false } };
+    const told = {
+      type: 'send',
+      request: { type: 'updateSubscription', subscriptionId: 7, audio: true, video: false },
+    };
     expect(after(SUBSCRIBE, ANSWERED, update).effects).toEqual([told]);
     expect(after(SUBSCRIBE, ANSWERED, update, update).effects).toEqual([]);
     expect(after(SUBSCRIBE, update).effects).toEqual([]);
@@ -61,7 +80,10 @@ describe('unsubscribing', () => {
   test('before the answer waits for the number', () => {
     expect(after(SUBSCRIBE, LEAVE).effects).toEqual([DETACH]);
     expect(after(SUBSCRIBE, LEAVE, ANSWERED)).toEqual({ state: NO_SUBSCRIPTIONS, effects: [UNSUBSCRIBE] });
-    expect(after(SUBSCRIBE, LEAVE, { type: 'refused', key: 1, error: { name: 'x', code: 1, message: '' } })).toEqual({ state: NO_SUBSCRIPTIONS, effects: [] });
+    expect(after(SUBSCRIBE, LEAVE, { type: 'refused', key: 1, error: { name: 'x', code: 1, message: '' } })).toEqual({
+      state: NO_SUBSCRIPTIONS,
+      effects: [],
+    });
   });
 
   test('twice is once', () => {
@@ -91,7 +113,9 @@ describe('after a resume', () => {
   });
 
   test('a binding that was missed is attached', () => {
-    expect(after(SUBSCRIBE, ANSWERED, { type: 'bindings', bindings: [BINDING] }).effects).toEqual([{ type: 'attach', key: 1, binding: BINDING }]);
+    expect(after(SUBSCRIBE, ANSWERED, { type: 'bindings', bindings: [BINDING] }).effects).toEqual([
+      { type: 'attach', key: 1, binding: BINDING },
+    ]);
   });
 });
 
@@ -102,5 +126,8 @@ test('a replaced transport forgets bindings and keeps subscriptions', () => {
 });
 
 test('the end of the connection detaches everything', () => {
-  expect(after(SUBSCRIBE, ANSWERED, BOUND, { type: 'disconnected' })).toEqual({ state: NO_SUBSCRIPTIONS, effects: [DETACH] });
+  expect(after(SUBSCRIBE, ANSWERED, BOUND, { type: 'disconnected' })).toEqual({
+    state: NO_SUBSCRIPTIONS,
+    effects: [DETACH],
+  });
 });

@@ -23,7 +23,13 @@ export interface Subscription {
 export type SubscriptionsState = ReadonlyMap<number, Subscription>;
 
 export type SubscriptionInput =
-  | { readonly type: 'subscribe'; readonly key: number; readonly streamId: string; readonly audio: boolean; readonly video: boolean }
+  | {
+      readonly type: 'subscribe';
+      readonly key: number;
+      readonly streamId: string;
+      readonly audio: boolean;
+      readonly video: boolean;
+    }
   | { readonly type: 'answered'; readonly key: number; readonly id: number }
   | { readonly type: 'refused'; readonly key: number; readonly error: WireError }
   | { readonly type: 'update'; readonly key: number; readonly audio: boolean; readonly video: boolean }
@@ -39,7 +45,10 @@ export type SubscriptionInput =
 
 export type SubscriptionEffect =
   | { readonly type: 'ask'; readonly key: number; readonly request: RequestOf<'subscribe'> }
-  | { readonly type: 'send'; readonly request: RequestOf<'updateSubscription'> | RequestOf<'unsubscribe'> | RequestOf<'releaseSlot'> }
+  | {
+      readonly type: 'send';
+      readonly request: RequestOf<'updateSubscription'> | RequestOf<'unsubscribe'> | RequestOf<'releaseSlot'>;
+    }
   | { readonly type: 'attach'; readonly key: number; readonly binding: Binding }
   | { readonly type: 'detach'; readonly key: number }
   /** The binding is void, but its last picture may stay until the next binding. */
@@ -68,7 +77,11 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
         binding: null,
         abandoned: false,
       };
-      return step(put(state, key, subscription), { type: 'ask', key, request: { type: 'subscribe', streamId, audio, video } });
+      return step(put(state, key, subscription), {
+        type: 'ask',
+        key,
+        request: { type: 'subscribe', streamId, audio, video },
+      });
     }
     case 'answered':
       return answered(state, input.key, input.id);
@@ -127,8 +140,13 @@ function tellWishes(state: SubscriptionsState, key: number, subscription: Subscr
 function unsubscribe(state: SubscriptionsState, key: number): SubscriptionStep {
   const subscription = state.get(key);
   if (subscription === undefined || subscription.abandoned) return step(state);
-  if (subscription.id === null) return step(put(state, key, { ...subscription, abandoned: true }), { type: 'detach', key });
-  return step(drop(state, key), { type: 'detach', key }, send({ type: 'unsubscribe', subscriptionId: subscription.id }));
+  if (subscription.id === null)
+    return step(put(state, key, { ...subscription, abandoned: true }), { type: 'detach', key });
+  return step(
+    drop(state, key),
+    { type: 'detach', key },
+    send({ type: 'unsubscribe', subscriptionId: subscription.id }),
+  );
 }
 
 function bound(state: SubscriptionsState, binding: Binding): SubscriptionStep {
@@ -138,12 +156,18 @@ function bound(state: SubscriptionsState, binding: Binding): SubscriptionStep {
   return step(put(state, key, { ...subscription, binding }), { type: 'attach', key, binding });
 }
 
-function unbound(state: SubscriptionsState, subscriptionId: number, slot: number, generation: number): SubscriptionStep {
+function unbound(
+  state: SubscriptionsState,
+  subscriptionId: number,
+  slot: number,
+  generation: number,
+): SubscriptionStep {
   const release = send({ type: 'releaseSlot', slot, generation });
   const found = findById(state, subscriptionId);
   if (found === null) return step(state, release);
   const [key, subscription] = found;
-  if (subscription.binding?.slot !== slot || subscription.binding.generation !== generation) return step(state, release);
+  if (subscription.binding?.slot !== slot || subscription.binding.generation !== generation)
+    return step(state, release);
   return step(put(state, key, { ...subscription, binding: null }), { type: 'detach', key }, release);
 }
 

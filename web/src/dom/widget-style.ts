@@ -35,7 +35,10 @@ export const DEFAULT_STYLE: Readonly<WidgetStyle> = {
 };
 
 /** The lawful part of `wished`; `complain` hears of each key that is unknown or has a value it may not have. */
-export function parseStyle(wished: Readonly<Record<string, unknown>>, complain: (key: string) => void): Partial<WidgetStyle> {
+export function parseStyle(
+  wished: Readonly<Record<string, unknown>>,
+  complain: (key: string) => void,
+): Partial<WidgetStyle> {
   const style: Partial<WidgetStyle> = {};
   for (const [key, value] of Object.entries(wished)) {
     if (key === 'backgroundImageURI' && (value === null || typeof value === 'string')) style.backgroundImageURI = value;

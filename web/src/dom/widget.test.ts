@@ -42,9 +42,24 @@ describe('insertion', () => {
   });
 
   test.each([
-    ['append', (root: Element) => { expect(root.parentElement).toBe(box()); }],
-    ['before', (root: Element) => { expect(root.nextElementSibling).toBe(box()); }],
-    ['after', (root: Element) => { expect(root.previousElementSibling).toBe(box()); }],
+    [
+      'append',
+      (root: Element) => {
+        expect(root.parentElement).toBe(box());
+      },
+    ],
+    [
+      'before',
+      (root: Element) => {
+        expect(root.nextElementSibling).toBe(box());
+      },
+    ],
+    [
+      'after',
+      (root: Element) => {
+        expect(root.previousElementSibling).toBe(box());
+      },
+    ],
   ] as const)('%s makes a new div and leaves the target alone', (insertMode, check) => {
     const { root, id } = widget({ target: box(), insertMode });
     check(root);
@@ -60,7 +75,7 @@ describe('insertion', () => {
     expect(insertRoot(null, 'replace').id).not.toBe(id);
   });
 
-  test('without default UI nothing is inserted, and the video is the application\'s', () => {
+  test("without default UI nothing is inserted, and the video is the application's", () => {
     const before = document.body.innerHTML;
     const made = widget({ insertDefaultUI: false });
     expect(document.body.innerHTML).toBe(before);
@@ -79,14 +94,30 @@ describe('insertion', () => {
 
 describe('the element', () => {
   test('has the classes, sizes and parts that applications look for', () => {
-    const { root, video } = widget({ target: box(), width: '50%', mirror: true, fitMode: 'contain', kind: 'publisher' });
-    expect([...root.classList].sort()).toEqual(['OT_fit-mode-contain', 'OT_loading', 'OT_mirrored', 'OT_publisher', 'OT_root']);
+    const { root, video } = widget({
+      target: box(),
+      width: '50%',
+      mirror: true,
+      fitMode: 'contain',
+      kind: 'publisher',
+    });
+    expect([...root.classList].sort()).toEqual([
+      'OT_fit-mode-contain',
+      'OT_loading',
+      'OT_mirrored',
+      'OT_publisher',
+      'OT_root',
+    ]);
     expect(root.style.width).toBe('50%');
     expect(root.style.height).toBe('198px');
     expect(root.querySelector('.OT_widget-container.OT_video-container > video.OT_video-element')).toBe(video);
     expect(video.autoplay).toBe(true);
     expect(video.hasAttribute('playsinline')).toBe(true);
-    expect(root.querySelectorAll('.OT_bar.OT_edge-bar-item.OT_mode-auto, .OT_name.OT_edge-bar-item.OT_mode-auto, .OT_mute.OT_edge-bar-item.OT_mode-auto')).toHaveLength(3);
+    expect(
+      root.querySelectorAll(
+        '.OT_bar.OT_edge-bar-item.OT_mode-auto, .OT_name.OT_edge-bar-item.OT_mode-auto, .OT_mute.OT_edge-bar-item.OT_mode-auto',
+      ),
+    ).toHaveLength(3);
     expect(root.querySelector('.OT_audio-level-meter > .OT_audio-level-meter__value')).not.toBeNull();
   });
 
@@ -114,7 +145,9 @@ describe('the element', () => {
   test('has a mute button that says what it does', () => {
     const made = widget();
     let pressed = 0;
-    made.onMutePressed = () => { pressed += 1; };
+    made.onMutePressed = () => {
+      pressed += 1;
+    };
     const button = part(made, 'OT_mute');
     button.click();
     expect(pressed).toBe(1);
@@ -150,7 +183,7 @@ describe('the element', () => {
     expect(document.querySelector('.OT_root')).toBeNull();
   });
 
-  test('brings its style sheet once, in front of the page\'s own', () => {
+  test("brings its style sheet once, in front of the page's own", () => {
     widget();
     widget();
     expect(document.querySelectorAll('#tertulia-style')).toHaveLength(1);
@@ -160,7 +193,10 @@ describe('the element', () => {
 
 test('style keys and values that are unknown are complained of and ignored', () => {
   const complaints: string[] = [];
-  const style = parseStyle({ nameDisplayMode: 'loud', buttonDisplayMode: 'off', colour: 'red', backgroundImageURI: null }, (key) => complaints.push(key));
+  const style = parseStyle(
+    { nameDisplayMode: 'loud', buttonDisplayMode: 'off', colour: 'red', backgroundImageURI: null },
+    (key) => complaints.push(key),
+  );
   expect(style).toEqual({ buttonDisplayMode: 'off', backgroundImageURI: null });
   expect(complaints).toEqual(['nameDisplayMode', 'colour']);
 });

@@ -174,7 +174,10 @@ export class Widget {
   }
 }
 
-function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, ...classes: readonly string[]): HTMLElementTagNameMap[Tag] {
+function make<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  ...classes: readonly string[]
+): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag);
   element.classList.add(...classes);
   return element;
@@ -192,9 +195,15 @@ export function cssSize(size: number | string): string {
 
 /** Up to two capitals that stand for a name. */
 export function initialsOf(name: string): string {
-  const words = name.trim().split(/\s+/).filter((word) => word !== '');
+  const words = name
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   const chosen = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return chosen.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase();
+  return chosen
+    .map((word) => [...(word ?? '')][0] ?? '')
+    .join('')
+    .toUpperCase();
 }
 
 function injectStyle(): void {

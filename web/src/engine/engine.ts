@@ -15,7 +15,16 @@ import {
 import { asOTError, OTError } from '../errors.ts';
 import type { PeerFactory } from '../rtc/index.ts';
 import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
-import type { Joined, Reason, RequestOf, RequestType, ResultOf, StreamDescription, StreamUpdate, WireStream } from '../wire/index.ts';
+import type {
+  Joined,
+  Reason,
+  RequestOf,
+  RequestType,
+  ResultOf,
+  StreamDescription,
+  StreamUpdate,
+  WireStream,
+} from '../wire/index.ts';
 import { Media, type Publication, type SlotMedia } from './media.ts';
 
 export interface EngineWorld extends Surroundings {
@@ -119,7 +128,10 @@ export class SessionEngine {
   }
 
   /** The result of a request. Rejects with OT_NOT_CONNECTED outside a connection. */
-  request<T extends RequestType>(body: RequestOf<T>, options: { readonly survivesLoss?: boolean } = {}): Promise<ResultOf<T>> {
+  request<T extends RequestType>(
+    body: RequestOf<T>,
+    options: { readonly survivesLoss?: boolean } = {},
+  ): Promise<ResultOf<T>> {
     if (this.link === null || !isPresent(this.state)) {
       return Promise.reject(new OTError('OT_NOT_CONNECTED', 'The session is not connected.'));
     }
@@ -127,7 +139,11 @@ export class SessionEngine {
   }
 
   /** Publishes; `streamCreated` is told when the stream is registered, and the promise resolves when media can pass. */
-  async publish(publication: Publication, description: StreamDescription, registered: (stream: WireStream) => void): Promise<void> {
+  async publish(
+    publication: Publication,
+    description: StreamDescription,
+    registered: (stream: WireStream) => void,
+  ): Promise<void> {
     if (!isPresent(this.state)) throw new OTError('OT_NOT_CONNECTED', 'The session is not connected.');
     let streamId: string | null = null;
     try {
@@ -159,7 +175,11 @@ export class SessionEngine {
   }
 
   /** Asks for a stream and returns the key of the subscription. */
-  subscribe(streamId: string, wishes: { readonly audio: boolean; readonly video: boolean }, sink: SubscriptionSink): number {
+  subscribe(
+    streamId: string,
+    wishes: { readonly audio: boolean; readonly video: boolean },
+    sink: SubscriptionSink,
+  ): number {
     const key = this.nextKey++;
     this.sinks.set(key, sink);
     this.inputSubscription({ type: 'subscribe', key, streamId, ...wishes });
@@ -227,7 +247,8 @@ export class SessionEngine {
         },
         resumed: (message) => {
           this.input({ type: 'resumed', message });
-          if (this.media.resumed(message.epoch)) this.inputSubscription({ type: 'bindings', bindings: message.bindings });
+          if (this.media.resumed(message.epoch))
+            this.inputSubscription({ type: 'bindings', bindings: message.bindings });
         },
         event: (number, event) => {
           this.input({ type: 'event', number, event });
@@ -263,7 +284,8 @@ export class SessionEngine {
 
   private startMedia({ iceServers, capabilities }: Joined): void {
     const { includeServers, transportPolicy, customServers } = this.iceWishes;
-    const platform = includeServers === 'custom' ? [] : iceServers.map((server) => ({ ...server, urls: [...server.urls] }));
+    const platform =
+      includeServers === 'custom' ? [] : iceServers.map((server) => ({ ...server, urls: [...server.urls] }));
     this.media.begin({
       configuration: { iceServers: [...platform, ...customServers], iceTransportPolicy: transportPolicy },
       receives: capabilities.subscribe === 1,

@@ -6,7 +6,12 @@ import type { AnyRequest, RequestOf, RequestType, ResultOf, StreamDescription } 
 import { Media, type Publication } from './media.ts';
 
 const PUBLICATION: Publication = { tracks: () => ({ audio: {} as MediaStreamTrack, video: {} as MediaStreamTrack }) };
-const DESCRIPTION: StreamDescription = { name: 'me', hasAudio: true, hasVideo: true, videoDimensions: { width: 640, height: 480 } };
+const DESCRIPTION: StreamDescription = {
+  name: 'me',
+  hasAudio: true,
+  hasVideo: true,
+  videoDimensions: { width: 640, height: 480 },
+};
 
 interface Asked {
   readonly body: AnyRequest & { readonly epoch: number };
@@ -72,7 +77,8 @@ function request(index: number): Asked {
   return found;
 }
 
-const publish = (): Promise<unknown> => media.publish(PUBLICATION, DESCRIPTION, ({ id }) => log.push(`registered ${id}`));
+const publish = (): Promise<unknown> =>
+  media.publish(PUBLICATION, DESCRIPTION, ({ id }) => log.push(`registered ${id}`));
 
 describe('the first offer', () => {
   test('is made at once and holds two slot pairs', async () => {
@@ -82,7 +88,10 @@ describe('the first offer', () => {
       type: 'negotiate',
       epoch: 1,
       offer: 'audio recvonly, video recvonly, audio recvonly, video recvonly',
-      slots: [{ slot: 0, audioMid: '0', videoMid: '1' }, { slot: 1, audioMid: '2', videoMid: '3' }],
+      slots: [
+        { slot: 0, audioMid: '0', videoMid: '1' },
+        { slot: 1, audioMid: '2', videoMid: '3' },
+      ],
     });
     await request(0).answer({ answer: 'A' });
     expect(first.log).toEqual(['offer', 'accept A']);
@@ -104,7 +113,14 @@ describe('publishing', () => {
     await turn();
     expect(asked).toHaveLength(1);
     await request(0).answer({ answer: 'A' });
-    expect(request(1).body).toMatchObject({ type: 'publish', epoch: 1, audioMid: '4', videoMid: '5', slots: [], name: 'me' });
+    expect(request(1).body).toMatchObject({
+      type: 'publish',
+      epoch: 1,
+      audioMid: '4',
+      videoMid: '5',
+      slots: [],
+      name: 'me',
+    });
     await request(1).answer({ answer: 'B', stream: stream('mine', 'bob') });
     expect(log).toEqual(['registered mine']);
     first.become('connected');
@@ -166,7 +182,13 @@ describe('the pool of slot pairs', () => {
     media.slotsNeeded(4);
     await turn();
     expect(first.slotCount).toBe(4);
-    expect(request(1).body).toMatchObject({ type: 'negotiate', slots: [{ slot: 2, audioMid: '4' }, { slot: 3, audioMid: '6' }] });
+    expect(request(1).body).toMatchObject({
+      type: 'negotiate',
+      slots: [
+        { slot: 2, audioMid: '4' },
+        { slot: 3, audioMid: '6' },
+      ],
+    });
     expect(asked).toHaveLength(2);
     await request(1).answer({ answer: 'B' });
     media.slotsNeeded(9);
@@ -218,7 +240,13 @@ describe('a transport that ends', () => {
     expect(peer(0).closed).toBe(true);
     expect(request(2).body).toMatchObject({ type: 'negotiate', epoch: 2, slots: [{ slot: 0 }, { slot: 1 }] });
     await request(2).answer({ answer: 'C' });
-    expect(request(3).body).toMatchObject({ type: 'republish', epoch: 2, streamId: 'mine', audioMid: '4', videoMid: '5' });
+    expect(request(3).body).toMatchObject({
+      type: 'republish',
+      epoch: 2,
+      streamId: 'mine',
+      audioMid: '4',
+      videoMid: '5',
+    });
     expect(log).toEqual(['registered mine', 'flows', 'stops', 'replaced']);
   });
 
@@ -250,7 +278,13 @@ describe('a transport that ends', () => {
     await turn();
     expect(request(4).body).toMatchObject({ type: 'negotiate', epoch: 2, slots: [{ slot: 0 }, { slot: 1 }] });
     await request(4).answer({ answer: 'C' });
-    expect(request(5).body).toMatchObject({ type: 'republish', epoch: 2, streamId: 'mine', audioMid: '4', videoMid: '5' });
+    expect(request(5).body).toMatchObject({
+      type: 'republish',
+      epoch: 2,
+      streamId: 'mine',
+      audioMid: '4',
+      videoMid: '5',
+    });
   });
 
   test('that is only interrupted gets an ICE restart of the same epoch', async () => {

@@ -94,7 +94,11 @@ export class Media {
   }
 
   /** Offers the publication's tracks, calls `registered` with its stream and resolves once media can pass. */
-  async publish(publication: Publication, description: StreamDescription, registered: (stream: WireStream) => void): Promise<WireStream> {
+  async publish(
+    publication: Publication,
+    description: StreamDescription,
+    registered: (stream: WireStream) => void,
+  ): Promise<WireStream> {
     const stream = await this.announce(publication, description);
     registered(stream);
     await this.connected();
@@ -290,7 +294,11 @@ export class Media {
    * names, if any. Rejects with Superseded when the peer was replaced before the request was sent, with Answered when it
    * was replaced before the answer came, and else with what went wrong, after taking the offer back.
    */
-  private offer<T extends OfferRequest>(type: T, fields: OfferFields<T>, prepare: (peer: Peer) => Publication | null): Promise<ResultOf<T>> {
+  private offer<T extends OfferRequest>(
+    type: T,
+    fields: OfferFields<T>,
+    prepare: (peer: Peer) => Publication | null,
+  ): Promise<ResultOf<T>> {
     const { peer, epoch } = this;
     const run = async (): Promise<ResultOf<T>> => {
       if (peer === null || peer !== this.peer) throw new Superseded();

@@ -1,5 +1,14 @@
 /** The second generation: pages that loaded the script from /webrtc/v2.2/ or /v2/, and the npm package. */
-import { ConnectionEvent, fire, SessionConnectEvent, SessionDisconnectEvent, StreamEvent, type Era, type Publisher, type Stream } from '../api/index.ts';
+import {
+  ConnectionEvent,
+  fire,
+  SessionConnectEvent,
+  SessionDisconnectEvent,
+  StreamEvent,
+  type Era,
+  type Publisher,
+  type Stream,
+} from '../api/index.ts';
 import type { Reason } from '../wire/index.ts';
 
 export const v2: Era = {

@@ -13,7 +13,12 @@ class FakeReceiver implements Receiver {
   newest: number | null = null;
 
   getSynchronizationSources(): { rtpTimestamp: number; timestamp: number }[] {
-    return this.newest === null ? [] : [{ rtpTimestamp: 1, timestamp: 1 }, { rtpTimestamp: this.newest, timestamp: 2 }];
+    return this.newest === null
+      ? []
+      : [
+          { rtpTimestamp: 1, timestamp: 1 },
+          { rtpTimestamp: this.newest, timestamp: 2 },
+        ];
   }
 }
 
@@ -40,7 +45,12 @@ test('RTP timestamps are compared mod 2^32', () => {
 });
 
 describe('a picture', () => {
-  function watch(from: number | null): { video: FakeVideo; receiver: FakeReceiver; begun: () => number; stop: () => void } {
+  function watch(from: number | null): {
+    video: FakeVideo;
+    receiver: FakeReceiver;
+    begun: () => number;
+    stop: () => void;
+  } {
     const video = new FakeVideo();
     const receiver = new FakeReceiver();
     const begin = vi.fn();

@@ -18,7 +18,12 @@ export function reached(now: number, from: number): boolean {
  * Calls `begin` once when `video` presents its first frame that belongs to the binding, and keeps quiet after the
  * returned function was called. `from` is the first RTP timestamp of the binding; null takes any frame.
  */
-export function whenPictureBegins(video: HTMLVideoElement, receiver: Receiver, from: number | null, begin: () => void): () => void {
+export function whenPictureBegins(
+  video: HTMLVideoElement,
+  receiver: Receiver,
+  from: number | null,
+  begin: () => void,
+): () => void {
   let over = false;
   let settled = false;
   const finish = (): void => {

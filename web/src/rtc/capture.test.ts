@@ -13,7 +13,10 @@ const WISHES: CaptureWishes = {
   autoGainControl: false,
 };
 
-function devices(getUserMedia: (constraints: MediaStreamConstraints) => Promise<unknown>, kinds: readonly string[] = []): void {
+function devices(
+  getUserMedia: (constraints: MediaStreamConstraints) => Promise<unknown>,
+  kinds: readonly string[] = [],
+): void {
   vi.stubGlobal('navigator', {
     mediaDevices: { getUserMedia, enumerateDevices: () => Promise.resolve(kinds.map((kind) => ({ kind }))) },
   });
@@ -26,10 +29,18 @@ afterEach(() => {
 test('wishes become constraints, and the application has the last word', () => {
   expect(constraintsFor({ ...WISHES, video: 'cam-2', facingMode: 'user' })).toEqual({
     audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: false },
-    video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, deviceId: { exact: 'cam-2' }, facingMode: 'user' },
+    video: {
+      width: { ideal: 640 },
+      height: { ideal: 480 },
+      frameRate: { ideal: 30 },
+      deviceId: { exact: 'cam-2' },
+      facingMode: 'user',
+    },
   });
   expect(constraintsFor({ ...WISHES, audio: false })).toMatchObject({ audio: false });
-  expect(constraintsFor({ ...WISHES, constraints: { video: { zoom: 2 } as MediaTrackConstraints } })).toMatchObject({ video: { zoom: 2 } });
+  expect(constraintsFor({ ...WISHES, constraints: { video: { zoom: 2 } as MediaTrackConstraints } })).toMatchObject({
+    video: { zoom: 2 },
+  });
 });
 
 describe('failures have the names of the API', () => {
@@ -42,7 +53,12 @@ describe('failures have the names of the API', () => {
     ['SomethingElse', 'OT_UNABLE_TO_CAPTURE_MEDIA'],
   ])('%s is %s', async (browsers, ours) => {
     devices(() => Promise.reject(Object.assign(new Error('browser words'), { name: browsers })));
-    expect(await errorOf(capture(WISHES))).toMatchObject({ name: ours, code: 1500, originalName: browsers, originalMessage: 'browser words' });
+    expect(await errorOf(capture(WISHES))).toMatchObject({
+      name: ours,
+      code: 1500,
+      originalName: browsers,
+      originalMessage: 'browser words',
+    });
   });
 
   test('neither audio nor video', async () => {
@@ -60,7 +76,10 @@ describe('a missing device', () => {
   const missing = Object.assign(new Error('none'), { name: 'NotFoundError' });
 
   test('leaves the other medium', async () => {
-    devices(({ video }) => (video ? Promise.reject(missing) : Promise.resolve('sound alone')), ['audioinput', 'audiooutput']);
+    devices(
+      ({ video }) => (video ? Promise.reject(missing) : Promise.resolve('sound alone')),
+      ['audioinput', 'audiooutput'],
+    );
     expect(await capture(WISHES)).toBe('sound alone');
   });
 

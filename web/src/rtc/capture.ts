@@ -36,7 +36,11 @@ const MESSAGES: Partial<Record<ErrorName, string>> = {
 
 /** Whether this browser can be in a session at all. */
 export function supportsWebRtc(): boolean {
-  return typeof RTCPeerConnection === 'function' && typeof WebSocket === 'function' && 'addTransceiver' in RTCPeerConnection.prototype;
+  return (
+    typeof RTCPeerConnection === 'function' &&
+    typeof WebSocket === 'function' &&
+    'addTransceiver' in RTCPeerConnection.prototype
+  );
 }
 
 /**
@@ -62,9 +66,15 @@ export async function capture(wishes: CaptureWishes): Promise<MediaStream> {
 }
 
 /** Opens the browser's own screen picker. Rejects as `capture` does. */
-export async function captureScreen(limits: { readonly width: number; readonly height: number; readonly frameRate: number; readonly audio: boolean }): Promise<MediaStream> {
+export async function captureScreen(limits: {
+  readonly width: number;
+  readonly height: number;
+  readonly frameRate: number;
+  readonly audio: boolean;
+}): Promise<MediaStream> {
   const devices = mediaDevices();
-  if (!('getDisplayMedia' in devices)) throw new OTError('OT_SCREEN_SHARING_NOT_SUPPORTED', 'This browser cannot share a screen.', 1550);
+  if (!('getDisplayMedia' in devices))
+    throw new OTError('OT_SCREEN_SHARING_NOT_SUPPORTED', 'This browser cannot share a screen.', 1550);
   try {
     return await devices.getDisplayMedia({
       audio: limits.audio,
@@ -105,12 +115,18 @@ export function constraintsFor(wishes: CaptureWishes): MediaStreamConstraints {
 function mediaDevices(): MediaDevices {
   const devices = (navigator as { mediaDevices?: MediaDevices }).mediaDevices;
   if (devices === undefined) {
-    throw new OTError('OT_NOT_SUPPORTED', 'This browser gives no access to cameras here; the page must be served over HTTPS.');
+    throw new OTError(
+      'OT_NOT_SUPPORTED',
+      'This browser gives no access to cameras here; the page must be served over HTTPS.',
+    );
   }
   return devices;
 }
 
-async function withoutMissing(devices: MediaDevices, wished: MediaStreamConstraints): Promise<MediaStreamConstraints | null> {
+async function withoutMissing(
+  devices: MediaDevices,
+  wished: MediaStreamConstraints,
+): Promise<MediaStreamConstraints | null> {
   const kinds = (await devices.enumerateDevices()).map(({ kind }) => kind);
   const audio = kinds.includes('audioinput') && wished.audio;
   const video = kinds.includes('videoinput') && wished.video;

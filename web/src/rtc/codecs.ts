@@ -17,10 +17,15 @@ export function offeredCodecs<C extends Codec>(available: readonly C[]): C[] {
 }
 
 function isOffered({ mimeType, sdpFmtpLine = '' }: Codec): boolean {
-  const parameters = new Map(sdpFmtpLine.toLowerCase().split(';').map((part) => {
-    const [key = '', value = ''] = part.trim().split('=');
-    return [key, value] as const;
-  }));
+  const parameters = new Map(
+    sdpFmtpLine
+      .toLowerCase()
+      .split(';')
+      .map((part) => {
+        const [key = '', value = ''] = part.trim().split('=');
+        return [key, value] as const;
+      }),
+  );
   switch (mimeType.toLowerCase()) {
     case 'audio/opus':
     case 'video/vp8':
@@ -30,7 +35,8 @@ function isOffered({ mimeType, sdpFmtpLine = '' }: Codec): boolean {
       return (parameters.get('profile-id') ?? '0') === '0';
     case 'video/h264':
       return (
-        parameters.get('packetization-mode') === '1' && H264_PROFILES.includes((parameters.get('profile-level-id') ?? '').slice(0, 4))
+        parameters.get('packetization-mode') === '1' &&
+        H264_PROFILES.includes((parameters.get('profile-level-id') ?? '').slice(0, 4))
       );
     default:
       return false;

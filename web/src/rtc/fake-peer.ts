@@ -8,7 +8,13 @@ export class FakePeer implements Peer {
   /** Lines in the order of their mids. */
   readonly lines: { direction: 'recvonly' | 'sendonly' | 'inactive'; kind: 'audio' | 'video' }[] = [];
   closed = false;
-  private readonly pairs: { slot: number; audioLine: number; videoLine: number; announced: boolean; receivers: SlotReceivers }[] = [];
+  private readonly pairs: {
+    slot: number;
+    audioLine: number;
+    videoLine: number;
+    announced: boolean;
+    receivers: SlotReceivers;
+  }[] = [];
   private outstanding = false;
 
   constructor(
@@ -31,7 +37,13 @@ export class FakePeer implements Peer {
       const audioLine = this.lines.push({ direction: 'recvonly', kind: 'audio' }) - 1;
       const videoLine = this.lines.push({ direction: 'recvonly', kind: 'video' }) - 1;
       const slot = this.pairs.length;
-      this.pairs.push({ slot, audioLine, videoLine, announced: false, receivers: { audio: fakeReceiver(), video: fakeReceiver() } });
+      this.pairs.push({
+        slot,
+        audioLine,
+        videoLine,
+        announced: false,
+        receivers: { audio: fakeReceiver(), video: fakeReceiver() },
+      });
     }
   }
 

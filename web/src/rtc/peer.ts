@@ -6,7 +6,11 @@ export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed';
 /** What is used of an RTCRtpReceiver. */
 export interface Receiver {
   readonly track: MediaStreamTrack;
-  getSynchronizationSources(): readonly { readonly rtpTimestamp: number; readonly timestamp: number; readonly audioLevel?: number }[];
+  getSynchronizationSources(): readonly {
+    readonly rtpTimestamp: number;
+    readonly timestamp: number;
+    readonly audioLevel?: number;
+  }[];
 }
 
 export interface SlotReceivers {

@@ -47,7 +47,11 @@ class RtcPeer implements Peer {
 
   addSlotPairs(count: number): void {
     for (let added = 0; added < count; added += 1) {
-      this.pairs.push({ audio: this.line('audio', 'recvonly'), video: this.line('video', 'recvonly'), announced: false });
+      this.pairs.push({
+        audio: this.line('audio', 'recvonly'),
+        video: this.line('video', 'recvonly'),
+        announced: false,
+      });
     }
   }
 
@@ -58,7 +62,8 @@ class RtcPeer implements Peer {
 
   send(tracks: SendTracks): SentLines {
     const stream = new MediaStream([tracks.audio, tracks.video].filter((track) => track !== null));
-    const encoding: RTCRtpEncodingParameters = tracks.audioBitrateBps === undefined ? {} : { maxBitrate: tracks.audioBitrateBps };
+    const encoding: RTCRtpEncodingParameters =
+      tracks.audioBitrateBps === undefined ? {} : { maxBitrate: tracks.audioBitrateBps };
     const audio = tracks.audio && this.sendLine(tracks.audio, { streams: [stream], sendEncodings: [encoding] });
     const video = tracks.video && this.sendLine(tracks.video, { streams: [stream], sendEncodings: [{}] });
     const lines = { audio, video };
@@ -129,7 +134,12 @@ class RtcPeer implements Peer {
     return used;
   }
 
-  private line(kind: Kind, direction: RTCRtpTransceiverDirection, track?: MediaStreamTrack, init?: RTCRtpTransceiverInit): RTCRtpTransceiver {
+  private line(
+    kind: Kind,
+    direction: RTCRtpTransceiverDirection,
+    track?: MediaStreamTrack,
+    init?: RTCRtpTransceiverInit,
+  ): RTCRtpTransceiver {
     const line = this.pc.addTransceiver(track ?? kind, { ...init, direction });
     const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs;
     // Older Firefox has no codec preferences: its offers are just longer.

@@ -50,14 +50,28 @@ describe('joining', () => {
 
   test('a refusal is told with its error, and the socket is closed', () => {
     world.socket.open();
-    world.socket.receive(0, { type: 'refused', error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'expired' } });
+    world.socket.receive(0, {
+      type: 'refused',
+      error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'expired' },
+    });
     world.socket.end(4001);
     expect(told).toEqual(['failed OT_AUTHENTICATION_ERROR']);
   });
 
   test.each([
-    ['a server that is not there', () => { world.socket.end(1006); }],
-    ['a server that says nothing', () => { world.socket.open(); world.pass(15_000); }],
+    [
+      'a server that is not there',
+      () => {
+        world.socket.end(1006);
+      },
+    ],
+    [
+      'a server that says nothing',
+      () => {
+        world.socket.open();
+        world.pass(15_000);
+      },
+    ],
   ])('%s fails the attempt once', (_name, happen) => {
     happen();
     world.pass(100_000);
@@ -83,7 +97,11 @@ describe('requests', () => {
       [1, 10, { type: 'subscribe', streamId: 's', audio: true, video: true }],
       [2, 11, { type: 'signal', data: 'hello' }],
     ]);
-    socket.receive(0, { type: 'reply', id: 2, error: { name: 'OT_RATE_LIMIT_EXCEEDED', code: 429, message: 'slower' } });
+    socket.receive(0, {
+      type: 'reply',
+      id: 2,
+      error: { name: 'OT_RATE_LIMIT_EXCEEDED', code: 429, message: 'slower' },
+    });
     socket.receive(0, { type: 'reply', id: 1, result: { subscriptionId: 5 } });
     expect(await first).toEqual({ subscriptionId: 5 });
     expect(await errorOf(second)).toMatchObject({ name: 'OT_RATE_LIMIT_EXCEEDED', code: 429 });
@@ -157,7 +175,10 @@ describe('a lost socket', () => {
     second.open();
     expect(second.sent).toEqual([[0, 12, { type: 'resume', connectionId: BOB.id, resumeKey: 'key-1', after: 12 }]]);
     second.receive(0, RESUMED);
-    expect(second.sent.slice(1).map(([id, , body]) => [id, body['data']])).toEqual([[2, 'two'], [3, 'three']]);
+    expect(second.sent.slice(1).map(([id, , body]) => [id, body['data']])).toEqual([
+      [2, 'two'],
+      [3, 'three'],
+    ]);
     second.receive(0, { type: 'reply', id: 2, result: {} });
     second.receive(0, { type: 'reply', id: 2, result: {} });
     second.receive(0, { type: 'reply', id: 3, result: {} });
@@ -182,7 +203,9 @@ describe('a lost socket', () => {
     world.onSocket = (socket) => {
       times.push(world.now());
       queueMicrotask(() => undefined);
-      world.after(1, () => { socket.end(); });
+      world.after(1, () => {
+        socket.end();
+      });
     };
     world.pass(70_000);
     expect(times.slice(0, 4)).toEqual([0, 301, 902, 2103]);
@@ -203,7 +226,10 @@ describe('a lost socket', () => {
     join().end();
     world.pass(0);
     world.socket.open();
-    world.socket.receive(0, { type: 'refused', error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'gone' } });
+    world.socket.receive(0, {
+      type: 'refused',
+      error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'gone' },
+    });
     expect(told).toEqual(['joined', 'interrupted', 'ended networkDisconnected']);
   });
 
@@ -236,9 +262,25 @@ describe('a lost socket', () => {
 
 describe('leaving', () => {
   test.each([
-    ['the reply', (socket: FakeSocket) => { socket.receive(0, { type: 'reply', id: 1, result: {} }); socket.end(4005); }],
-    ['the closing of the socket', (socket: FakeSocket) => { socket.end(4005); }],
-    ['two seconds without either', () => { world.pass(2_000); }],
+    [
+      'the reply',
+      (socket: FakeSocket) => {
+        socket.receive(0, { type: 'reply', id: 1, result: {} });
+        socket.end(4005);
+      },
+    ],
+    [
+      'the closing of the socket',
+      (socket: FakeSocket) => {
+        socket.end(4005);
+      },
+    ],
+    [
+      'two seconds without either',
+      () => {
+        world.pass(2_000);
+      },
+    ],
   ])('ends with %s, once', async (_name, happen) => {
     const socket = join();
     link.leave();

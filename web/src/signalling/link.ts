@@ -82,7 +82,11 @@ export class SignallingLink {
   private heardAt = 0;
   private attempt = 0;
   private windowEndsAt = 0;
-  private readonly timers: { deadline: Timer; silence: Timer; retry: Timer } = { deadline: null, silence: null, retry: null };
+  private readonly timers: { deadline: Timer; silence: Timer; retry: Timer } = {
+    deadline: null,
+    silence: null,
+    retry: null,
+  };
   private readonly requests = new Requests((id, body) => {
     this.transmit(id, body);
   });
@@ -98,7 +102,10 @@ export class SignallingLink {
   }
 
   /** The result of a request; see `Requests.request`. */
-  request<T extends RequestType>(body: RequestOf<T>, options: { readonly survivesLoss?: boolean } = {}): Promise<ResultOf<T>> {
+  request<T extends RequestType>(
+    body: RequestOf<T>,
+    options: { readonly survivesLoss?: boolean } = {},
+  ): Promise<ResultOf<T>> {
     return this.requests.request(body, options.survivesLoss ?? true);
   }
 
@@ -123,7 +130,8 @@ export class SignallingLink {
   goodbye(): void {
     if (this.stage === 'over') return;
     // A socket that is still joining gets the goodbye too: the server reads it right after `join`.
-    if (this.socket?.readyState === WebSocket.OPEN) void this.requests.request({ type: 'leave' }).catch(() => undefined);
+    if (this.socket?.readyState === WebSocket.OPEN)
+      void this.requests.request({ type: 'leave' }).catch(() => undefined);
     if (this.stage === 'joining') this.requests.opened();
     this.close();
   }
@@ -239,7 +247,8 @@ export class SignallingLink {
 
   private closed(code: number): void {
     if (this.stage === 'leaving') this.finish('clientDisconnected');
-    else if (this.seat !== null && (code === CLOSE.replaced || code === CLOSE.ended)) this.finish('networkDisconnected');
+    else if (this.seat !== null && (code === CLOSE.replaced || code === CLOSE.ended))
+      this.finish('networkDisconnected');
     else this.lost(`The connection to ${this.url} was closed (code ${code}).`);
   }
 

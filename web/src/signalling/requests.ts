@@ -1,5 +1,12 @@
 /** Requests that wait for their reply: numbered from 1, sent in order, sent again after a resume with the same number. */
-import { isResult, type AnyRequest, type Reply, type RequestOf, type RequestType, type ResultOf } from '../wire/index.ts';
+import {
+  isResult,
+  type AnyRequest,
+  type Reply,
+  type RequestOf,
+  type RequestType,
+  type ResultOf,
+} from '../wire/index.ts';
 import { OTError } from '../errors.ts';
 
 /** Below the wire's 256 unanswered requests, so that the socket is never closed for them. */
@@ -34,7 +41,13 @@ export class Requests {
     }
     return new Promise((resolve, reject) => {
       const id = this.next++;
-      this.pending.set(id, { id, body: body as unknown as AnyRequest, resolve: resolve as (result: never) => void, reject, survivesLoss });
+      this.pending.set(id, {
+        id,
+        body: body as unknown as AnyRequest,
+        resolve: resolve as (result: never) => void,
+        reject,
+        survivesLoss,
+      });
       this.pump();
     });
   }

@@ -56,14 +56,22 @@ export interface FakeDevices {
 export function stubMedia(): FakeDevices {
   const devices: FakeDevices = { opened: [], refusesWith: null };
   const getUserMedia = ({ audio, video }: MediaStreamConstraints): Promise<FakeStream> => {
-    if (devices.refusesWith !== null) return Promise.reject(Object.assign(new Error('refused'), { name: devices.refusesWith }));
+    if (devices.refusesWith !== null)
+      return Promise.reject(Object.assign(new Error('refused'), { name: devices.refusesWith }));
     const tracks = [...(audio ? [new FakeTrack('audio')] : []), ...(video ? [new FakeTrack('video')] : [])];
     devices.opened.push(...tracks);
     return Promise.resolve(new FakeStream(tracks));
   };
   vi.stubGlobal('MediaStream', FakeStream);
   vi.stubGlobal('navigator', { mediaDevices: { getUserMedia, enumerateDevices: () => Promise.resolve([]) } });
-  vi.stubGlobal('RTCPeerConnection', class { addTransceiver(): void { /* found by the check of requirements */ } });
+  vi.stubGlobal(
+    'RTCPeerConnection',
+    class {
+      addTransceiver(): void {
+        /* found by the check of requirements */
+      }
+    },
+  );
   vi.spyOn(HTMLMediaElement.prototype, 'play').mockResolvedValue();
   Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', { configurable: true, writable: true, value: null });
   return devices;

@@ -28,9 +28,19 @@ export class FakePage {
     this.OT = makeNamespace(new Page(era, this.world, 'https://media.example.org'));
     this.session = this.OT.initSession(API_KEY, SESSION_ID);
     this.listen(this.session, 'session', [
-      'sessionConnected', 'sessionDisconnected', 'sessionReconnecting', 'sessionReconnected', 'connectionCreated',
-      'connectionDestroyed', 'streamCreated', 'streamDestroyed', 'streamPropertyChanged', 'signal', 'signal:chat', 'signalReceived',
-    ]); // prettier-ignore
+      'sessionConnected',
+      'sessionDisconnected',
+      'sessionReconnecting',
+      'sessionReconnected',
+      'connectionCreated',
+      'connectionDestroyed',
+      'streamCreated',
+      'streamDestroyed',
+      'streamPropertyChanged',
+      'signal',
+      'signal:chat',
+      'signalReceived',
+    ]);
     this.OT.on('exception', ({ code }: { code: number }) => this.log.push(`exception ${code}`));
   }
 

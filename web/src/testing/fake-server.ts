@@ -57,7 +57,10 @@ export class FakeServer {
     }
     const error = this.refusals.get(body.type);
     if (id === 0) return;
-    socket.receive(0, error === undefined ? { type: 'reply', id, result: this.result(body) } : { type: 'reply', id, error });
+    socket.receive(
+      0,
+      error === undefined ? { type: 'reply', id, result: this.result(body) } : { type: 'reply', id, error },
+    );
   }
 
   private result(body: { type: string } & Record<string, unknown>): object {

@@ -271,7 +271,12 @@ export type SessionEvent =
   | { readonly type: 'connectionInterrupted'; readonly connectionId: string }
   | { readonly type: 'connectionRestored'; readonly connectionId: string }
   | { readonly type: 'streamCreated'; readonly stream: WireStream }
-  | { readonly type: 'streamDestroyed'; readonly streamId: string; readonly connectionId: string; readonly reason: Reason }
+  | {
+      readonly type: 'streamDestroyed';
+      readonly streamId: string;
+      readonly connectionId: string;
+      readonly reason: Reason;
+    }
   | {
       readonly type: 'streamPropertyChanged';
       readonly streamId: string;

@@ -18,7 +18,11 @@ function listOf(shape: Shape): Shape {
 
 /** An object with these fields; a key that ends in `?` may be absent. Unknown fields are ignored. */
 function fields(table: Readonly<Record<string, Shape>>): Shape {
-  const entries = Object.entries(table).map(([key, shape]) => ({ key: key.replace('?', ''), optional: key.endsWith('?'), shape }));
+  const entries = Object.entries(table).map(([key, shape]) => ({
+    key: key.replace('?', ''),
+    optional: key.endsWith('?'),
+    shape,
+  }));
   return (value) => {
     if (typeof value !== 'object' || value === null) return false;
     const record = value as Record<string, unknown>;
@@ -26,7 +30,14 @@ function fields(table: Readonly<Record<string, Shape>>): Shape {
   };
 }
 
-const reason = oneOf('clientDisconnected', 'forceDisconnected', 'networkDisconnected', 'forceUnpublished', 'mediaStopped', 'mediaIdle');
+const reason = oneOf(
+  'clientDisconnected',
+  'forceDisconnected',
+  'networkDisconnected',
+  'forceUnpublished',
+  'mediaStopped',
+  'mediaIdle',
+);
 const dimensions = fields({ width: integer, height: integer });
 const connection = fields({ id: string, creationTime: number, data: string });
 const stream = fields({
