@@ -242,7 +242,7 @@ class TertuliaError(Exception):
 
     Attributes:
         kind: The row of `ERRORS`: its codes.
-        message: One sentence for people; never holds a token, an address or user data.
+        message: One sentence for the one who asked; it may quote the request, so it is not for the log.
     """
 
     default_kind: ClassVar[ErrorKind] = error_kind("OT_INTERNAL_ERROR", 2000)

@@ -149,12 +149,16 @@ class RouterState:
 
 
 class FakeRouter:
-    """The router port in memory. `away` makes every request fail; `hold` keeps requests until `release`."""
+    """The router port in memory.
+
+    `away` makes every request fail, `failed` makes every transport look failed; `hold` keeps requests until `release`.
+    """
 
     def __init__(self, state: RouterState | None = None) -> None:
         self.state = state or RouterState()
         self.listener: RouterListener | None = None
         self.away = False
+        self.failed = False
         self._passing = asyncio.Event()
         self._passing.set()
         self._ids = itertools.count(1)
@@ -243,6 +247,7 @@ class FakeRouter:
                     (SlotIndex(slot.slot), Generation(slot.generation), slot.source is not None)
                     for slot in transport.slots
                 ],
+                alive=not self.failed,
             )
             for transport in reply.transports
         ]

@@ -28,28 +28,28 @@ class KeptReplies:
     def __init__(self) -> None:
         self._replies: OrderedDict[int, str] = OrderedDict()
         self._open: set[int] = set()
-        self._newest = 0
 
     def find(self, request_id: int) -> str | None:
         """Return the body of the reply that this request got."""
         return self._replies.get(request_id)
 
     def arrive(self, request_id: int) -> Arrival:
-        """Judge a request without a kept reply, and open it if it is new."""
+        """Judge a request without a kept reply, and open it if it is new.
+
+        A number below others that were answered may well be new: its request was open when control was killed.
+        """
         if request_id in self._open:
             return Arrival.OPEN
-        if request_id <= self._newest:
+        if len(self._replies) >= KEPT_REPLIES and request_id < min(self._replies):
             return Arrival.STALE
         if len(self._open) >= UNANSWERED_REQUESTS:
             return Arrival.TOO_MANY
-        self._newest = request_id
         self._open.add(request_id)
         return Arrival.NEW
 
     def keep(self, request_id: int, body: str) -> None:
         """Remember the reply to a request."""
         self._open.discard(request_id)
-        self._newest = max(self._newest, request_id)
         self._replies[request_id] = body
         while len(self._replies) > KEPT_REPLIES:
             self._replies.popitem(last=False)

@@ -310,8 +310,9 @@ class LiveSession:
             if transport_id is None:
                 continue
             found = listing.get(transport_id)
-            if found is None or found.seat != connection.connection_id:
-                command: Command = EndTransport(connection.connection_id, transport_id, "The media router restarted.")
+            if found is None or found.seat != connection.connection_id or not found.alive:
+                message = "The media router restarted." if found is None else "The media transport ended."
+                command: Command = EndTransport(connection.connection_id, transport_id, message)
             else:
                 slots = tuple(FoundSlot(slot, generation, bound) for slot, generation, bound in found.slots)
                 command = FindTransport(connection.connection_id, transport_id, slots)

@@ -183,12 +183,21 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TransportListing:
-    """A transport as the router has it: slots by index, with generation and whether something is bound."""
+    """A transport as the router has it.
+
+    Attributes:
+        transport_id: Its id.
+        seat: The seat key that we gave it: a connection id.
+        epoch: Which of its client's transports it is.
+        slots: Its slot pairs by index, with generation and whether something is bound.
+        alive: False when it has failed and only waits to be closed.
+    """
 
     transport_id: TransportId
     seat: str
     epoch: int
     slots: Sequence[tuple[SlotIndex, Generation, bool]]
+    alive: bool = True
 
 
 class RouterListener(Protocol):

@@ -164,6 +164,16 @@ async def test_what_could_not_be_said_while_the_link_was_down_is_said_afterwards
     assert bindings(house) == {}
 
 
+async def test_a_transport_that_failed_while_nobody_listened_is_given_up(house: House) -> None:
+    ana = await house.join()
+    await ana.negotiate()
+    house.router.failed = True
+    house.router.connect(house.sessions)
+    await settle()
+    assert ana.of(signalling.MediaFailed) == [signalling.MediaFailed(1, "The media transport ended.")]
+    assert house.router.state.transports == {}
+
+
 async def test_transports_without_a_seat_are_closed(house: House) -> None:
     await house.router.open_transport("nobody", 1, "v=0", [])
     house.router.connect(house.sessions)
@@ -243,6 +253,7 @@ async def test_a_request_that_was_open_when_control_died_is_done_when_it_is_repe
     house.router.hold()
     message = signalling.Negotiate(1, "v=0", [])
     request_id = await ana.send(message)
+    assert (await ana.ask(signalling.SendSignal())).error is None
     successor = await house.killed()
     house.router.release()
     await settle()

@@ -147,6 +147,7 @@ class RouterLink:
                     (SlotIndex(slot.slot), Generation(slot.generation), slot.source is not None)
                     for slot in transport.slots
                 ],
+                alive=transport.state not in ("failed", "closed"),
             )
             for transport in reply.transports
         ]

@@ -15,6 +15,7 @@ from tertulia.adapters.websocket.socket import OutgoingSocket, Send
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
 from tertulia.domain.connection import Origin
 from tertulia.errors import (
+    AuthenticationError,
     InvalidParameterError,
     MalformedFrameError,
     RateLimitError,
@@ -212,7 +213,9 @@ class _Conversation:
         refused = signalling.Refused(error_part(error))
         self._socket.send(signalling.server_frame(0, signalling.encode_body(refused)))
         self._socket.close_with(CloseCode.REFUSED)
-        _log.info("client refused", code=error.kind.code, reason=error.message)
+        # Only these messages are certain to quote nothing of the client's.
+        reason = error.message if isinstance(error, AuthenticationError) else error.kind.meaning
+        _log.info("client refused", code=error.kind.code, reason=reason)
 
     # ---- time
 
