@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OTError } from '../errors.ts';
+import { LEVELS, setLevel } from '../logger.ts';
 import { fakePeers, type FakePeer } from '../rtc/fake-peer.ts';
 import { errorOf, stream } from '../testing/index.ts';
 import type { AnyRequest, RequestOf, RequestType, ResultOf, StreamDescription } from '../wire/index.ts';
@@ -12,6 +13,8 @@ const DESCRIPTION: StreamDescription = {
   hasVideo: true,
   videoDimensions: { width: 640, height: 480 },
 };
+
+setLevel(LEVELS.NONE);
 
 interface Asked {
   readonly body: AnyRequest & { readonly epoch: number };
