@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -294,8 +295,11 @@ async def test_what_was_committed_survives_the_end_of_the_process(store: SqlStor
 
 
 async def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     with pytest.raises(ConnectFailedError, match="database"):
         await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/missing/x.db")
+    for thread in set(threading.enumerate()) - before:  # the driver's worker says goodbye to this event loop
+        await asyncio.to_thread(thread.join)
 
 
 async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
