@@ -21,9 +21,6 @@ export function settle<Value>(work: Promise<Value>, done?: Done<Value>): Promise
   return work;
 }
 
-/** A method that takes a completion handler last. */
-export type WithHandler<Arguments extends readonly unknown[], Result> = (...args: Arguments) => Result;
-
 /**
  * Gives `method` its `.promise` companion: the same arguments without the handler, resolving to what the method returns,
  * or rejecting with the handler's error.
