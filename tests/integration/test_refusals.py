@@ -309,15 +309,15 @@ def test_a_client_that_never_authenticates_is_closed_after_five_seconds(server: 
     assert 4 < time.monotonic() - started < 7
 
 
-def test_a_kicked_client_cannot_resume(server: TertuliaServer, session_id: str) -> None:
+def test_a_kicked_client_cannot_resume_and_is_told_why(server: TertuliaServer, session_id: str) -> None:
     moderator, victim = Client(server), Client(server)
     moderator.join(server.token(session_id, "moderator"))
     joined = victim.join(server.token(session_id))
     moderator.ask("forceDisconnect", connectionId=joined["connection"]["id"])
     assert victim.closed_with() == 4005
     again = Client(server)
-    assert again.resume(victim)["type"] == "refused"
-    assert again.closed_with() == 4001
+    assert again.resume(victim) == {"type": "disconnected", "reason": "forceDisconnected"}
+    assert again.closed_with() == 4005
 
 
 def test_a_forged_resume_key_opens_nothing(server: TertuliaServer, session_id: str, witness: Client) -> None:

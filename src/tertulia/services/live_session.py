@@ -1,6 +1,7 @@
 """One running session: the task that owns its state machine, stores what changes, and only then tells anybody."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,7 @@ from tertulia.domain.events import (
     StreamCreated,
     StreamDestroyed,
 )
+from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
 from tertulia.errors import (
     ConnectFailedError,
@@ -70,6 +72,9 @@ from tertulia.services.router_lanes import RouterLanes
 __all__ = ["Directory", "Environment", "LiveSession"]
 
 _INBOX_LIMIT = 1000
+_ENDS_LIMIT = 10_000
+"""Connections whose end is remembered, about 200 bytes each. Our own choice."""
+
 _IDLE_S = 10.0
 """How long an empty session stays in memory, for whoever comes next."""
 
@@ -80,6 +85,17 @@ class Directory:
     def __init__(self) -> None:
         self.sessions: dict[ConnectionId, LiveSession] = {}
         self.transports: dict[TransportId, tuple[LiveSession, ConnectionId]] = {}
+        self._ends: OrderedDict[ConnectionId, Reason] = OrderedDict()
+
+    def remember_end(self, connection_id: ConnectionId, reason: Reason) -> None:
+        """Keep why a connection ended, for a client that was away then and asks for its seat; the oldest goes."""
+        self._ends[connection_id] = reason
+        if len(self._ends) > _ENDS_LIMIT:
+            self._ends.popitem(last=False)
+
+    def end_of(self, connection_id: ConnectionId) -> Reason | None:
+        """Return why a connection ended, if that is still known."""
+        return self._ends.get(connection_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +372,7 @@ class LiveSession:
         match notice:
             case SeatEnded(connection_id, reason):
                 if reason is not None:
+                    self._round.then.append(partial(self._env.directory.remember_end, connection_id, reason))
                     body = self._env.codec.notice(notice, None, None)
                     self._send_later(connection_id, self._env.codec.frame(0, body))
                 self._round.then.append(partial(self._audience.close, connection_id, SocketEnd.ENDED))

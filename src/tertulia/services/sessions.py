@@ -19,6 +19,7 @@ from tertulia.domain.commands import (
     SendSignal,
 )
 from tertulia.domain.limits import SessionLimits
+from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
 from tertulia.errors import (
     AuthenticationError,
@@ -57,11 +58,19 @@ from tertulia.services.resume_keys import ResumeKeys
 from tertulia.services.router_lanes import RouterLanes
 from tertulia.services.tasks import TaskSet
 
-__all__ = ["Attachment", "JoinRequest", "ResumeRequest", "SessionSettings", "Sessions"]
+__all__ = ["Attachment", "ConnectionEndedError", "JoinRequest", "ResumeRequest", "SessionSettings", "Sessions"]
 
 _log = structlog.get_logger(__name__)
 
 _TRIM_EVERY_S = 3600.0
+
+
+class ConnectionEndedError(NotConnectedError):
+    """The connection ended while its client was away; `reason` is what the others were told."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__("The connection has ended.")
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +295,19 @@ class Sessions:
 
         Raises:
             AuthenticationError: If the resume key is not good (any more).
+            ConnectionEndedError: If the seat has ended and it is known why.
             NotConnectedError: If the seat has ended.
             UnavailableError: If the store is away.
         """
+        try:
+            return await self._resume(request, socket)
+        except NotConnectedError as error:
+            reason = self._directory.end_of(ConnectionId(request.connection_id))
+            if reason is None:
+                raise
+            raise ConnectionEndedError(reason) from error
+
+    async def _resume(self, request: ResumeRequest, socket: ClientSocket) -> Attachment:
         connection_id = ConnectionId(request.connection_id)
         generation = self._keys.verify(connection_id, request.resume_key, self._clock.wall())
         live = self._directory.sessions.get(connection_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tertulia.domain.roles import Role
+from tertulia.domain.roles import Reason, Role
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
@@ -17,7 +17,7 @@ from tertulia.errors import (
     SignalInvalidError,
 )
 from tertulia.services.ports import SocketEnd
-from tertulia.services.sessions import JoinRequest, ResumeRequest
+from tertulia.services.sessions import ConnectionEndedError, JoinRequest, ResumeRequest
 from tertulia.wire import signalling
 from tests.fakes.house import House, make_token, settle
 from tests.fakes.socket import FakeSocket
@@ -246,6 +246,15 @@ async def test_a_seat_ends_when_its_time_is_over(house: House) -> None:
     assert ben.of(signalling.ConnectionDestroyed) == [signalling.ConnectionDestroyed(ana.id, "networkDisconnected")]
     with pytest.raises(NotConnectedError):
         await ana.resume()
+
+
+async def test_a_client_that_was_away_when_it_was_kicked_learns_why(house: House) -> None:
+    ana, moderator = await house.join(), await house.join(Role.MODERATOR)
+    await ana.lose()
+    await moderator.send(signalling.ForceDisconnect(ana.id))
+    with pytest.raises(ConnectionEndedError) as ended:
+        await ana.resume()
+    assert ended.value.reason is Reason.FORCE_DISCONNECTED
 
 
 async def test_a_repeated_request_is_answered_as_it_was_and_done_once(house: House) -> None:

@@ -14,6 +14,7 @@ from tertulia.adapters.websocket.requests import RequestMessage, command_of
 from tertulia.adapters.websocket.socket import OutgoingSocket, Send
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
 from tertulia.domain.connection import Origin
+from tertulia.domain.roles import Reason
 from tertulia.errors import (
     AuthenticationError,
     InvalidParameterError,
@@ -23,7 +24,7 @@ from tertulia.errors import (
     UnavailableError,
 )
 from tertulia.ids import IdSource
-from tertulia.services.sessions import Attachment, JoinRequest, ResumeRequest, Sessions
+from tertulia.services.sessions import Attachment, ConnectionEndedError, JoinRequest, ResumeRequest, Sessions
 from tertulia.wire import signalling
 from tertulia.wire.codes import AUTHENTICATION_S, HEARTBEAT_S, SIGNALS_PER_SECOND, CloseCode
 
@@ -170,6 +171,8 @@ class _Conversation:
                 self._socket.close_with(CloseCode.RESTART)  # the seat may well be there in a moment
             else:
                 self._refuse(error)
+        except ConnectionEndedError as error:
+            self._say_why(error.reason)
         except TertuliaError as error:
             self._refuse(error)
         else:
@@ -208,6 +211,11 @@ class _Conversation:
 
     def _reply(self, request_id: int, error: TertuliaError) -> None:
         self._socket.send(signalling.server_frame(0, signalling.reply_body(request_id, error_part(error))))
+
+    def _say_why(self, reason: Reason) -> None:
+        ended = signalling.Disconnected(reason.value)
+        self._socket.send(signalling.server_frame(0, signalling.encode_body(ended)))
+        self._socket.close_with(CloseCode.ENDED)
 
     def _refuse(self, error: TertuliaError) -> None:
         refused = signalling.Refused(error_part(error))
