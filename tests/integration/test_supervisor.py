@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -113,6 +114,17 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def kill_and_wait(pid: int) -> None:
+    """Ends a process at once; until it is gone it could still take a connection with it."""
+    process = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        ended, _, _ = select.select([process], [], [], DEADLINE_S)
+    finally:
+        os.close(process)
+    assert ended, f"process {pid} is still there"
+
+
 def ask(port: int) -> int:
     """Connects like a client; returns the number of the control that answers."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
@@ -138,8 +150,8 @@ def test_a_killed_control_is_back_within_a_second_and_clients_wait_for_it(superv
     facts = supervised.announcement()
     before = facts["pids"]
 
-    os.kill(before["control"], signal.SIGKILL)
     killed_at = time.monotonic()
+    kill_and_wait(before["control"])
     # The kernel takes the connection while nobody serves it.
     after = ask(facts["port"])
 
