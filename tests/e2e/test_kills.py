@@ -1,4 +1,4 @@
-"""A process is killed in mid-call: the call goes on under the same objects."""
+"""Control is killed in mid-call: the call goes on under the same objects."""
 
 from __future__ import annotations
 
@@ -68,15 +68,3 @@ def test_control_is_killed(own_server: TertuliaServer, call: Callable[[], tuple[
     assert [ann.connection_id, bob.connection_id] == ids
     assert bob.count(f"subscriber:{stream}", "disconnected") == 0
     assert bob.count("session", "streamDestroyed") == 0
-
-
-def test_the_router_is_killed(own_server: TertuliaServer, call: Callable[[], tuple[Person, Person, str]]) -> None:
-    ann, bob, stream = call()
-    os.kill(own_server.facts["pids"]["router"], signal.SIGKILL)
-    bob.sees("connected", source=f"subscriber:{stream}", times=2)
-    go_on(bob, stream)
-    assert bob.count(f"subscriber:{stream}", "destroyed") == 0
-    assert {entry["type"] for entry in ann.log() if entry["source"] == "session"} <= {
-        "sessionConnected",
-        "connectionCreated",
-    }
