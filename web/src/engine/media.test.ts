@@ -224,6 +224,16 @@ describe('bindings', () => {
     await request(1).answer({ answer: 'B' });
     expect(media.media(binding)).not.toBeNull();
   });
+
+  test('may follow the answer at once, while the browser still applies it', async () => {
+    await begin();
+    await request(0).answer({ answer: 'A' });
+    media.mediaFailed(1);
+    await turn();
+    peer(1).accept = () => new Promise(() => undefined);
+    await request(1).answer({ answer: 'B' });
+    expect(media.media(binding)).not.toBeNull();
+  });
 });
 
 describe('a transport that ends', () => {

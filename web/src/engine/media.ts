@@ -323,10 +323,11 @@ export class Media {
         throw error;
       }
       if (peer !== this.peer) throw new Answered(result);
+      // Already now, not once the answer is applied: bindings of this epoch may follow the answer at once.
+      this.established = true;
       await peer.accept(result.answer).catch((error: unknown) => {
         throw asOTError(error, 'OT_SET_REMOTE_DESCRIPTION_FAILED');
       });
-      this.established = true;
       return result;
     };
     const turn = this.turn.then(run);
