@@ -77,6 +77,19 @@ def test_it_listens_on_loopback_and_nowhere_else(server: TertuliaServer, family:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with pytest.raises(OSError, match="in use"):
             other.bind((loopback, port))
+    assert listening_on(port) == {"0100007F", "00000000000000000000000001000000"}
+
+
+def test_media_of_other_machines_is_dropped(server: TertuliaServer) -> None:
+    command = Path(f"/proc/{server.facts['pids']['router']}/cmdline").read_bytes().split(b"\0")
+    assert b"--local-only" in command
+
+
+def listening_on(port: int) -> set[str]:
+    """The local addresses with a TCP listener on this port, as the kernel writes them."""
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    listeners = (row[1].split(":") for row in rows if row[3] == "0A")
+    return {address for address, of_port in listeners if int(of_port, 16) == port}
 
 
 def test_the_project_and_session_outlive_the_server(tmp_path: Path) -> None:
