@@ -23,6 +23,7 @@ def test_there_are_exactly_the_messages_of_the_contract() -> None:
     assert set(router.REQUESTS) == set(CONTRACT["requests"])
     assert set(router.EVENTS) == set(CONTRACT["events"])
     assert frozenset(CONTRACT["errors"]) == router.ERROR_CODES
+    assert frozenset(CONTRACT["drop_causes"]) == router.DROP_CAUSES
 
 
 def test_versions_and_sizes_are_those_of_the_contract() -> None:

@@ -33,6 +33,7 @@ class FakeTransport:
     transport: int
     seat: str
     epoch: int
+    group: str | None = None
     slots: dict[int, FakeSlot] = field(default_factory=dict)
     offers: list[str] = field(default_factory=list)
 
@@ -53,9 +54,9 @@ class RouterState:
         match request:
             case wire.Hello():
                 return wire.HelloReply(wire.VERSION, "0.0.0-fake", 1, 40000, ["127.0.0.1"])
-            case wire.OpenTransport(_, seat, epoch, offer, slots):
+            case wire.OpenTransport(_, seat, epoch, offer, slots, group):
                 self._check(offer)
-                transport = FakeTransport(next(self._ids), seat, epoch)
+                transport = FakeTransport(next(self._ids), seat, epoch, group)
                 self.transports[transport.transport] = transport
                 return wire.OpenTransportReply(transport.transport, self._negotiate(transport, offer, slots), [])
             case wire.Renegotiate(_, transport_id, offer, slots):
@@ -190,9 +191,9 @@ class FakeRouter:
         return self.state.answer(request)
 
     async def open_transport(
-        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair]
+        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair], group: str
     ) -> tuple[TransportId, str]:
-        reply = await self._ask(wire.OpenTransport(next(self._ids), seat, epoch, offer, _pairs(pairs)))
+        reply = await self._ask(wire.OpenTransport(next(self._ids), seat, epoch, offer, _pairs(pairs), group))
         assert isinstance(reply, wire.OpenTransportReply)
         return TransportId(reply.transport), reply.answer
 

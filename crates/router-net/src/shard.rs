@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
-use tertulia_router_core::{Datagram, Router};
+use tertulia_router_core::{Datagram, DropCause, Drops, Event, Router, ShardStatistics};
 
 use crate::link::message::{Empty, Refusal, Reply, Request};
 use crate::link::{Job, Link};
@@ -20,6 +20,9 @@ const BATCH: usize = 64;
 const JOBS: usize = 32;
 /// Largest UDP payload.
 const DATAGRAM_BYTES: usize = 65_536;
+
+/// How often control is told what was counted.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Token of the waker; sockets have their index.
 const WAKE: Token = Token(usize::MAX);
@@ -53,8 +56,15 @@ pub struct Shard {
     jobs: Receiver<Job>,
     link: Arc<Link>,
     stop: Arc<AtomicBool>,
-    unsent_datagrams: u64,
-    foreign_datagrams: u64,
+    counted: Counted,
+    statistics_at: Instant,
+}
+
+/// What the thread counts of its sockets.
+#[derive(Default)]
+struct Counted {
+    totals: ShardStatistics,
+    drops: Drops,
 }
 
 /// A poll and the waker that interrupts it.
@@ -88,8 +98,8 @@ impl Shard {
             jobs,
             link,
             stop,
-            unsent_datagrams: 0,
-            foreign_datagrams: 0,
+            counted: Counted::default(),
+            statistics_at: Instant::now() + STATISTICS_INTERVAL,
         })
     }
 
@@ -116,6 +126,11 @@ impl Shard {
                 self.router.handle_timeout(Instant::now());
                 self.send();
             }
+            if self.statistics_at <= now {
+                self.statistics_at = now + STATISTICS_INTERVAL;
+                let shards = vec![self.statistics()];
+                self.link.send_events([Event::RouterStatistics { shards }]);
+            }
             self.report();
         }
         self.router.close(Instant::now());
@@ -129,8 +144,13 @@ impl Shard {
         let timeout = if is_busy {
             Some(Duration::ZERO)
         } else {
-            self.router.next_deadline().map(|at| at.saturating_duration_since(Instant::now()))
+            let next = self
+                .router
+                .next_deadline()
+                .map_or(self.statistics_at, |at| at.min(self.statistics_at));
+            Some(next.saturating_duration_since(Instant::now()))
         };
+        self.counted.totals.system_calls += 1;
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => other,
@@ -147,11 +167,15 @@ impl Shard {
             return;
         }
         for _ in 0..BATCH {
+            self.counted.totals.system_calls += 1;
             match socket.recv_from(buffer) {
                 Ok((_, source)) if !self.peers.include(source.ip()) => {
-                    self.foreign_datagrams += 1;
+                    self.counted.drops.count(DropCause::ForeignMachine);
                 }
                 Ok((length, source)) => {
+                    self.counted.totals.packets_received += 1;
+                    self.counted.totals.bytes_received += length as u64;
+                    self.counted.totals.largest_batch = 1;
                     let contents = buffer.get(..length).unwrap_or_default();
                     let datagram = Datagram { socket: index, source, contents };
                     self.router.handle_datagram(now, datagram);
@@ -172,8 +196,16 @@ impl Shard {
             let Some(socket) = self.sockets.get(transmit.socket) else {
                 continue;
             };
-            if socket.send_to(&transmit.contents, transmit.destination).is_err() {
-                self.unsent_datagrams += 1;
+            self.counted.totals.system_calls += 1;
+            match socket.send_to(&transmit.contents, transmit.destination) {
+                Ok(_) => {
+                    self.counted.totals.packets_sent += 1;
+                    self.counted.totals.bytes_sent += transmit.contents.len() as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.counted.drops.count(DropCause::SendBufferFull);
+                }
+                Err(_) => self.counted.drops.count(DropCause::SendFailed),
             }
         }
     }
@@ -214,6 +246,18 @@ impl Shard {
         Ok(reply?)
     }
 
+    /// What was counted so far, the core's counters included.
+    fn statistics(&self) -> ShardStatistics {
+        let mut drops = self.counted.drops;
+        drops.add_all(&self.router.drops());
+        ShardStatistics {
+            transports: self.router.transport_count() as u32,
+            retransmissions: self.router.retransmissions(),
+            drops: drops.list(),
+            ..self.counted.totals.clone()
+        }
+    }
+
     fn report(&mut self) {
         let events: Vec<_> = std::iter::from_fn(|| self.router.poll_event()).collect();
         if !events.is_empty() {
@@ -224,12 +268,11 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        let counters = self.router.counters();
+        let statistics = self.statistics();
         tracing::info!(
-            unsent_datagrams = self.unsent_datagrams,
-            foreign_datagrams = self.foreign_datagrams,
-            unknown_datagrams = counters.unknown_datagrams,
-            refused_datagrams = counters.refused_datagrams,
+            packets_received = statistics.packets_received,
+            packets_sent = statistics.packets_sent,
+            drops = ?statistics.drops,
             "shard ended"
         );
     }

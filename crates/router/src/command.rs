@@ -56,6 +56,9 @@ pub struct OpenTransport {
     pub offer: String,
     /// The slot pairs that the offer brings.
     pub slots: Vec<SlotPair>,
+    /// Transports of one group are kept on one shard while there is room; at most 256 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// A further offer of the same client.

@@ -18,8 +18,8 @@ use crate::slot::Slot;
 use crate::transport::{Totals, Transport};
 use crate::wallclock::PublisherClock;
 
-/// Longest seat key, in bytes.
-const MAX_SEAT_BYTES: usize = 256;
+/// Longest seat key and longest group key, in bytes.
+const MAX_KEY_BYTES: usize = 256;
 
 impl Router {
     /// Answers a client's first offer.
@@ -28,10 +28,13 @@ impl Router {
         now: Instant,
         command: OpenTransport,
     ) -> Result<Opened, RouterError> {
-        if command.seat.len() > MAX_SEAT_BYTES {
-            return Err(RouterError::InvalidRequest(format!(
-                "The seat key has more than {MAX_SEAT_BYTES} bytes; shorten it."
-            )));
+        let group = command.group.as_deref().unwrap_or_default();
+        for (name, key) in [("seat", command.seat.as_str()), ("group", group)] {
+            if key.len() > MAX_KEY_BYTES {
+                return Err(RouterError::InvalidRequest(format!(
+                    "The {name} key has more than {MAX_KEY_BYTES} bytes; shorten it."
+                )));
+            }
         }
         let limit = self.config.max_transports;
         if self.transports.len() >= limit {

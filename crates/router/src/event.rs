@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::TrackInfo;
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::statistics::{Dropped, ShardStatistics};
 
 /// The life of a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,17 @@ pub struct Statistics {
     /// Newest round-trip estimate, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_ms: Option<f64>,
+    /// Media packets that were sent to it once more because it asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retransmissions: u64,
+    /// What was dropped on the way from or to it, by cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drops: Vec<Dropped>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One thing that happened.
@@ -111,12 +123,20 @@ pub enum Event {
     },
     /// Every 2 s.
     Statistics(Statistics),
+    /// Every 2 s, of all shards at once; made by whoever runs them.
+    RouterStatistics {
+        /// By index.
+        shards: Vec<ShardStatistics>,
+    },
 }
 
 impl Event {
     /// Whether the event may be lost first when control reads too slowly.
     #[must_use]
     pub fn is_expendable(&self) -> bool {
-        matches!(self, Self::AudioLevels { .. } | Self::Statistics(_))
+        matches!(
+            self,
+            Self::AudioLevels { .. } | Self::Statistics(_) | Self::RouterStatistics { .. }
+        )
     }
 }

@@ -9,6 +9,7 @@ use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::line::{Incoming, Notice, Verdict};
 use crate::router::Router;
 use crate::sink::Sink;
+use crate::statistics::DropCause;
 
 impl Router {
     /// A publisher's packet goes to every sink of its track.
@@ -20,12 +21,13 @@ impl Router {
         transport.totals.packets_received += 1;
         transport.totals.bytes_received += packet.payload.len() as u64;
         let clock = transport.clock;
-        let Some(track) = transport.tracks.iter_mut().find(|t| t.mid == packet.mid) else {
-            return;
-        };
-        let (Some(format), Some(index)) =
-            (track.format_of(packet.payload_type), track.count(now, packet))
-        else {
+        let track = transport.tracks.iter_mut().find(|t| t.mid == packet.mid);
+        let Some((track, format, index)) = track.and_then(|track| {
+            let format = track.format_of(packet.payload_type)?;
+            let index = track.count(now, packet)?;
+            Some((track, format, index))
+        }) else {
+            transport.totals.drops.count(DropCause::NotNegotiated);
             return;
         };
         let frame = FrameInfo::of(format.codec(), &packet.payload);
@@ -102,7 +104,7 @@ impl Router {
                 }
                 self.mark_dirty(id);
             }
-            Verdict::Drop => transport.totals.packets_dropped += 1,
+            Verdict::Drop(cause) => transport.totals.drops.count(cause),
             Verdict::NeedsKeyFrame => is_waiting = true,
             Verdict::Ignore => {}
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::codec::{Format, FrameInfo, Payload, payload_type_for};
 use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
+use crate::statistics::DropCause;
 
 /// Between the newest timestamp of the former binding and the first of the next, beyond the time
 /// that passed: senders write timestamps a little ahead of time, and 20 ms delays nobody.
@@ -31,8 +32,8 @@ pub(crate) struct Incoming<'a> {
 pub(crate) enum Verdict {
     /// Nothing is bound, or the line is paused.
     Ignore,
-    /// It cannot be sent: no payload type, or older than the binding.
-    Drop,
+    /// It cannot be sent.
+    Drop(DropCause),
     /// It is useless before a key frame.
     NeedsKeyFrame,
     /// Send this.
@@ -215,7 +216,7 @@ impl Line {
     fn decide(&mut self, now: Instant, incoming: Incoming<'_>) -> Verdict {
         let packet = incoming.packet;
         let Some((_, Some(payload_type))) = self.binding.as_ref().and_then(|b| b.mapping) else {
-            return Verdict::Drop;
+            return Verdict::Drop(DropCause::CodecNotSupported);
         };
         let flow = match self.flow_for(packet) {
             Some(flow) => flow,
@@ -227,12 +228,12 @@ impl Line {
         let (Some(ahead), Some(binding)) =
             (packet.sequence_number.checked_sub(flow.first_in), &self.binding)
         else {
-            return Verdict::Drop;
+            return Verdict::Drop(DropCause::BeforeBinding);
         };
         let offset = binding.clock.map_or(0, |(_, offset)| offset);
         let timestamp = packet.timestamp.wrapping_add(offset);
         if is_before(timestamp, binding.first_timestamp) {
-            return Verdict::Drop;
+            return Verdict::Drop(DropCause::BeforeBinding);
         }
         let sequence_number = flow.first_out + ahead;
         let rewrite = rewrite(incoming.frame, flow);

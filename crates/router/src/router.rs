@@ -12,6 +12,7 @@ use crate::demux::Demux;
 use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Transmit};
 use crate::event::{AudioLevel, Event, TransportState};
 use crate::ids::TransportId;
+use crate::statistics::{DropCause, Drops};
 use crate::transport::Transport;
 
 /// Outputs of one drive of one engine. A peer that makes its engine say more is ended: a real one
@@ -36,6 +37,12 @@ pub struct Counters {
     pub without_sink: u64,
 }
 
+#[derive(Default)]
+struct Ended {
+    drops: Drops,
+    retransmissions: u64,
+}
+
 /// The sans-IO forwarding core of one shard.
 ///
 /// It opens nothing and has no clock. The rule: hand over any number of inputs ([`Self::handle_datagram`],
@@ -52,6 +59,8 @@ pub struct Router {
     pub(crate) start: Instant,
     pub(crate) counters: Counters,
     pub(crate) events: VecDeque<Event>,
+    /// What the transports that have ended had counted.
+    ended: Ended,
     pub(crate) failing: Vec<(TransportId, EngineError)>,
     dirty: Vec<TransportId>,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
@@ -87,6 +96,7 @@ impl Router {
             start: now,
             counters: Counters::default(),
             events: VecDeque::new(),
+            ended: Ended::default(),
             failing: Vec::new(),
             dirty: Vec::new(),
             timers: BinaryHeap::new(),
@@ -114,7 +124,10 @@ impl Router {
                 }
                 self.drain(now, id);
             }
-            Ok(false) => self.counters.refused_datagrams += 1,
+            Ok(false) => {
+                transport.totals.drops.count(DropCause::Refused);
+                self.counters.refused_datagrams += 1;
+            }
             Err(error) => self.fail(id, &error),
         }
     }
@@ -180,6 +193,31 @@ impl Router {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How many transports there are.
+    #[must_use]
+    pub fn transport_count(&self) -> usize {
+        self.transports.len()
+    }
+
+    /// Everything that was dropped since the start, for whichever transport.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        let mut drops = self.ended.drops;
+        for transport in self.transports.values() {
+            drops.add_all(&transport.totals.drops);
+        }
+        drops.add(DropCause::UnknownSource, self.counters.unknown_datagrams);
+        drops.add(DropCause::NoSink, self.counters.without_sink);
+        drops
+    }
+
+    /// Media packets that were sent once more since the start, to whichever transport.
+    #[must_use]
+    pub fn retransmissions(&self) -> u64 {
+        let living = self.transports.values().map(|t| t.report.retransmissions);
+        self.ended.retransmissions + living.sum::<u64>()
     }
 
     /// Ends every transport with a goodbye to its client.
@@ -346,6 +384,8 @@ impl Router {
         let Some(mut transport) = self.transports.remove(&id) else {
             return;
         };
+        self.ended.drops.add_all(&transport.totals.drops);
+        self.ended.retransmissions += transport.report.retransmissions;
         tracing::info!(transport_id = id.0, ?state, reason, "transport ended");
         self.demux.forget(id, &transport.ufrag, &transport.addresses);
         for slot in &mut transport.slots {

@@ -11,6 +11,7 @@ use crate::event::{Statistics, TransportState};
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
 use crate::sdp::{Offer, SlotLine};
 use crate::slot::Slot;
+use crate::statistics::{DropCause, Drops};
 use crate::track::Track;
 use crate::wallclock::PublisherClock;
 
@@ -21,7 +22,7 @@ pub(crate) struct Totals {
     pub(crate) bytes_received: u64,
     pub(crate) packets_sent: u64,
     pub(crate) bytes_sent: u64,
-    pub(crate) packets_dropped: u64,
+    pub(crate) drops: Drops,
     pub(crate) key_frame_requests: u64,
 }
 
@@ -159,10 +160,13 @@ impl Transport {
             packets_sent: self.totals.packets_sent,
             bytes_sent: self.totals.bytes_sent,
             packets_lost: lost + self.report.packets_lost_by_peer,
-            packets_dropped: self.totals.packets_dropped,
+            packets_dropped: self.totals.drops.of(DropCause::CodecNotSupported)
+                + self.totals.drops.of(DropCause::BeforeBinding),
             nacks_received: self.report.nacks_received,
             key_frame_requests: self.totals.key_frame_requests,
             round_trip_ms: self.report.round_trip_ms,
+            retransmissions: self.report.retransmissions,
+            drops: self.totals.drops.list(),
         }
     }
 

@@ -108,9 +108,11 @@ fn a_listing_tells_everything_that_was_set() {
 }
 
 #[test]
-fn an_overlong_seat_key_is_refused() {
+fn overlong_seat_and_group_keys_are_refused() {
     let mut world = World::new();
-    let command =
-        OpenTransport { seat: "x".repeat(257), epoch: 1, offer: String::new(), slots: Vec::new() };
-    assert_eq!(code(world.router.open_transport(world.now, command)), "invalid_request");
+    for (seat, group) in [("x".repeat(257), None), (String::new(), Some("x".repeat(257)))] {
+        let (offer, slots) = (String::new(), Vec::new());
+        let command = OpenTransport { seat, epoch: 1, offer, slots, group };
+        assert_eq!(code(world.router.open_transport(world.now, command)), "invalid_request");
+    }
 }

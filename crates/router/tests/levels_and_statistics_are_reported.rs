@@ -54,4 +54,5 @@ fn statistics_count_what_came_and_went() {
     assert!(got.packets_sent > 250 && got.bytes_sent > 10_000);
     assert_eq!((got.packets_lost, got.packets_dropped), (0, 0));
     assert!(got.round_trip_ms.is_some());
+    assert_eq!((got.retransmissions, got.drops.as_slice()), (0, &[][..]));
 }

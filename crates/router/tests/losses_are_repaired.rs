@@ -55,6 +55,8 @@ fn packets_lost_on_the_way_to_a_subscriber_are_sent_again() {
     world.run_for(Duration::from_millis(300));
     assert!(lost.get() >= 8);
     assert_complete(&world, subscriber);
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.router.retransmissions(), lost.get() as u64);
 }
 
 #[test]

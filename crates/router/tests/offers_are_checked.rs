@@ -7,7 +7,8 @@ use tertulia_router_core::{
 use crate::driver::{Change, Client, ClientOptions, World};
 
 fn open(world: &mut World, offer: &str, slots: Vec<SlotPair>) -> Result<TransportId, RouterError> {
-    let command = OpenTransport { seat: "seat".into(), epoch: 1, offer: offer.into(), slots };
+    let command =
+        OpenTransport { seat: "seat".into(), epoch: 1, offer: offer.into(), slots, group: None };
     world.router.open_transport(world.now, command).map(|opened| opened.transport)
 }
 

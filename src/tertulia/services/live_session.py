@@ -107,7 +107,7 @@ class Environment:
         codec: How messages are made.
         clock: The time.
         welcome: What a client is told with its seat, given connection and key generation.
-        lanes: Makes the router lanes of a session, given where outcomes go and whom to tell that all are empty.
+        lanes: Makes the router lanes of a session, given which, where outcomes go and whom to tell that all are empty.
         directory: Kept up to date by the sessions.
         ended: Called once when a session has nothing to live for any more, or cannot go on.
     """
@@ -116,7 +116,7 @@ class Environment:
     codec: Codec
     clock: Clock
     welcome: Callable[[ConnectionId, int], Welcome]
-    lanes: Callable[[Callable[[Command], None], Callable[[], None]], RouterLanes]
+    lanes: Callable[[SessionId, Callable[[Command], None], Callable[[], None]], RouterLanes]
     directory: Directory
     ended: Callable[["LiveSession"], None]
 
@@ -152,7 +152,7 @@ class LiveSession:
         self._requests: dict[ConnectionId, KeptReplies] = {}
         # Whose socket is whose, as decided; the audience follows once it is stored.
         self._sockets: dict[ConnectionId, ClientSocket] = {}
-        self._lanes = environment.lanes(self._tell, partial(self._inbox.post, Wake()))
+        self._lanes = environment.lanes(session_id, self._tell, partial(self._inbox.post, Wake()))
         self._round = _Round()
         self._timer: TimerHandle | None = None
         self._idle_until: MonotonicTime | None = None

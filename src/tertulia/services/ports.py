@@ -219,9 +219,12 @@ class RouterPort(Protocol):
     """The media router. Methods raise UnavailableError (away, or late) and RouterRefusedError."""
 
     async def open_transport(
-        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair]
+        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair], group: str
     ) -> tuple[TransportId, str]:
-        """Make a transport for a seat; return its id and the answer to the offer."""
+        """Make a transport for a seat; return its id and the answer to the offer.
+
+        Transports of one group, which means nothing else to the router, are kept together while there is room.
+        """
         ...
 
     async def renegotiate(self, transport_id: TransportId, offer: str, pairs: Sequence[NewPair]) -> str:

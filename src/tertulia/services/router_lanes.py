@@ -38,6 +38,7 @@ class RouterLanes:
     """The lanes of one session: a connection's intents keep their order, and a lane without work costs nothing.
 
     Args:
+        group: What keeps the session's transports together in the router.
         router: Who carries them out.
         gate: Closed while the router's state is being compared with ours.
         tell: Takes the outcome, as a command to the session.
@@ -47,12 +48,14 @@ class RouterLanes:
 
     def __init__(
         self,
+        group: str,
         router: RouterPort,
         gate: asyncio.Event,
         tell: Callable[[Command], None],
         idle: Callable[[], None],
         tasks: TaskSet,
     ) -> None:
+        self._group = group
         self._router = router
         self._gate = gate
         self._tell = tell
@@ -90,7 +93,7 @@ class RouterLanes:
             match intent:
                 case OpenTransport():
                     transport_id, answer = await self._router.open_transport(
-                        intent.connection_id, intent.epoch, intent.offer, intent.pairs
+                        intent.connection_id, intent.epoch, intent.offer, intent.pairs, self._group
                     )
                     self._tell(SettleOffer(intent.connection_id, intent.ticket, transport_id, answer))
                 case RenegotiateTransport():

@@ -165,7 +165,7 @@ class Sessions:
             codec=codec,
             clock=clock,
             welcome=self._welcome,
-            lanes=lambda tell, idle: RouterLanes(router, self._gate, tell, idle, self._tasks),
+            lanes=lambda session_id, tell, idle: RouterLanes(session_id, router, self._gate, tell, idle, self._tasks),
             directory=self._directory,
             ended=self._forget,
         )

@@ -12,6 +12,7 @@ import msgspec
 from tertulia.errors import UnexpectedAnswerError
 
 __all__ = [
+    "DROP_CAUSES",
     "ERROR_CODES",
     "LENGTH_BYTES",
     "MAX_FRAME_BYTES",
@@ -29,6 +30,7 @@ __all__ = [
     "CloseTransport",
     "CodecNotSupported",
     "CodecSupported",
+    "Drop",
     "Empty",
     "Event",
     "FromRouter",
@@ -46,6 +48,8 @@ __all__ = [
     "ReplyBody",
     "Request",
     "RequestKeyFrame",
+    "RouterStatistics",
+    "Shard",
     "SlotPair",
     "Source",
     "Statistics",
@@ -81,6 +85,25 @@ ERROR_CODES: Final = frozenset(
     }
 )
 """Why the router refuses; a newer router may know more."""
+DROP_CAUSES: Final = frozenset(
+    {
+        "unknown_source",
+        "foreign_machine",
+        "refused",
+        "malformed",
+        "not_negotiated",
+        "codec_not_supported",
+        "before_binding",
+        "no_sink",
+        "ring_full",
+        "send_buffer_full",
+        "send_failed",
+        "tcp_queue_full",
+        "tcp_not_connected",
+        "tcp_refused",
+    }
+)
+"""Why the router drops something; a newer router may know more."""
 
 Kind = Literal["audio", "video"]
 State = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
@@ -159,6 +182,30 @@ class AudioLevel(_Part, frozen=True):
     level_dbov: int
 
 
+class Drop(_Part, frozen=True):
+    """How often something was dropped for one cause, of `DROP_CAUSES`."""
+
+    cause: str
+    count: int
+
+
+class Shard(_Part, frozen=True):
+    """Counters of one shard since the router started; `transports` and `tcp_connections` are the numbers of now."""
+
+    shard: int
+    transports: int
+    tcp_connections: int
+    packets_received: int
+    bytes_received: int
+    packets_sent: int
+    bytes_sent: int
+    retransmissions: int
+    handed_over: int
+    drops: list[Drop]
+    system_calls: int
+    largest_batch: int
+
+
 # ---- requests
 
 
@@ -171,13 +218,14 @@ class Hello(_Message, frozen=True, tag="hello"):
 
 
 class OpenTransport(_Message, frozen=True, tag="open_transport"):
-    """A client's first offer of an epoch."""
+    """A client's first offer of an epoch; transports of one `group` are kept together while there is room."""
 
     id: int
     seat: str
     epoch: int
     offer: str
     slots: list[SlotPair]
+    group: str | None = None
 
 
 class Renegotiate(_Message, frozen=True, tag="renegotiate"):
@@ -386,9 +434,26 @@ class Statistics(_Message, frozen=True, tag="statistics"):
     nacks_received: int
     key_frame_requests: int
     round_trip_ms: float | None = None
+    retransmissions: int = 0
+    drops: list[Drop] = []
 
 
-Event = TransportState | TrackChanged | BindingStarted | CodecNotSupported | CodecSupported | AudioLevels | Statistics
+class RouterStatistics(_Message, frozen=True, tag="router_statistics"):
+    """Counters of the router, by shard."""
+
+    shards: list[Shard]
+
+
+Event = (
+    TransportState
+    | TrackChanged
+    | BindingStarted
+    | CodecNotSupported
+    | CodecSupported
+    | AudioLevels
+    | Statistics
+    | RouterStatistics
+)
 EVENTS: Final[Mapping[str, type[Event]]] = {
     str(event.__struct_config__.tag): event
     for event in (
@@ -399,6 +464,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
         CodecSupported,
         AudioLevels,
         Statistics,
+        RouterStatistics,
     )
 }
 """Every event by its type."""

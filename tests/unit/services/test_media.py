@@ -174,8 +174,17 @@ async def test_a_transport_that_failed_while_nobody_listened_is_given_up(house: 
     assert house.router.state.transports == {}
 
 
+async def test_the_transports_of_a_session_are_one_group(house: House) -> None:
+    ana, ben = await house.join(), await house.join()
+    await ana.negotiate()
+    await ben.negotiate()
+    groups = {transport.seat: transport.group for transport in house.router.state.transports.values()}
+    assert len(groups) == 2
+    assert set(groups.values()) == {house.record.session_id}
+
+
 async def test_transports_without_a_seat_are_closed(house: House) -> None:
-    await house.router.open_transport("nobody", 1, "v=0", [])
+    await house.router.open_transport("nobody", 1, "v=0", [], "nowhere")
     house.router.connect(house.sessions)
     await settle()
     assert house.router.state.transports == {}

@@ -156,6 +156,8 @@ pub struct EngineReport {
     pub packets_lost_by_peer: u64,
     /// Newest round-trip estimate.
     pub round_trip_ms: Option<f64>,
+    /// Media packets that were sent once more.
+    pub retransmissions: u64,
 }
 
 /// What an engine has to say, one at a time.

@@ -113,6 +113,7 @@ impl EngineFactory for Str0mEngines {
             report: EngineReport::default(),
             nacks: FxHashMap::default(),
             lost: FxHashMap::default(),
+            repeated: FxHashMap::default(),
         }))
     }
 }
@@ -123,6 +124,8 @@ struct SendLine {
     ssrc: Ssrc,
     rtx: Option<Ssrc>,
     started: bool,
+    /// Media packets, each counted once.
+    sent: u64,
 }
 
 struct Str0mEngine {
@@ -135,6 +138,7 @@ struct Str0mEngine {
     report: EngineReport,
     nacks: FxHashMap<Mid, u64>,
     lost: FxHashMap<Mid, u64>,
+    repeated: FxHashMap<Mid, u64>,
 }
 
 /// An SSRC table of one transport beyond this size is forgotten and learned anew.
@@ -234,6 +238,7 @@ impl Engine for Str0mEngine {
             configure_retransmission(stream, line.rtx.is_some());
             line.started = true;
         }
+        line.sent += 1;
         let (ssrc, is_video) = (line.ssrc, line.rtx.is_some());
         if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
             stream.write_rtp(rtp_write(packet, is_video));
@@ -282,7 +287,8 @@ impl Str0mEngine {
                 continue;
             };
             let (ssrc, rtx) = (stream.ssrc(), stream.rtx());
-            let line = self.sends.entry(*mid).or_insert(SendLine { ssrc, rtx, started: false });
+            let line =
+                self.sends.entry(*mid).or_insert(SendLine { ssrc, rtx, started: false, sent: 0 });
             if !line.started {
                 (line.ssrc, line.rtx) = (ssrc, rtx);
                 api.remove_stream_tx(ssrc);
@@ -339,6 +345,11 @@ impl Str0mEngine {
                 let mid = Mid::from_engine(stats.mid);
                 self.nacks.insert(mid, stats.nacks);
                 self.report.nacks_received = self.nacks.values().sum();
+                // What str0m counts includes retransmissions, what we gave it does not.
+                let given = self.sends.get(&mid).map_or(0, |line| line.sent);
+                let repeated = self.repeated.entry(mid).or_default();
+                *repeated = (*repeated).max(stats.packets.saturating_sub(given));
+                self.report.retransmissions = self.repeated.values().sum();
                 if let Some(remote) = stats.remote {
                     self.lost.insert(mid, remote.packets_lost);
                     self.report.packets_lost_by_peer = self.lost.values().sum();

@@ -107,7 +107,8 @@ impl World {
         let mut client = Client::new(self.now, address, options);
         let (offer, pending) = client.offer(change);
         let slots = client.slots.clone();
-        let command = OpenTransport { seat: format!("seat-{id}"), epoch: 1, offer, slots };
+        let command =
+            OpenTransport { seat: format!("seat-{id}"), epoch: 1, offer, slots, group: None };
         let opened = self.router.open_transport(self.now, command).expect("the offer is accepted");
         client.transport = Some(opened.transport);
         client.accept(pending, &opened.answer);

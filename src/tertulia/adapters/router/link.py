@@ -75,11 +75,11 @@ class RouterLink:
     # ---- the port
 
     async def open_transport(
-        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair]
+        self, seat: str, epoch: int, offer: str, pairs: Sequence[NewPair], group: str
     ) -> tuple[TransportId, str]:
-        """Make a transport for a seat; return its id and the answer to the offer."""
+        """Make a transport for a seat, near the others of its group; return its id and the answer to the offer."""
         reply = await self._ask(
-            lambda request_id: wire.OpenTransport(request_id, seat, epoch, offer, _pairs(pairs)),
+            lambda request_id: wire.OpenTransport(request_id, seat, epoch, offer, _pairs(pairs), group),
             wire.OpenTransportReply,
         )
         return TransportId(reply.transport), reply.answer

@@ -83,9 +83,9 @@ async def test_the_link_says_hello_and_tells_its_listener(link: RouterLink, list
 
 
 async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink, server: FakeRouterServer) -> None:
-    publisher, answer = await link.open_transport("ana", 1, "v=0", [])
+    publisher, answer = await link.open_transport("ana", 1, "v=0", [], "a session")
     assert answer.startswith("v=0")
-    subscriber, _ = await link.open_transport("ben", 2, "v=0", [PAIR])
+    subscriber, _ = await link.open_transport("ben", 2, "v=0", [PAIR], "a session")
     assert (await link.renegotiate(subscriber, "v=0", [NewPair(1, "b", "w")])).startswith("v=0")
     source = StreamSource(publisher, Lines("0", None))
     audio, video = await link.bind(
@@ -116,7 +116,9 @@ async def test_a_refusal_keeps_its_code_and_words(link: RouterLink) -> None:
 
 
 async def test_many_requests_at_once_are_all_answered(link: RouterLink) -> None:
-    opened = await asyncio.gather(*(link.open_transport(f"s{number}", 1, "v=0", []) for number in range(3000)))
+    opened = await asyncio.gather(
+        *(link.open_transport(f"s{number}", 1, "v=0", [], "a session") for number in range(3000))
+    )
     assert len({transport_id for transport_id, _ in opened}) == 3000
 
 
