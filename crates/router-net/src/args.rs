@@ -20,6 +20,7 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
   --public-address <ip>    what clients are told instead of the local address (1:1 NAT);
                            may be repeated
   --supervisor-pid <pid>   parent process; with it and control gone for 60 s, the router exits
+  --supervisor-lock <file> locked while any supervisor lives, for the case that another took over
   --log <level>            error, warn, info (default), debug or trace
   --help, --version";
 
@@ -38,6 +39,8 @@ pub struct Args {
     pub public_addresses: Vec<IpAddr>,
     /// The process that started this one and watches it.
     pub supervisor_pid: Option<u32>,
+    /// The file that a living supervisor holds locked.
+    pub supervisor_lock: Option<PathBuf>,
     /// What is logged.
     pub log: LevelFilter,
 }
@@ -61,7 +64,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let mut parser = lexopt::Parser::from_iter(words);
     let (mut link, mut bind, mut port) = (None, Vec::new(), None);
     let (mut public_addresses, mut supervisor_pid) = (Vec::new(), None);
-    let mut local_only = false;
+    let (mut local_only, mut supervisor_lock) = (false, None);
     let mut log = LevelFilter::INFO;
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
@@ -72,6 +75,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
             Long("public-address") => public_addresses.extend(addresses(&text(&mut parser)?)?),
             Long("supervisor-pid") => {
                 supervisor_pid = Some(number(&mut parser, "supervisor-pid")?);
+            }
+            Long("supervisor-lock") => {
+                supervisor_lock = Some(PathBuf::from(parser.value().map_err(usage)?));
             }
             Long("log") => {
                 let level = text(&mut parser)?;
@@ -96,6 +102,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         local_only,
         public_addresses,
         supervisor_pid,
+        supervisor_lock,
         log,
     }))
 }
@@ -132,11 +139,12 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
-                    --public-address 2001:db8::7 --supervisor-pid 12 --log debug --local-only";
+                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --local-only";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.link, PathBuf::from("/l.sock"));
         assert_eq!(args.bind.len(), 2);
         assert_eq!((args.port, args.supervisor_pid), (0, Some(12)));
+        assert_eq!(args.supervisor_lock, Some(PathBuf::from("/run/s")));
         assert_eq!(args.public_addresses.len(), 2);
         assert_eq!(args.log, LevelFilter::DEBUG);
         assert!(args.local_only);

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -100,7 +101,7 @@ pub fn run(args: &Args) -> Result<(), ProgramError> {
     })?;
     tracing::info!(udp_port = facts.udp_port, version = env!("CARGO_PKG_VERSION"), "router ready");
 
-    watch(&mut bell, &link, args.supervisor_pid)?;
+    watch(&mut bell, &link, args)?;
     let ended_by_itself = thread.is_finished();
     stop.store(true, Ordering::Release);
     waker.wake()?;
@@ -124,7 +125,7 @@ impl Drop for RingOnDrop {
 }
 
 /// Returns when the bell rings, or when control and the supervisor were both away for 60 s.
-fn watch(bell: &mut UnixStream, link: &Link, supervisor: Option<u32>) -> io::Result<()> {
+fn watch(bell: &mut UnixStream, link: &Link, args: &Args) -> io::Result<()> {
     bell.set_read_timeout(Some(WATCH))?;
     let mut loneliness = Loneliness::default();
     loop {
@@ -136,12 +137,20 @@ fn watch(bell: &mut UnixStream, link: &Link, supervisor: Option<u32>) -> io::Res
                 _ => return Err(error),
             },
         }
-        let is_orphan = supervisor.is_some_and(|pid| parent_id() != pid);
+        let is_orphan = args.supervisor_pid.is_some_and(|pid| parent_id() != pid)
+            && !args.supervisor_lock.as_deref().is_some_and(is_held);
         if loneliness.is_over(Instant::now(), link.is_served(), is_orphan) {
             tracing::warn!("control and supervisor are gone; ending");
             return Ok(());
         }
     }
+}
+
+/// Whether another process holds this file locked: a supervisor that took over.
+fn is_held(lock: &Path) -> bool {
+    // Closing the file gives back the lock that the attempt may have got.
+    fs::File::open(lock)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// For how long nobody has been there.
@@ -169,6 +178,20 @@ fn seed() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_supervisor_that_took_over_is_known_by_its_lock() -> io::Result<()> {
+        let path = std::env::temp_dir().join(format!("tertulia-lock-{}", std::process::id()));
+        let lock = fs::File::create(&path)?;
+        assert!(!is_held(&path));
+        lock.lock()?;
+        assert!(is_held(&path));
+        drop(lock);
+        assert!(!is_held(&path));
+        fs::remove_file(&path)?;
+        assert!(!is_held(&path), "no file, no supervisor");
+        Ok(())
+    }
 
     #[test]
     fn the_router_ends_only_when_both_have_been_away_for_a_minute() {
