@@ -33,7 +33,9 @@ from tertulia.ids import ApiKey, SystemIds
 from tertulia.observability.logging import configure
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
-from tertulia.supervisor.orphan import end_when_orphaned
+from tertulia.supervisor.handover import offer
+from tertulia.supervisor.leftovers import LOCK
+from tertulia.supervisor.orphan import GRACE_S, end_when_orphaned, is_held
 from tertulia.supervisor.programs import find_docs, find_web
 from tertulia.wire.codes import SIGNALLING_PATH
 from tertulia.wire.tokens import verify_client_token
@@ -44,6 +46,7 @@ READY_POLL_S = 0.01
 async def run(settings: Settings, listeners: list[socket.socket], ready_file: Path) -> None:
     """Serve on `listeners` until a stop signal; `ready_file` appears when clients can be served."""
     async with AsyncExitStack() as open_parts:
+        open_parts.enter_context(offer(asyncio.get_running_loop(), settings.run_folder, listeners))
         clock, ids = SystemClock(), SystemIds()
         store = await SqlStore.open(settings.database_url)
         open_parts.push_async_callback(store.close)
@@ -114,10 +117,11 @@ def main() -> int:
     parser.add_argument("settings", type=Path)
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--http-socket", type=int, action="append", required=True)
+    parser.add_argument("--orphan-grace", type=float, default=GRACE_S)
     given = parser.parse_args()
     settings = restore(given.settings)
     configure(settings.log_level)
-    end_when_orphaned()
+    end_when_orphaned(supervised=lambda: is_held(settings.run_folder / LOCK), grace_s=given.orphan_grace)
     listeners = [socket.socket(fileno=number) for number in given.http_socket]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from tertulia import __version__
 from tertulia.config import Settings, dump
 from tertulia.supervisor.errors import CannotStartError
+from tertulia.supervisor.handover import SOCKET
 from tertulia.supervisor.plan import Plan
 from tertulia.supervisor.programs import find_router, find_web
 
@@ -26,21 +30,31 @@ def become_server(settings: Settings, *, announce: str, log_to_files: bool) -> N
     _prepare(settings, log_to_files=log_to_files)
     settings_file = settings.run_folder / "settings.json"
     _write_privately(settings_file, dump(settings))
+    router_command = _router_command(router, settings)
     plan = Plan(
         run_folder=str(settings.run_folder),
         log_folder=str(settings.log_folder) if log_to_files else None,
         http_addresses=settings.http.addresses,
         http_port=settings.http.port,
-        router=_router_command(router, settings),
+        router=router_command,
         # -P: the user's current folder is no place to import from.
         control=(sys.executable, "-P", "-m", "tertulia.app", str(settings_file)),
         announce=announce,
+        fingerprint=_fingerprint(settings, router_command, router),
+        router_link=str(settings.router_link),
     )
     plan_file = settings.run_folder / "plan.json"
     plan.write(plan_file)
     sys.stdout.flush()
     # A process of its own, which has loaded nothing but the standard library; it keeps this one's number.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "tertulia.supervisor", str(plan_file)])  # noqa: S606 - our own
+
+
+def _fingerprint(settings: Settings, command: tuple[str, ...], router: Path) -> str:
+    """Tells whether processes that are there already are what these settings and programs would give."""
+    program = router.stat()
+    facts = [dump(settings).decode(), command, __version__, program.st_mtime_ns, program.st_size, sys.executable]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _router_command(router: Path, settings: Settings) -> tuple[str, ...]:
@@ -57,7 +71,8 @@ def _router_command(router: Path, settings: Settings) -> tuple[str, ...]:
 
 def _prepare(settings: Settings, *, log_to_files: bool) -> None:
     folder = settings.data_folder
-    if len(os.fsencode(settings.router_link)) > MAX_SOCKET_PATH_BYTES:
+    longest = max(settings.router_link, settings.run_folder / SOCKET, key=lambda path: len(os.fsencode(path)))
+    if len(os.fsencode(longest)) > MAX_SOCKET_PATH_BYTES:
         raise CannotStartError(
             f"The path of the data folder {folder} is too long for a socket in it; use a shorter one."
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from tertulia.supervisor.leftovers import Leftover
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
@@ -21,14 +27,23 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: tuple[str, ...], *, log_folder: Path | None, pass_fds: tuple[int, ...] = ()
+        self,
+        name: str,
+        command: tuple[str, ...],
+        *,
+        log_folder: Path | None,
+        pass_fds: tuple[int, ...] = (),
+        remember: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Takes what to run; `remember` is called with the process's number, in it, before it becomes the program."""
         self.name = name
         self.pid: int | None = None
+        self.handle: int | None = None
         self.exit_code: int | None = None
         self.restart_at: float | None = None
         self._command = command
         self._pass_fds = pass_fds
+        self._remember = remember
         self._log = log_folder / f"{name}.log" if log_folder else None
         self._log_start = 0
         self._started_at = 0.0
@@ -47,9 +62,22 @@ class Child:
             self._log_start = output.tell()
             self.pid = self._spawn(output.fileno())
 
-    def ended(self, exit_code: int) -> None:
+    def adopt(self, leftover: Leftover) -> None:
+        """Take over a process that a killed supervisor had started. Its end is told by its handle, not to a parent."""
+        self.pid, self.handle = leftover.pid, leftover.handle
+        self._started_at = time.monotonic()
+
+    def look(self) -> None:
+        """Take note of the end of an adopted process; with what status is not known."""
+        if self.handle is not None and select.select([self.handle], [], [], 0)[0]:
+            self.ended(None)
+
+    def ended(self, exit_code: int | None) -> None:
         """Take note of the program's end and plan its next start, later each time it ends soon."""
         self.pid = None
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
         self.exit_code = exit_code
         now = time.monotonic()
         if now - self._started_at > STEADY_S:
@@ -59,7 +87,10 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send a signal to the program if it runs."""
-        if self.pid is not None:
+        if self.handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.handle, number)
+        elif self.pid is not None:
             os.kill(self.pid, number)
 
     def last_words(self) -> str:
@@ -80,6 +111,8 @@ class Child:
             stderr=output,
             start_new_session=True,
             pass_fds=self._pass_fds,
+            # Safe, because the supervisor has no threads.
+            preexec_fn=lambda: self._remember(os.getpid()),
         )
         # The supervisor reaps every process itself, as it must when it is process 1.
         process.returncode = 0

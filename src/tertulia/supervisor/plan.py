@@ -20,6 +20,9 @@ class Plan:
         control: Control's command line, to which the supervisor adds `--ready FILE` and, for each listening socket,
             `--http-socket NUMBER`.
         announce: `json`, `text` or `none`: what to print on standard output once ready.
+        fingerprint: Of all that decides how the children behave. Processes that a killed supervisor left are taken over
+            if theirs is the same, and else ended.
+        router_link: The router's socket, on which it is asked whether it answers.
     """
 
     run_folder: str
@@ -29,6 +32,8 @@ class Plan:
     router: tuple[str, ...]
     control: tuple[str, ...]
     announce: str
+    fingerprint: str
+    router_link: str
 
     @property
     def control_command(self) -> tuple[str, ...]:

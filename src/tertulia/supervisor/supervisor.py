@@ -1,8 +1,9 @@
-"""The supervisor itself: one loop that starts, reaps, restarts and drains router and control."""
+"""The supervisor itself: one loop that takes over or starts, reaps, restarts and drains router and control."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -16,7 +17,8 @@ from typing import Any
 
 from tertulia.supervisor.child import Child
 from tertulia.supervisor.errors import CannotStartError
-from tertulia.supervisor.leftovers import end_leftovers, forget, remember, take_lock
+from tertulia.supervisor.handover import router_answers, take_sockets
+from tertulia.supervisor.leftovers import HUNG_DEADLINE_S, Leftover, find_leftovers, forget, remember, take_lock
 from tertulia.supervisor.plan import Plan
 from tertulia.supervisor.sockets import listen
 
@@ -37,7 +39,8 @@ class Supervisor:
     """Keeps router and control running as siblings until it is told to stop.
 
     Before control was ready for the first time any end of a child is an error that ends everything; afterwards a child
-    that ends is started again, the first time after 0.1 s and at most 5 s later.
+    that ends is started again, the first time after 0.1 s and at most 5 s later. What a killed supervisor left running
+    is taken over, so that calls go on; what does not answer, or runs by another plan, is ended and started anew.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -45,68 +48,99 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._children: list[Child] = []
         self._stopping = False
-        self._was_ready = False
+        self._was_announced = False
+        # Whether an end of a child is one of many, or the reason why the server cannot start at all.
+        self._runs = False
 
     def run(self) -> int:
         """Run until a stop signal; returns the exit status. Raises CannotStartError."""
         with contextlib.ExitStack() as held:
-            run_folder = Path(self._plan.run_folder)
-            held.enter_context(take_lock(run_folder))
-            end_leftovers(run_folder)
-            self._listeners = listen(self._plan.http_addresses, self._plan.http_port)
+            held.enter_context(take_lock(self._folder))
+            wakeups = held.enter_context(_wake_up())
+            adopted = self._find_adoptable()
+            if not self._listeners:
+                self._listeners = listen(self._plan.http_addresses, self._plan.http_port)
             for listener in self._listeners:
                 held.enter_context(listener)
             self._make_children()
-            with _wake_up() as wakeups:
-                try:
-                    self._plan.ready_file.unlink(missing_ok=True)
-                    for child in self._children:
-                        self._start(child)
-                    self._serve(wakeups)
-                finally:
-                    self._drain(wakeups)
+            try:
+                self._begin(adopted)
+                self._serve(wakeups)
+            finally:
+                self._drain(wakeups)
         return 0
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._plan.run_folder)
+
+    def _find_adoptable(self) -> dict[str, Leftover]:
+        """What a killed supervisor left and we go on with; control's sockets come with it. The rest is ended."""
+        adopted = {}
+        for name, leftover in find_leftovers(self._folder).items():
+            if leftover.fingerprint != self._plan.fingerprint:
+                leftover.end()
+            elif self._answers(name, leftover.pid):
+                adopted[name] = leftover
+            else:
+                leftover.end(HUNG_DEADLINE_S)
+        return adopted
+
+    def _answers(self, name: str, pid: int) -> bool:
+        if name == "router":
+            return router_answers(Path(self._plan.router_link), pid)
+        self._listeners = take_sockets(self._folder, pid)
+        return bool(self._listeners)
 
     def _make_children(self) -> None:
         log_folder = Path(self._plan.log_folder) if self._plan.log_folder else None
         sockets = tuple(listener.fileno() for listener in self._listeners)
         numbers = tuple(option for number in sockets for option in ("--http-socket", str(number)))
         router = (*self._plan.router, "--supervisor-pid", str(os.getpid()))
-        self._router = Child("router", router, log_folder=log_folder)
-        self._control = Child(
-            "control", (*self._plan.control_command, *numbers), log_folder=log_folder, pass_fds=sockets
-        )
+
+        def child(name: str, command: tuple[str, ...], pass_fds: tuple[int, ...] = ()) -> Child:
+            note = functools.partial(remember, self._folder, name, fingerprint=self._plan.fingerprint)
+            return Child(name, command, log_folder=log_folder, pass_fds=pass_fds, remember=note)
+
+        self._router = child("router", router)
+        self._control = child("control", (*self._plan.control_command, *numbers), sockets)
         self._children = [self._router, self._control]
 
-    def _start(self, child: Child) -> None:
-        child.start()
-        remember(Path(self._plan.run_folder), {each.name: each.pid for each in self._children if each.pid is not None})
+    def _begin(self, adopted: dict[str, Leftover]) -> None:
+        self._runs = bool(adopted)
+        if "control" not in adopted:
+            self._plan.ready_file.unlink(missing_ok=True)
+        for child in self._children:
+            if child.name in adopted:
+                child.adopt(adopted[child.name])
+            else:
+                child.start()
 
     def _serve(self, wakeups: socket.socket) -> None:
         deadline = time.monotonic() + READY_DEADLINE_S
         while not self._stopping:
             self._wait(wakeups, self._next_wait_s())
             now = time.monotonic()
-            if not self._was_ready:
+            if not self._was_announced:
                 self._look_for_readiness(too_late=now > deadline)
             for child in self._children:
                 if child.restart_at is not None and child.restart_at <= now and not self._stopping:
-                    self._start(child)
+                    child.start()
 
     def _next_wait_s(self) -> float | None:
-        if not self._was_ready:
+        if not self._was_announced:
             return _READY_POLL_S
         due = [child.restart_at for child in self._children if child.restart_at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _look_for_readiness(self, *, too_late: bool) -> None:
         for child in self._children:
-            if child.exit_code is not None and not self._stopping:
+            if child.exit_code is not None and not self._stopping and not self._runs:
                 raise CannotStartError(self._why(child, child.exit_code))
         if self._plan.ready_file.exists():
-            self._was_ready = True
+            self._was_announced = self._runs = True
             self._announce(json.loads(self._plan.ready_file.read_text(encoding="utf-8")))
-        elif too_late:
+        elif too_late and not self._runs:
             log = f"; its log is {self._plan.log_folder}/control.log" if self._plan.log_folder else ""
             raise CannotStartError(f"Control was not ready within {READY_DEADLINE_S:.0f} seconds{log}.")
 
@@ -132,9 +166,12 @@ class Supervisor:
 
     def _wait(self, wakeups: socket.socket, timeout_s: float | None) -> None:
         """Wait for a signal or the timeout, then take note of stop signals and of children that ended."""
-        readable, _, _ = select.select([wakeups], [], [], timeout_s)
-        if readable and any(number in _STOP_SIGNALS for number in wakeups.recv(4096)):
+        handles = [child.handle for child in self._children if child.handle is not None]
+        readable, _, _ = select.select([wakeups.fileno(), *handles], [], [], timeout_s)
+        if wakeups.fileno() in readable and any(number in _STOP_SIGNALS for number in wakeups.recv(4096)):
             self._stopping = True
+        for child in self._children:
+            child.look()
         self._reap()
 
     def _reap(self) -> None:
@@ -159,7 +196,7 @@ class Supervisor:
                 deadline = time.monotonic() + DRAIN_DEADLINE_S
                 while child.pid is not None and time.monotonic() < deadline:
                     self._wait(wakeups, deadline - time.monotonic())
-        forget(Path(self._plan.run_folder))
+        forget(self._folder)
 
 
 @contextlib.contextmanager
