@@ -151,6 +151,14 @@ ERRORS: tuple[ErrorKind, ...] = (
         requests=("forceUnpublish",),
     ),
     ErrorKind(
+        "OT_PERMISSION_DENIED",
+        1540,
+        "Unable to force mute",
+        "only a moderator may",
+        http=403,
+        requests=("forceMuteStream", "forceMuteAll", "disableForceMute"),
+    ),
+    ErrorKind(
         "OT_INVALID_PARAMETER",
         1535,
         "Force unpublish on an invalid stream",

@@ -8,6 +8,7 @@ from tertulia.domain.connection import Connection
 from tertulia.domain.events import (
     ConnectionRemoved,
     ConnectionSaved,
+    MuteStateSaved,
     PairRemoved,
     PairSaved,
     StreamRemoved,
@@ -31,6 +32,7 @@ class _Seats:
         self.pairs: dict[ConnectionId, dict[SlotIndex, SlotPair]] = {}
         self.replies: dict[tuple[ConnectionId, int], KeptReply] = {}
         self.log: list[LogRow] = []
+        self.muted = False
 
 
 class MemoryStore:
@@ -77,6 +79,7 @@ class MemoryStore:
             subscriptions=list(seats.subscriptions.values()),
             pairs={connection_id: list(pairs.values()) for connection_id, pairs in seats.pairs.items()},
             replies=list(seats.replies.values()),
+            muted=seats.muted,
         )
 
     async def commit(self, batch: WriteBatch) -> None:
@@ -86,6 +89,8 @@ class MemoryStore:
         seats = self._seats.setdefault(batch.session_id, _Seats())
         for change in batch.changes:
             match change:
+                case MuteStateSaved(muted):
+                    seats.muted = muted
                 case ConnectionSaved(connection):
                     seats.connections[connection.connection_id] = connection
                 case ConnectionRemoved(connection_id):

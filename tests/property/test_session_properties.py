@@ -14,6 +14,8 @@ from tertulia.domain.commands import (
     FailOffer,
     FindTransport,
     ForceDisconnect,
+    ForceMuteAll,
+    ForceMuteStream,
     ForceUnpublish,
     FoundSlot,
     Join,
@@ -459,6 +461,15 @@ class Call:
             origin = client.next_origin()
             world.ask(client, ForceUnpublish(origin, self.any_stream(b, live=flag)), origin)
 
+    def force_mute(self, a: int, b: int, flag: bool) -> None:
+        if someone := self.anybody(a):
+            world, client = someone
+            origin = client.next_origin()
+            command = (
+                ForceMuteAll(origin, frozenset()) if flag else ForceMuteStream(origin, self.any_stream(b, live=True))
+            )
+            world.ask(client, command, origin)
+
     def update_stream(self, a: int, b: int, flag: bool) -> None:
         if someone := self.anybody(a):
             world, client = someone
@@ -613,6 +624,7 @@ SELDOM = [
     Call.republish,
     Call.unpublish,
     Call.force_unpublish,
+    Call.force_mute,
     Call.update_stream,
     Call.negotiate,
     Call.fail_transport,

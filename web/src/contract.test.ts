@@ -41,6 +41,7 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   streamCreated: new events.StreamEvent('streamCreated', ofAnn),
   streamDestroyed: new events.StreamEvent('streamDestroyed', ofAnn, 'clientDisconnected'),
   streamPropertyChanged: new events.StreamPropertyChangedEvent(ofAnn, 'hasAudio', true, false),
+  muteForced: new events.MuteForcedEvent(true),
   signal: new events.SignalEvent('signal', 'x', connection),
   signalReceived: new events.SignalEvent('signalReceived', 'x', connection),
   exception: new events.ExceptionEvent(1004, 'title', 'message', null),

@@ -65,6 +65,7 @@ const TITLES_OF_CODES: Readonly<Record<number, string>> = {
   1510: 'Unable to signal',
   1520: 'Unable to force disconnect',
   1530: 'Unable to force unpublish',
+  1540: 'Unable to force mute',
   1535: 'Force unpublish on an invalid stream',
 };
 

@@ -19,6 +19,7 @@ from tertulia.client.errors import (
 from tertulia.client.events import (
     ConnectionEvent,
     Event,
+    MuteForcedEvent,
     SessionConnectEvent,
     SessionDisconnectEvent,
     SignalEvent,
@@ -48,6 +49,7 @@ __all__ = [
     "InvalidParameterError",
     "InvalidSessionIdError",
     "LimitExceededError",
+    "MuteForcedEvent",
     "NotConnectedError",
     "NotFoundError",
     "PermissionDeniedError",

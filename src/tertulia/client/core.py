@@ -51,7 +51,14 @@ STEADY_S = 5.0
 POINTLESS_TO_RESUME = frozenset({CloseCode.REPLACED, CloseCode.ENDED})
 """Close codes that say that another socket has the connection, or that it is over."""
 
-Request = wire.SendSignal | wire.ForceDisconnect | wire.ForceUnpublish
+Request = (
+    wire.SendSignal
+    | wire.ForceDisconnect
+    | wire.ForceUnpublish
+    | wire.ForceMuteStream
+    | wire.ForceMuteAll
+    | wire.DisableForceMute
+)
 """What a program can ask for."""
 
 

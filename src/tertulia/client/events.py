@@ -175,6 +175,21 @@ class StreamPropertyChangedEvent(Event):
         self.new_value = new_value
 
 
+class MuteForcedEvent(Event):
+    """A moderator or the server muted everybody, or ended that.
+
+    Attributes:
+        active: whether streams that begin from now on begin without sound.
+    """
+
+    types = ("muteForced",)
+    __slots__ = ("active",)
+
+    def __init__(self, active: bool) -> None:
+        super().__init__("muteForced")
+        self.active = active
+
+
 class SignalEvent(Event):
     """A signal arrived. Its type is `signal`, or `signal:<type>` if the sender gave one.
 
@@ -201,6 +216,7 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     ConnectionEvent,
     StreamEvent,
     StreamPropertyChangedEvent,
+    MuteForcedEvent,
     SignalEvent,
 )
 """Every class that a Session dispatches; `Event` itself stands for the two reconnection events."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tertulia.client.events import (
     ConnectionEvent,
     Event,
+    MuteForcedEvent,
     SessionConnectEvent,
     SignalEvent,
     StreamEvent,
@@ -25,6 +26,8 @@ Fact = (
     | wire.StreamCreated
     | wire.StreamDestroyed
     | wire.StreamPropertyChanged
+    | wire.MuteForced
+    | wire.StreamMuted
     | wire.Signal
 )
 """The server's numbered events: what happened in the session."""
@@ -43,12 +46,14 @@ class Presence:
         self.capabilities: Capabilities | None = None
         self.connections: dict[str, Connection] = {}
         self.streams: dict[str, Stream] = {}
+        self.muted = False
 
     def clear(self) -> None:
         """Forgets everything: the client is not in the session any more."""
         self.own = self.capabilities = None
         self.connections.clear()
         self.streams.clear()
+        self.muted = False
 
     def enter(self, joined: wire.Joined) -> list[Event]:
         """Takes in what is there on joining. Own connection first, then everybody else, then their streams."""
@@ -61,7 +66,7 @@ class Presence:
         publishers = {message.id: message for message in joined.connections}
         for stream in joined.streams:
             events += self.stream_created(stream, publishers.get(stream.connection_id))
-        return events
+        return events + self._mute_state(joined.muted or False)
 
     def reconcile(self, snapshot: wire.Snapshot) -> list[Event]:
         """Takes in the state after an absence that the log does not reach back over, as if each change had been told.
@@ -82,7 +87,14 @@ class Presence:
                 events += self._stream_changed(stream)
             else:
                 events += self.stream_created(stream, publishers.get(stream.connection_id))
-        return events
+        return events + self._mute_state(snapshot.muted or False)
+
+    def _mute_state(self, muted: bool) -> list[Event]:
+        """The mute state as it was found; an event if it is news."""
+        if muted == self.muted:
+            return []
+        self.muted = muted
+        return [MuteForcedEvent(muted)]
 
     def apply(self, fact: Fact) -> list[Event]:
         """Takes in one numbered event of the server."""
@@ -97,6 +109,11 @@ class Presence:
                 return self.stream_destroyed(fact.stream_id, _stream_reason(fact.reason))
             case wire.StreamPropertyChanged():
                 return self._property_changed(fact.stream_id, fact.property, fact.new_value)
+            case wire.MuteForced():
+                self.muted = fact.active
+                return [MuteForcedEvent(fact.active)]
+            case wire.StreamMuted():
+                return []  # it concerns Publishers, which this client does not have yet
             case wire.Signal():
                 sender = None if fact.sender is None else self._connection_of(fact.sender)
                 return [SignalEvent(fact.signal_type or "", fact.data or "", sender)]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -295,6 +295,34 @@ class Session:
             NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
         """
         await self._ask(wire.ForceUnpublish(_id_of(stream, "The stream id is empty.")))
+
+    async def force_mute_stream(self, stream: Stream | str) -> None:
+        """Mutes a stream. Returns when the server has accepted it; the publisher may unmute itself later.
+
+        Raises:
+            PermissionDeniedError: the token's role is not moderator (code 1540).
+            NotFoundError: no such stream in the session.
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.ForceMuteStream(_id_of(stream, "The stream id is empty.")))
+
+    async def force_mute_all(self, excluded: Iterable[Stream | str] = ()) -> None:
+        """Mutes every stream but those excluded, and every stream that begins before `disable_force_mute()`.
+
+        Raises:
+            PermissionDeniedError: the token's role is not moderator (code 1540).
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.ForceMuteAll([_id_of(stream, "The stream id is empty.") for stream in excluded]))
+
+    async def disable_force_mute(self) -> None:
+        """Lets streams begin with sound again. Nobody is unmuted.
+
+        Raises:
+            PermissionDeniedError: the token's role is not moderator (code 1540).
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.DisableForceMute())
 
     # The edge
 

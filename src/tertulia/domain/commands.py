@@ -15,10 +15,13 @@ from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, Subscrip
 __all__ = [
     "ChangeCodecSupport",
     "Command",
+    "DisableForceMute",
     "EndTransport",
     "FailOffer",
     "FindTransport",
     "ForceDisconnect",
+    "ForceMuteAll",
+    "ForceMuteStream",
     "ForceUnpublish",
     "FoundSlot",
     "Join",
@@ -205,6 +208,29 @@ class ForceUnpublish:
 
 
 @dataclass(frozen=True, slots=True)
+class ForceMuteStream:
+    """A moderator or the server's API mutes a stream."""
+
+    origin: Origin | None
+    stream_id: StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class ForceMuteAll:
+    """A moderator or the server's API mutes every stream but the excluded, and every later one."""
+
+    origin: Origin | None
+    excluded: frozenset[StreamId]
+
+
+@dataclass(frozen=True, slots=True)
+class DisableForceMute:
+    """A moderator or the server's API lets later streams start with sound again."""
+
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
 class SettleOffer:
     """The router accepted the offer with this ticket."""
 
@@ -298,6 +324,9 @@ Request = (
     | SendSignal
     | ForceDisconnect
     | ForceUnpublish
+    | ForceMuteStream
+    | ForceMuteAll
+    | DisableForceMute
 )
 """What a client can ask."""
 

@@ -35,6 +35,8 @@ __all__ = [
     "Happened",
     "Joined",
     "MediaFailed",
+    "MuteForced",
+    "MuteStateSaved",
     "Negotiated",
     "Notice",
     "One",
@@ -55,6 +57,7 @@ __all__ = [
     "SlotsNeeded",
     "StreamCreated",
     "StreamDestroyed",
+    "StreamMuted",
     "StreamPropertyChanged",
     "StreamRemoved",
     "StreamSaved",
@@ -156,6 +159,20 @@ class SignalSent:
     data: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class MuteForced:
+    """The mute state of the session was set: while it is on, streams begin without sound."""
+
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMuted:
+    """A stream was muted by force; its publisher stops the sound."""
+
+    stream_id: StreamId
+
+
 Fact = (
     ConnectionCreated
     | ConnectionDestroyed
@@ -164,6 +181,8 @@ Fact = (
     | StreamCreated
     | StreamDestroyed
     | StreamPropertyChanged
+    | MuteForced
+    | StreamMuted
     | SignalSent
 )
 
@@ -200,6 +219,7 @@ class Joined:
     connections: tuple[Connection, ...]
     streams: tuple[Stream, ...]
     number: int
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,8 +472,16 @@ class PairRemoved:
     slot: SlotIndex
 
 
+@dataclass(frozen=True, slots=True)
+class MuteStateSaved:
+    """The mute state of the session is different."""
+
+    muted: bool
+
+
 Change = (
-    ConnectionSaved
+    MuteStateSaved
+    | ConnectionSaved
     | ConnectionRemoved
     | StreamSaved
     | StreamRemoved

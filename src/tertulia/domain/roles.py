@@ -57,6 +57,7 @@ _DENIALS: Mapping[Capability, ErrorKind] = MappingProxyType(
         Capability.SIGNAL: error_kind("OT_PERMISSION_DENIED", 1510),
         Capability.FORCE_DISCONNECT: error_kind("OT_PERMISSION_DENIED", 1520),
         Capability.FORCE_UNPUBLISH: error_kind("OT_PERMISSION_DENIED", 1530),
+        Capability.FORCE_MUTE: error_kind("OT_PERMISSION_DENIED", 1540),
     }
 )
 

@@ -64,6 +64,7 @@ def join(state: SessionState, command: Join, now: MonotonicTime) -> None:
             connections=tuple(state.connections.values()),
             streams=tuple(state.streams.values()),
             number=state.number,
+            muted=state.muted,
         )
     )
 

@@ -4,7 +4,7 @@ A row says which rule a command follows, given where the connection that it conc
 refused: it raises and changes nothing. A rule raises before its first change, so this holds for refusals by rules too.
 Rules are duplicate-safe: what comes late, twice or for a connection that has gone has a row that does nothing.
 
-The rules live in `seats`, `streams`, `slots` and `transports`, by what they change.
+The rules live in `seats`, `streams`, `muting`, `slots` and `transports`, by what they change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,17 @@ from enum import StrEnum
 from typing import TypeVar
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain import seats, slots, streams, transports
+from tertulia.domain import muting, seats, slots, streams, transports
 from tertulia.domain.commands import (
     ChangeCodecSupport,
     Command,
+    DisableForceMute,
     EndTransport,
     FailOffer,
     FindTransport,
     ForceDisconnect,
+    ForceMuteAll,
+    ForceMuteStream,
     ForceUnpublish,
     Join,
     Leave,
@@ -117,6 +120,10 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(Unpublish, streams.unpublish, Standing.CONNECTED),
     _row(UpdateStream, streams.update_stream, Standing.CONNECTED),
     _row(ForceUnpublish, streams.force_unpublish, Standing.CONNECTED, Standing.SERVER),
+    # muting
+    _row(ForceMuteStream, muting.force_mute_stream, Standing.CONNECTED, Standing.SERVER),
+    _row(ForceMuteAll, muting.force_mute_all, Standing.CONNECTED, Standing.SERVER),
+    _row(DisableForceMute, muting.disable_force_mute, Standing.CONNECTED, Standing.SERVER),
     # slots
     _row(Subscribe, slots.subscribe, Standing.CONNECTED),
     _row(UpdateSubscription, slots.update_subscription, Standing.CONNECTED),
@@ -152,6 +159,7 @@ class Session:
         streams: Sequence[Stream],
         subscriptions: Sequence[Subscription],
         pairs: Sequence[tuple[ConnectionId, SlotPair]],
+        muted: bool = False,
     ) -> tuple["Session", list[Event]]:
         """Take over the seats of a control that is gone, and return what changed by that.
 
@@ -160,7 +168,7 @@ class Session:
         """
         session = cls(limits, number=number)
         state = session._state
-        state.load(connections, streams, subscriptions, pairs)
+        state.load(connections, streams, subscriptions, pairs, muted=muted)
         for connection in connections:
             if connection.state is SeatState.INTERRUPTED:
                 state.deadlines[connection.connection_id] = (Timer.SEAT, MonotonicTime(now + limits.seat_held_s))
@@ -189,6 +197,11 @@ class Session:
     def number(self) -> int:
         """The number of the newest fact; 0 before the first."""
         return self._state.number
+
+    @property
+    def muted(self) -> bool:
+        """Whether streams begin without sound."""
+        return self._state.muted
 
     def handle(self, command: Command, now: MonotonicTime) -> list[Event]:
         """Follow the rule for a command and return what it brought about.

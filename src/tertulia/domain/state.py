@@ -13,6 +13,7 @@ from tertulia.domain.events import (
     Event,
     Fact,
     Happened,
+    MuteStateSaved,
     PairRemoved,
     PairSaved,
     Recipients,
@@ -70,6 +71,7 @@ class SessionState:
         pairs_asked: The pool size that a connection was last asked for on its present transport and socket.
         deadlines: When the seats without a socket move on.
         events: What happened since the last `take_events`.
+        muted: Whether streams begin without sound.
     """
 
     limits: SessionLimits
@@ -84,6 +86,7 @@ class SessionState:
     deadlines: dict[ConnectionId, tuple[Timer, MonotonicTime]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
+    muted: bool = False
 
     def take_events(self) -> list[Event]:
         """Return and forget what happened since the last call, in order."""
@@ -126,6 +129,12 @@ class SessionState:
         return list(self.pairs.get(connection_id, {}).values())
 
     # ---- changing
+
+    def save_mute_state(self, muted: bool) -> None:
+        """Set whether streams begin without sound."""
+        if muted != self.muted:
+            self.muted = muted
+            self.events.append(MuteStateSaved(muted))
 
     def save_connection(self, connection: Connection) -> None:
         """Add or replace a connection."""
@@ -188,8 +197,11 @@ class SessionState:
         streams: Sequence[Stream],
         subscriptions: Sequence[Subscription],
         pairs: Sequence[tuple[ConnectionId, SlotPair]],
+        *,
+        muted: bool,
     ) -> None:
         """Fill empty tables from the store; nothing counts as changed."""
+        self.muted = muted
         self.connections = {connection.connection_id: connection for connection in connections}
         self.streams = {stream.stream_id: stream for stream in streams}
         for subscription in subscriptions:

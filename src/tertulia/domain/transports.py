@@ -28,6 +28,7 @@ from tertulia.domain.events import (
     UnbindSlot,
 )
 from tertulia.domain.limits import MAX_MID_BYTES, MAX_NAME_CHARACTERS
+from tertulia.domain.muting import mute_new
 from tertulia.domain.roles import Capability, require
 from tertulia.domain.slots import assign_pairs, withdraw
 from tertulia.domain.state import PendingOffer, SessionState
@@ -95,10 +96,11 @@ def settle_offer(state: SessionState, command: SettleOffer, now: MonotonicTime) 
         case Negotiate():
             state.emit(Answered(request.origin, Negotiated(command.answer)))
         case Publish():
-            stream = _stream_of(request, command.transport_id)
+            stream = _stream_of(request, command.transport_id, silent=state.muted)
             state.save_stream(stream)
             state.emit(Answered(request.origin, Published(command.answer, stream)))
             state.happen(StreamCreated(stream), All())
+            mute_new(state, stream)
         case Republish():
             state.emit(Answered(request.origin, Negotiated(command.answer)))
             # Ended meanwhile: the client learns that by streamDestroyed, and needs the answer all the same.
@@ -218,14 +220,14 @@ def _check_lines(lines: Lines) -> None:
         raise InvalidParameterError("A stream needs audioMid or videoMid.")
 
 
-def _stream_of(request: Publish, transport_id: TransportId) -> Stream:
+def _stream_of(request: Publish, transport_id: TransportId, *, silent: bool) -> Stream:
     return Stream(
         stream_id=request.stream_id,
         connection_id=request.origin.connection_id,
         created_at_ms=request.created_at_ms,
         name=request.name,
         initials=request.initials,
-        has_audio=request.has_audio,
+        has_audio=request.has_audio and not silent,
         has_video=request.has_video,
         has_captions=request.has_captions,
         video_type=request.video_type,

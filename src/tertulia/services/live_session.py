@@ -485,7 +485,14 @@ class LiveSession:
         if not complete:
             rows = []
             connections, streams = self._session.snapshot()
-            snapshot = Joined(connection.connection_id, connection, tuple(connections), tuple(streams), resumed.number)
+            snapshot = Joined(
+                connection.connection_id,
+                connection,
+                tuple(connections),
+                tuple(streams),
+                resumed.number,
+                self._session.muted,
+            )
         welcome = self._env.welcome(connection.connection_id, connection.key_issued)
         frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot))]
         spared = connection.connection_events_suppressed

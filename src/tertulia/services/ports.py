@@ -116,7 +116,7 @@ class WriteBatch:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """The seats of one session and all that belongs to them, each list in order of creation."""
+    """The seats of one session and all that belongs to them, each list in order of creation, and its mute state."""
 
     last_number: int = 0
     connections: Sequence[Connection] = ()
@@ -124,6 +124,7 @@ class StoredSession:
     subscriptions: Sequence[Subscription] = ()
     pairs: Mapping[ConnectionId, Sequence[SlotPair]] = field(default_factory=dict)
     replies: Sequence[KeptReply] = ()
+    muted: bool = False
 
 
 class Store(Protocol):

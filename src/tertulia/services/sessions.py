@@ -1,6 +1,7 @@
 """Sessions: making them, letting clients in, and what the server's API does to them."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,8 +11,11 @@ from tertulia.clock import Clock, MonotonicTime, TimerHandle
 from tertulia.domain.commands import (
     ChangeCodecSupport,
     Command,
+    DisableForceMute,
     EndTransport,
     ForceDisconnect,
+    ForceMuteAll,
+    ForceMuteStream,
     ForceUnpublish,
     Join,
     Request,
@@ -255,6 +259,35 @@ class Sessions:
         """
         await self._order(session_id, ForceUnpublish(None, StreamId(stream_id)))
 
+    async def force_mute_stream(self, session_id: str, stream_id: str) -> None:
+        """Mute a stream.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            StreamNotFoundError: If the stream is not in it.
+            UnavailableError: If the store is away.
+        """
+        await self._order(session_id, ForceMuteStream(None, StreamId(stream_id)))
+
+    async def force_mute_all(self, session_id: str, excluded_stream_ids: Iterable[str] = ()) -> None:
+        """Mute every stream but the excluded, and every later one until `disable_force_mute`.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            UnavailableError: If the store is away.
+        """
+        excluded = frozenset(StreamId(stream_id) for stream_id in excluded_stream_ids)
+        await self._order(session_id, ForceMuteAll(None, excluded))
+
+    async def disable_force_mute(self, session_id: str) -> None:
+        """Let later streams begin with sound; nobody is unmuted.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            UnavailableError: If the store is away.
+        """
+        await self._order(session_id, DisableForceMute(None))
+
     async def signal(self, session_id: str, *, to: str | None, signal_type: str | None, data: str | None) -> None:
         """Signal one connection or, with `to` None, everybody; returns once the signal is stored and on its way.
 
@@ -387,6 +420,7 @@ class Sessions:
             streams=stored.streams,
             subscriptions=stored.subscriptions,
             pairs=[(connection_id, pair) for connection_id, pairs in stored.pairs.items() for pair in pairs],
+            muted=stored.muted,
         )
         live = LiveSession.load(session_id, self._environment, stored, restored)
         await live.begin()

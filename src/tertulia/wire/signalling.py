@@ -32,16 +32,20 @@ __all__ = [
     "ConnectionInterrupted",
     "ConnectionRestored",
     "Dimensions",
+    "DisableForceMute",
     "Disconnected",
     "Empty",
     "Error",
     "ForceDisconnect",
+    "ForceMuteAll",
+    "ForceMuteStream",
     "ForceUnpublish",
     "IceServer",
     "Join",
     "Joined",
     "Leave",
     "MediaFailed",
+    "MuteForced",
     "Negotiate",
     "Negotiated",
     "Ping",
@@ -64,6 +68,7 @@ __all__ = [
     "Stream",
     "StreamCreated",
     "StreamDestroyed",
+    "StreamMuted",
     "StreamPropertyChanged",
     "Subscribe",
     "Subscribed",
@@ -196,6 +201,7 @@ class Snapshot(_Part, frozen=True):
     connections: list[Connection]
     streams: list[Stream]
     number: int
+    muted: bool | None = None
 
 
 # ---- client to server
@@ -323,6 +329,22 @@ class ForceUnpublish(_Message, frozen=True, tag="forceUnpublish"):
     stream_id: str
 
 
+class ForceMuteStream(_Message, frozen=True, tag="forceMuteStream"):
+    """Mute a stream."""
+
+    stream_id: str
+
+
+class ForceMuteAll(_Message, frozen=True, tag="forceMuteAll"):
+    """Mute every stream but the excluded, and every later one."""
+
+    excluded_stream_ids: list[str]
+
+
+class DisableForceMute(_Message, frozen=True, tag="disableForceMute"):
+    """Let later streams begin with sound."""
+
+
 class Leave(_Message, frozen=True, tag="leave"):
     """Goodbye."""
 
@@ -346,6 +368,9 @@ ClientMessage = (
     | SendSignal
     | ForceDisconnect
     | ForceUnpublish
+    | ForceMuteStream
+    | ForceMuteAll
+    | DisableForceMute
     | Leave
     | Pong
 )
@@ -366,6 +391,7 @@ class Joined(_Message, frozen=True, tag="joined"):
     heartbeat_s: float
     reconnect_window_s: float
     ice_servers: list[IceServer]
+    muted: bool | None = None
 
 
 class Resumed(_Message, frozen=True, tag="resumed"):
@@ -484,6 +510,18 @@ class StreamPropertyChanged(_Message, frozen=True, tag="streamPropertyChanged"):
     new_value: bool | str | Dimensions | None
 
 
+class MuteForced(_Message, frozen=True, tag="muteForced"):
+    """The mute state of the session was set."""
+
+    active: bool
+
+
+class StreamMuted(_Message, frozen=True, tag="streamMuted"):
+    """An own stream was muted by force."""
+
+    stream_id: str
+
+
 class Signal(_Message, frozen=True, tag="signal"):
     """A signal; `sender` is absent when the REST API sent it."""
 
@@ -511,6 +549,8 @@ ServerMessage = (
     | StreamCreated
     | StreamDestroyed
     | StreamPropertyChanged
+    | MuteForced
+    | StreamMuted
     | Signal
 )
 
@@ -554,6 +594,9 @@ RESULTS: Final[Mapping[str, type[Result]]] = {
     "signal": Empty,
     "forceDisconnect": Empty,
     "forceUnpublish": Empty,
+    "forceMuteStream": Empty,
+    "forceMuteAll": Empty,
+    "disableForceMute": Empty,
     "leave": Empty,
 }
 """What the reply to each request carries."""
@@ -616,6 +659,9 @@ CLIENT_MESSAGES: Final[Mapping[str, type[ClientMessage]]] = {
         SendSignal,
         ForceDisconnect,
         ForceUnpublish,
+        ForceMuteStream,
+        ForceMuteAll,
+        DisableForceMute,
         Leave,
         Pong,
     )
@@ -642,6 +688,8 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         StreamCreated,
         StreamDestroyed,
         StreamPropertyChanged,
+        MuteForced,
+        StreamMuted,
         Signal,
     )
 }

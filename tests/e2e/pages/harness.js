@@ -5,7 +5,7 @@ window.person = (() => {
   const person = { era, log: [], session: null, publisher: null, subscribers: {}, prevent: new Set(), errors: [] };
   const sessionEvents = ['sessionConnected', 'sessionDisconnected', 'sessionReconnecting', 'sessionReconnected',
     'connectionCreated', 'connectionDestroyed', 'streamCreated', 'streamDestroyed', 'streamPropertyChanged',
-    'signal', 'signal:chat', 'signalReceived'];
+    'signal', 'signal:chat', 'signalReceived', 'muteForced'];
   const listen = (object, type, handler) =>
     era === 'v1' ? object.addEventListener(type, handler) : object.on(type, handler);
 
@@ -16,7 +16,7 @@ window.person = (() => {
     const streams = event.streams || (event.stream ? [event.stream] : []);
     const connections = event.connections || (event.connection ? [event.connection] : []);
     person.log.push({
-      source, type: event.type, reason: event.reason, cancelable: event.cancelable, data: event.data,
+      source, type: event.type, reason: event.reason, cancelable: event.cancelable, data: event.data, active: event.active,
       rightTarget: event.target === expectedTarget,
       from: event.from ? event.from.connectionId : event.from,
       streams: streams.map((stream) => stream.streamId),
@@ -63,7 +63,7 @@ window.person = (() => {
     person.publisher = era === 'v1'
       ? TB.initPublisher(person.apiKey, person.box('me'), properties)
       : OT.initPublisher(person.box('me'), properties);
-    for (const type of ['streamCreated', 'streamDestroyed', 'destroyed', 'accessAllowed', 'accessDenied']) {
+    for (const type of ['streamCreated', 'streamDestroyed', 'destroyed', 'accessAllowed', 'accessDenied', 'muteForced']) {
       listen(person.publisher, type, (event) => note('publisher', event, person.publisher));
     }
     return person.publishAgain();

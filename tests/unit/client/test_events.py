@@ -12,6 +12,7 @@ from tertulia.client import (
     ConnectionEvent,
     DisconnectReason,
     Event,
+    MuteForcedEvent,
     SessionConnectEvent,
     SessionDisconnectEvent,
     SignalEvent,
@@ -37,6 +38,7 @@ EXAMPLES: dict[str, Event] = {
     "streamCreated": StreamEvent("streamCreated", DESK),
     "streamDestroyed": StreamEvent("streamDestroyed", DESK, StreamReason.FORCE_UNPUBLISHED),
     "streamPropertyChanged": StreamPropertyChangedEvent(DESK, "hasAudio", True, False),
+    "muteForced": MuteForcedEvent(True),
     "signal": SignalEvent("", "hello", IDA),
 }
 

@@ -23,6 +23,7 @@ NAMES = {
     "InvalidParameterError",
     "InvalidSessionIdError",
     "LimitExceededError",
+    "MuteForcedEvent",
     "NotConnectedError",
     "NotFoundError",
     "PermissionDeniedError",

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from tertulia.client import DisconnectReason, SignalEvent, StreamPropertyChangedEvent, StreamReason, VideoDimensions
+from tertulia.client import (
+    DisconnectReason,
+    MuteForcedEvent,
+    SignalEvent,
+    StreamPropertyChangedEvent,
+    StreamReason,
+    VideoDimensions,
+)
 from tertulia.client.events import Event
 from tertulia.client.presence import Presence, disconnect_reason
 from tertulia.wire import signalling as wire
@@ -160,3 +168,14 @@ def test_nothing_is_left_after_leaving(presence: Presence) -> None:
     presence.clear()
     assert (presence.own, presence.capabilities) == (None, None)
     assert (presence.connections, presence.streams) == ({}, {})
+
+
+def test_a_muted_session_is_told_on_joining_and_every_change_after() -> None:
+    presence = Presence()
+    events = presence.enter(msgspec.structs.replace(joined(), muted=True))
+    assert told(events)[-1] == "muteForced"
+    assert presence.apply(wire.StreamMuted("mine")) == []
+    events = presence.apply(wire.MuteForced(False))
+    assert [event.active for event in events if isinstance(event, MuteForcedEvent)] == [False]
+    events = presence.reconcile(wire.Snapshot([OWN], [], 20, muted=True))
+    assert [event.active for event in events if isinstance(event, MuteForcedEvent)] == [True]

@@ -331,6 +331,12 @@ async def test_moderation_takes_objects_and_ids(session: Session, server: FakeSi
     await session.force_disconnect(session.connections[1])
     assert server.of_type("forceUnpublish")[0][2]["streamId"] == DESK["id"]
     assert server.of_type("forceDisconnect")[0][2]["connectionId"] == IDA["id"]
+    await session.force_mute_stream(session.streams[0])
+    await session.force_mute_all(["33333333"])
+    await session.disable_force_mute()
+    assert server.of_type("forceMuteStream")[0][2]["streamId"] == DESK["id"]
+    assert server.of_type("forceMuteAll")[0][2]["excludedStreamIds"] == ["33333333"]
+    assert len(server.of_type("disableForceMute")) == 1
     with pytest.raises(InvalidParameterError):
         await session.force_disconnect("")
     await session.disconnect()

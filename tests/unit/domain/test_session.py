@@ -54,6 +54,9 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.Unpublish: lambda origin: commands.Unpublish(origin or MINE, StreamId("stream-2")),
     commands.UpdateStream: lambda origin: commands.UpdateStream(origin or MINE, StreamId("stream-2"), has_video=False),
     commands.ForceUnpublish: lambda origin: commands.ForceUnpublish(origin, StreamId("stream-1")),
+    commands.ForceMuteStream: lambda origin: commands.ForceMuteStream(origin, StreamId("stream-1")),
+    commands.ForceMuteAll: lambda origin: commands.ForceMuteAll(origin, frozenset()),
+    commands.DisableForceMute: lambda origin: commands.DisableForceMute(origin),
     commands.Subscribe: lambda origin: commands.Subscribe(origin or MINE, StreamId("stream-1"), True, True),
     commands.UpdateSubscription: lambda origin: commands.UpdateSubscription(
         origin or MINE, SubscriptionId(1), False, True
@@ -88,7 +91,15 @@ EXPECTED: dict[type[object], set[Standing]] = {
     **{request: {Standing.CONNECTED} for request in CLIENT_REQUESTS},
     commands.SendSignal: {Standing.CONNECTED, Standing.SERVER},
     commands.ForceDisconnect: {Standing.CONNECTED, Standing.SERVER},
-    commands.ForceUnpublish: {Standing.CONNECTED, Standing.SERVER},
+    **{
+        command: {Standing.CONNECTED, Standing.SERVER}
+        for command in (
+            commands.ForceUnpublish,
+            commands.ForceMuteStream,
+            commands.ForceMuteAll,
+            commands.DisableForceMute,
+        )
+    },
     **{report: SEATED | {Standing.ABSENT} for report in ROUTER_REPORTS},
 }
 """Which rows there must be."""
@@ -160,6 +171,8 @@ def test_the_table_has_exactly_the_rows_it_should() -> None:
 @pytest.mark.parametrize(("kind", "standing"), rows(), ids=str)
 def test_each_row_follows_a_rule_without_complaint(kind: type[object], standing: Standing) -> None:
     stage = stage_where_i_am(standing)
+    if kind is commands.DisableForceMute:
+        stage.do(commands.ForceMuteAll(None, frozenset()))
     events = stage.session.handle(command_for(kind, standing), stage.now)
     if kind in CLIENT_REQUESTS or kind in (commands.Join, commands.Resume):
         assert events, "who asks is answered or something happens"

@@ -15,6 +15,7 @@ from tertulia.errors import (
     NotConnectedError,
     NotFoundError,
     SignalInvalidError,
+    StreamNotFoundError,
 )
 from tertulia.services.ports import SocketEnd
 from tertulia.services.sessions import ConnectionEndedError, JoinRequest, ResumeRequest
@@ -255,6 +256,35 @@ async def test_a_client_that_was_away_when_it_was_kicked_learns_why(house: House
     with pytest.raises(ConnectionEndedError) as ended:
         await ana.resume()
     assert ended.value.reason is Reason.FORCE_DISCONNECTED
+
+
+async def test_the_mute_state_of_a_session_survives_a_restart(house: House) -> None:
+    ana, ben = await house.join(Role.MODERATOR), await house.join()
+    await ana.send(signalling.ForceMuteAll([]))
+    assert ben.of(signalling.MuteForced) == [signalling.MuteForced(True)]
+    again = await house.killed()
+    late = await again.join()
+    (joined,) = late.of(signalling.Joined)
+    assert joined.muted
+    await again.sessions.disable_force_mute(again.record.session_id)
+    await settle()
+    assert late.of(signalling.MuteForced) == [signalling.MuteForced(False)]
+
+
+async def test_the_api_mutes_a_stream_and_all_streams(house: House) -> None:
+    ana = await house.join()
+    stream = await ana.publish()
+    session_id = house.record.session_id
+    await house.sessions.force_mute_all(session_id, [stream.id])
+    await settle()
+    assert ana.of(signalling.StreamMuted) == []
+    await house.sessions.force_mute_stream(session_id, stream.id)
+    await settle()
+    assert ana.of(signalling.StreamMuted) == [signalling.StreamMuted(stream.id)]
+    with pytest.raises(StreamNotFoundError):
+        await house.sessions.force_mute_stream(session_id, "nobody's")
+    with pytest.raises(InvalidSessionIdError):
+        await house.sessions.disable_force_mute("2_none")
 
 
 async def test_a_repeated_request_is_answered_as_it_was_and_done_once(house: House) -> None:

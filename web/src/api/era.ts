@@ -11,6 +11,8 @@ export interface Era extends ListenerManners {
   readonly throwsMisuse: boolean;
   /** Whether sessionReconnecting and sessionReconnected are dispatched. */
   readonly tellsReconnecting: boolean;
+  /** Whether muteForced is dispatched. */
+  readonly tellsMuting: boolean;
   /** The volume that a Subscriber starts with, 0 to 100. */
   readonly defaultVolume: number;
   /** A role that may not publish may not signal either. */

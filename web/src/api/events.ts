@@ -89,6 +89,13 @@ export class StreamPropertyChangedEvent extends Event {
   }
 }
 
+/** On the Session, `active` says whether its mute state is on; on a Publisher it is undefined. */
+export class MuteForcedEvent extends Event {
+  constructor(readonly active?: boolean) {
+    super('muteForced');
+  }
+}
+
 /** `from` is null when the server API sent it. `fromConnection` is its name in the first era. */
 export class SignalEvent extends Event {
   readonly fromConnection: Connection | null;

@@ -14,6 +14,7 @@ import {
   Event,
   MediaStoppedEvent,
   MediaStreamAvailableEvent,
+  MuteForcedEvent,
 } from './events.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, type Done } from './promises.ts';
@@ -110,6 +111,17 @@ export class Publisher extends View implements Publication {
       videoDimensions: this.#dimensions(),
       ...(frameRate === undefined ? {} : { frameRate }),
     };
+  }
+
+  /** A moderator or the server muted the stream; it may be unmuted again. */
+  _muteForced(): void {
+    this.#setAudio(false);
+    if (this.#page.era.tellsMuting) queueEvent(this, new MuteForcedEvent());
+  }
+
+  /** The session is muted: the stream begins without sound. */
+  _beginMuted(): void {
+    this.#setAudio(false);
   }
 
   get _isDestroyed(): boolean {

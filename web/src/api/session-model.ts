@@ -4,7 +4,14 @@ import { SessionEngine } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import type { SignalReceived } from '../wire/index.ts';
 import { fire } from './emitter.ts';
-import { ConnectionEvent, Event, SignalEvent, StreamEvent, StreamPropertyChangedEvent } from './events.ts';
+import {
+  ConnectionEvent,
+  Event,
+  MuteForcedEvent,
+  SignalEvent,
+  StreamEvent,
+  StreamPropertyChangedEvent,
+} from './events.ts';
 import type { Page } from './page.ts';
 import type { Done } from './promises.ts';
 import type { Publisher } from './publisher.ts';
@@ -20,6 +27,8 @@ export class SessionModel {
   /** The own connection; null outside a connection. */
   connection: Connection | null = null;
   capabilities = new Capabilities();
+  /** Whether streams begin without sound. */
+  muted = false;
   readonly connections = new Map<string, Connection>();
   readonly streams = new Map<string, Stream>();
   /** Own publishers by the id of their stream. */
@@ -114,6 +123,13 @@ export class SessionModel {
       case 'streamPropertyChanged':
         this.streamPropertyChanged(fact);
         return;
+      case 'muteForced':
+        this.muted = fact.active;
+        if (this.page.era.tellsMuting) fire(this.session, new MuteForcedEvent(fact.active));
+        return;
+      case 'streamMuted':
+        this.publishers.get(fact.streamId)?._muteForced();
+        return;
       case 'signal':
         this.signal(fact.signal);
     }
@@ -125,6 +141,7 @@ export class SessionModel {
       this.streams.set(wire.id, new Stream(this.page.era, this.connectionOf(wire.connectionId), wire));
     this.connection = this.connectionOf(fact.own.id);
     this.capabilities = new Capabilities(fact.capabilities);
+    this.muted = fact.muted;
     const handlers = this.connecting.splice(0);
     this.page.era.connected(this, () => {
       for (const done of handlers) callBack(done);

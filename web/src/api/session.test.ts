@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { v1, v2 } from '../eras/index.ts';
-import { ANN, BOB, errorOf, FakePage, inACall, joined, WITH_ANN } from '../testing/index.ts';
+import { ANN, BOB, errorOf, FakePage, inACall, joined, stream, WITH_ANN } from '../testing/index.ts';
 import type { ConnectionEvent, SessionConnectEvent, SignalEvent, StreamEvent } from './events.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -370,5 +370,78 @@ describe('moderation', () => {
   test('of nobody is an error', async () => {
     const page = await new FakePage(v2).connected();
     expect((await errorOf(page.session.forceDisconnect({}))).name).toBe('OT_INVALID_PARAMETER');
+  });
+});
+
+describe('muting by force', () => {
+  test('asks for one stream, for all but some, and for the end of it', async () => {
+    const { page, subscriber } = await inACall(v2);
+    await page.session.forceMuteStream(subscriber.stream);
+    await page.session.forceMuteAll();
+    await page.session.forceMuteAll([subscriber.stream, 'another']);
+    await page.session.disableForceMute();
+    expect(page.world.socket.of('forceMuteStream')).toEqual([{ type: 'forceMuteStream', streamId: 'of-ann' }]);
+    expect(page.world.socket.of('forceMuteAll').map(({ excludedStreamIds }) => excludedStreamIds)).toEqual([
+      [],
+      ['of-ann', 'another'],
+    ]);
+    expect(page.world.socket.of('disableForceMute')).toHaveLength(1);
+    expect((await errorOf(page.session.forceMuteStream())).name).toBe('OT_INVALID_PARAMETER');
+    expect((await errorOf(page.session.forceMuteAll({}))).name).toBe('OT_INVALID_PARAMETER');
+    expect((await errorOf(page.session.forceMuteAll([{}]))).name).toBe('OT_INVALID_PARAMETER');
+  });
+
+  test('that the role does not allow is refused', async () => {
+    const page = await new FakePage(v2).connected();
+    for (const request of ['forceMuteStream', 'forceMuteAll', 'disableForceMute'])
+      page.server.refusals.set(request, { name: 'OT_PERMISSION_DENIED', code: 1540, message: 'no' });
+    for (const work of [
+      page.session.forceMuteStream('s'),
+      page.session.forceMuteAll(),
+      page.session.disableForceMute(),
+    ])
+      expect(await errorOf(work)).toMatchObject({ name: 'OT_PERMISSION_DENIED', code: 1540 });
+  });
+
+  test('of an own stream mutes its Publisher and tells it', async () => {
+    const { page, publisher } = await inACall(v2);
+    page.listen(publisher, 'publisher', ['muteForced']);
+    page.server.tell({ type: 'streamMuted', streamId: 'own-1' });
+    await page.calm();
+    expect(page.takeLog()).toEqual(['publisher muteForced']);
+    expect(publisher.getAudioSource()?.enabled).toBe(false);
+    expect(publisher.element?.querySelector('.OT_mute')?.classList.contains('OT_active')).toBe(true);
+    publisher.publishAudio(true);
+    expect(publisher.getAudioSource()?.enabled).toBe(true);
+  });
+
+  test('of the session is told, and streams published meanwhile begin without sound', async () => {
+    const page = await new FakePage(v2).connected();
+    page.listen(page.session, 'session', ['muteForced']);
+    page.server.tell({ type: 'muteForced', active: true });
+    await page.calm();
+    expect(page.takeLog()).toEqual(['session muteForced']);
+    expect(page.last('muteForced')).toMatchObject({ active: true, cancelable: false });
+    page.session.publish();
+    await page.calm();
+    await page.flows();
+    expect(page.world.socket.of('publish')[0]).toMatchObject({ hasAudio: false });
+    page.server.tell({ type: 'muteForced', active: false });
+    await page.calm();
+    expect(page.last('muteForced')).toMatchObject({ active: false });
+    page.session.publish();
+    await page.calm();
+    expect(page.world.socket.of('publish')[1]).toMatchObject({ hasAudio: true });
+  });
+
+  test('is told after the streams to who joins a muted session, and not to pages of the first era', async () => {
+    for (const era of [v1, v2]) {
+      const page = new FakePage(era);
+      page.server.greeting = joined({ muted: true, streams: [stream('of-ann', 'ann')] });
+      page.listen(page.session, 'session', ['muteForced']);
+      page.session.connect('token');
+      await page.calm();
+      expect(page.log.at(-1)).toBe(era === v2 ? 'session muteForced' : 'session sessionConnected');
+    }
   });
 });

@@ -22,6 +22,10 @@ export interface SessionOptions {
   readonly iceConfig?: Partial<IceWishes>;
 }
 
+type ModerationRequest = RequestOf<
+  'forceDisconnect' | 'forceUnpublish' | 'forceMuteStream' | 'forceMuteAll' | 'disableForceMute'
+>;
+
 /** Members that begin with an underscore are the library's own. */
 export class Session extends Emitter {
   readonly sessionId: string;
@@ -158,6 +162,32 @@ export class Session extends Emitter {
     const id = idOf(stream, 'streamId');
     const request = id === undefined ? null : ({ type: 'forceUnpublish', streamId: id } as const);
     return this.#moderate('forceUnpublish', request, 'a Stream or its id is required', done);
+  }
+
+  /** Mutes a stream; moderators only. Resolves when the server has accepted it. Takes a Stream or its id. */
+  forceMuteStream(stream?: unknown): Promise<void> {
+    const id = idOf(stream, 'streamId');
+    const request = id === undefined ? null : ({ type: 'forceMuteStream', streamId: id } as const);
+    return this.#moderate('forceMuteStream', request, 'a Stream or its id is required');
+  }
+
+  /**
+   * Mutes every stream but those in `excludedStreams`, the own ones among them, and every stream that is published before
+   * `disableForceMute()`; moderators only.
+   */
+  forceMuteAll(excludedStreams: unknown = []): Promise<void> {
+    const ids = Array.isArray(excludedStreams)
+      ? excludedStreams.map((stream) => idOf(stream, 'streamId'))
+      : [undefined];
+    const excludedStreamIds = ids.filter((id) => id !== undefined);
+    const request =
+      excludedStreamIds.length < ids.length ? null : ({ type: 'forceMuteAll', excludedStreamIds } as const);
+    return this.#moderate('forceMuteAll', request, 'the excluded streams must be an array of Streams or ids');
+  }
+
+  /** Lets streams begin with sound again; unmutes nobody. Moderators only. */
+  disableForceMute(): Promise<void> {
+    return this.#moderate('disableForceMute', { type: 'disableForceMute' }, '');
   }
 
   /** The own Publisher of a stream; without one null in the first era, undefined in the second. */
@@ -317,6 +347,7 @@ export class Session extends Emitter {
       throw new OTError('OT_STREAM_CREATE_FAILED', 'The Publisher was destroyed before it was published.');
     if (publisher.session !== this)
       throw new OTError('OT_STREAM_CREATE_FAILED', 'unpublish() was called before the stream was registered.');
+    if (this.#model.muted) publisher._beginMuted();
     await engine.publish(publisher, publisher._description(), (stream) => {
       this.#model.publishers.set(stream.id, publisher);
       // The application changed its mind while the server was being asked.
@@ -357,12 +388,7 @@ export class Session extends Emitter {
     );
   }
 
-  #moderate(
-    method: string,
-    request: RequestOf<'forceDisconnect'> | RequestOf<'forceUnpublish'> | null,
-    need: string,
-    done?: Done,
-  ): Promise<void> {
+  #moderate(method: string, request: ModerationRequest | null, need: string, done?: Done): Promise<void> {
     if (request === null) return this.#misuse(new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
     if (this.#page.era.throwsMisuse) this.#requirePresence(method);
     const work = this.#model.engine.request(request as RequestOf<'forceDisconnect'>).then(

@@ -24,7 +24,7 @@ const BOTH: Readonly<Record<Owner, Members>> = {
     ],
     throws: ['setProxyUrl'],
   },
-  session: { rejects: ['forceMuteStream', 'forceMuteAll', 'disableForceMute', 'setEncryptionSecret'], throws: [] },
+  session: { rejects: ['setEncryptionSecret'], throws: [] },
   publisher: {
     rejects: [
       'publishCaptions',

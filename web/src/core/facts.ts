@@ -17,6 +17,8 @@ export type Fact =
       /** Everybody, own included, by time of creation. */
       readonly connections: readonly WireConnection[];
       readonly streams: readonly WireStream[];
+      /** Whether streams begin without sound. */
+      readonly muted: boolean;
     }
   | { readonly type: 'connectFailed'; readonly error: WireError }
   | { readonly type: 'reconnecting' }
@@ -36,4 +38,8 @@ export type Fact =
       readonly oldValue: unknown;
       readonly newValue: unknown;
     }
+  /** The mute state of the session was set. */
+  | { readonly type: 'muteForced'; readonly active: boolean }
+  /** An own stream was muted by force. */
+  | { readonly type: 'streamMuted'; readonly streamId: string }
   | { readonly type: 'signal'; readonly signal: SignalReceived };

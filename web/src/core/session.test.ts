@@ -250,6 +250,15 @@ describe('own streams', () => {
   });
 });
 
+test('an own stream that is muted before its publication is answered is told so after it is told created', () => {
+  const session = connected(event(11, { type: 'streamMuted', streamId: 'mine' }), {
+    type: 'published',
+    stream: stream('mine', 'bob', { hasAudio: false }),
+  });
+  expect(session.told).toEqual(['connected', 'streamCreated', 'streamMuted']);
+  expect(session.state.mutedEarly.size).toBe(0);
+});
+
 describe('after an interruption', () => {
   test('what the log still holds follows as ordinary events', () => {
     const session = connected(
@@ -282,5 +291,19 @@ describe('after an interruption', () => {
       { type: 'streamCreated', stream: stream('new', 'cleo'), own: false },
     ]);
     expect(session.state.number).toBe(40);
+  });
+
+  test('a snapshot tells of a mute that was missed', () => {
+    const session = connected(
+      { type: 'published', stream: stream('mine', 'bob') },
+      { type: 'interrupted' },
+      resumed({ connections: [BOB], streams: [stream('mine', 'bob', { hasAudio: false })], number: 40, muted: true }),
+    );
+    expect(session.facts.slice(4).filter(({ type }) => type !== 'connectionDestroyed')).toEqual([
+      { type: 'streamMuted', streamId: 'mine' },
+      { type: 'streamPropertyChanged', streamId: 'mine', property: 'hasAudio', oldValue: true, newValue: false },
+      { type: 'muteForced', active: true },
+    ]);
+    expect(session.state.muted).toBe(true);
   });
 });

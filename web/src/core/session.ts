@@ -28,8 +28,12 @@ export interface SessionState {
   readonly connections: ReadonlyMap<string, WireConnection>;
   /** Every stream of the session, own ones included once `publish` was answered. */
   readonly streams: ReadonlyMap<string, WireStream>;
+  /** Whether streams begin without sound. */
+  readonly muted: boolean;
   /** Own streams that ended before the reply to their `publish` was handled, with the reason. */
   readonly endedEarly: ReadonlyMap<string, Reason>;
+  /** Own streams that were muted before the reply to their `publish` was handled. */
+  readonly mutedEarly: ReadonlyMap<string, true>;
 }
 
 export type SessionInput =
@@ -63,7 +67,9 @@ export const NOT_CONNECTED: SessionState = {
   own: null,
   connections: new Map(),
   streams: new Map(),
+  muted: false,
   endedEarly: new Map(),
+  mutedEarly: new Map(),
 };
 
 const CANCELLED: WireError = {
@@ -129,6 +135,7 @@ function join(message: Joined): SessionStep {
   const own = message.connection;
   const connections = inOrder([...message.connections.filter(({ id }) => id !== own.id), own]);
   const streams = inOrder(message.streams);
+  const muted = message.muted === true;
   return step(
     {
       phase: 'connected',
@@ -136,9 +143,11 @@ function join(message: Joined): SessionStep {
       own,
       connections: byId(connections),
       streams: byId(streams),
+      muted,
       endedEarly: new Map(),
+      mutedEarly: new Map(),
     },
-    tell({ type: 'connected', own, capabilities: message.capabilities, connections, streams }),
+    tell({ type: 'connected', own, capabilities: message.capabilities, connections, streams, muted }),
     { type: 'startMedia', message },
   );
 }
@@ -196,8 +205,15 @@ function catchUp(state: SessionState, snapshot: Snapshot): SessionStep {
   for (const stream of inOrder(snapshot.streams)) {
     const known = state.streams.get(stream.id);
     if (known === undefined) missed.push({ type: 'streamCreated', stream });
-    else missed.push(...changes(known, stream));
+    else {
+      const own = stream.connectionId === state.own?.id;
+      // Perhaps by ourselves a moment ago; but nobody may be heard whom the others believe to be silent.
+      if (own && known.hasAudio && !stream.hasAudio) missed.push({ type: 'streamMuted', streamId: stream.id });
+      missed.push(...changes(known, stream));
+    }
   }
+  const muted = snapshot.muted === true;
+  if (muted !== state.muted) missed.push({ type: 'muteForced', active: muted });
   let current: SessionState = { ...state, number: snapshot.number };
   const effects: SessionEffect[] = [];
   for (const event of missed) {
@@ -254,6 +270,11 @@ function handleEvent(state: SessionState, event: SessionEvent): SessionStep {
       const changed: WireStream = { ...stream, [event.property]: event.newValue };
       return step({ ...state, streams: having(state.streams, stream.id, changed) }, tell(event));
     }
+    case 'muteForced':
+      return step({ ...state, muted: event.active }, tell(event));
+    case 'streamMuted':
+      if (state.streams.has(event.streamId)) return step(state, tell(event));
+      return step({ ...state, mutedEarly: having(state.mutedEarly, event.streamId, true) });
     case 'signal':
       return step(state, tell({ type: 'signal', signal: event }));
   }
@@ -280,8 +301,14 @@ function destroyStream(state: SessionState, streamId: string, reason: Reason): S
 function published(state: SessionState, stream: WireStream): SessionStep {
   if (state.streams.has(stream.id)) return stay(state);
   const begun = step(
-    { ...state, streams: having(state.streams, stream.id, stream), endedEarly: lacking(state.endedEarly, stream.id) },
+    {
+      ...state,
+      streams: having(state.streams, stream.id, stream),
+      endedEarly: lacking(state.endedEarly, stream.id),
+      mutedEarly: lacking(state.mutedEarly, stream.id),
+    },
     tell({ type: 'streamCreated', stream, own: true }),
+    ...(state.mutedEarly.has(stream.id) ? [tell({ type: 'streamMuted', streamId: stream.id })] : []),
   );
   const ended = state.endedEarly.get(stream.id);
   if (ended === undefined) return begun;

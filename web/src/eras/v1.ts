@@ -7,6 +7,7 @@ export const v1: Era = {
   callsRemovedListeners: true,
   throwsMisuse: true,
   tellsReconnecting: false,
+  tellsMuting: false,
   defaultVolume: 50,
   signalsNeedPublish: true,
   exceptionTarget: 'namespace',

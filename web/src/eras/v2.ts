@@ -2,6 +2,7 @@
 import {
   ConnectionEvent,
   fire,
+  MuteForcedEvent,
   SessionConnectEvent,
   SessionDisconnectEvent,
   StreamEvent,
@@ -17,6 +18,7 @@ export const v2: Era = {
   callsRemovedListeners: false,
   throwsMisuse: false,
   tellsReconnecting: true,
+  tellsMuting: true,
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',
@@ -33,6 +35,7 @@ export const v2: Era = {
       if (connection !== own) fire(model.session, new ConnectionEvent('connectionCreated', connection));
     }
     for (const stream of streams) fire(model.session, new StreamEvent('streamCreated', stream));
+    if (model.muted) fire(model.session, new MuteForcedEvent(true));
   },
 
   ownStreamCreated(_model, publisher, stream) {

@@ -34,7 +34,17 @@ describe('a frame of the server', () => {
     '%s is refused without any of its required fields',
     (_name, golden) => {
       const [number, body] = golden.frame as [number, Record<string, unknown>];
-      const optional = new Set(['snapshot', 'result', 'error', 'from', 'signalType', 'data', 'newValue', 'oldValue']);
+      const optional = new Set([
+        'snapshot',
+        'result',
+        'error',
+        'from',
+        'signalType',
+        'data',
+        'newValue',
+        'oldValue',
+        'muted',
+      ]);
       for (const key of Object.keys(body).filter((name) => !optional.has(name))) {
         const { [key]: _gone, ...rest } = body;
         expect(parseFrame(JSON.stringify([number, rest])), key).toBeNull();

@@ -81,6 +81,8 @@ export interface Snapshot {
   readonly connections: readonly WireConnection[];
   readonly streams: readonly WireStream[];
   readonly number: number;
+  /** True while a moderator's mute of the whole session stands. */
+  readonly muted?: boolean;
 }
 
 // ---- opening
@@ -188,6 +190,9 @@ export interface Requests {
   signal: { fields: { readonly to?: string; readonly signalType?: string; readonly data?: string }; result: Nothing };
   forceDisconnect: { fields: { readonly connectionId: string }; result: Nothing };
   forceUnpublish: { fields: { readonly streamId: string }; result: Nothing };
+  forceMuteStream: { fields: { readonly streamId: string }; result: Nothing };
+  forceMuteAll: { fields: { readonly excludedStreamIds: readonly string[] }; result: Nothing };
+  disableForceMute: { fields: Nothing; result: Nothing };
   leave: { fields: Nothing; result: Nothing };
 }
 
@@ -284,6 +289,8 @@ export type SessionEvent =
       readonly oldValue: unknown;
       readonly newValue: unknown;
     }
+  | { readonly type: 'muteForced'; readonly active: boolean }
+  | { readonly type: 'streamMuted'; readonly streamId: string }
   | SignalReceived;
 
 export type ServerBody = Joined | Resumed | Refused | Notice | SessionEvent;

@@ -69,7 +69,7 @@ const binding = fields({
   'audioRtpTimestamp?': integer,
   'videoRtpTimestamp?': integer,
 });
-const snapshot = { connections: listOf(connection), streams: listOf(stream), number: integer };
+const snapshot = { connections: listOf(connection), streams: listOf(stream), number: integer, 'muted?': boolean };
 
 /** Message type -> shape of its body. */
 export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
@@ -106,6 +106,8 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
       oldValue: anything,
       newValue: anything,
     }),
+    muteForced: fields({ active: boolean }),
+    streamMuted: fields({ streamId: string }),
     signal: fields({ 'from?': string, 'signalType?': string, 'data?': string }),
   }),
 );

@@ -12,6 +12,7 @@ __all__ = [
     "projects",
     "secrets",
     "session_log",
+    "session_states",
     "sessions",
     "slots",
     "streams",
@@ -48,6 +49,13 @@ sessions = Table(
     Column("location", String(45)),
     Column("archive_name", Text),
     Column("archive_resolution", String(16)),
+)
+
+session_states = Table(  # what changes about a session as a whole; sessions in their first state have no row
+    "session_states",
+    metadata,
+    Column("session_id", String(255), primary_key=True),
+    Column("muted", Boolean, nullable=False),
 )
 
 connections = Table(

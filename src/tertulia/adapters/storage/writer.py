@@ -19,6 +19,7 @@ from tertulia.domain.events import (
     Change,
     ConnectionRemoved,
     ConnectionSaved,
+    MuteStateSaved,
     PairRemoved,
     PairSaved,
     StreamRemoved,
@@ -82,6 +83,8 @@ class _Plan:
 
     def _add_change(self, session_id: SessionId, change: Change) -> None:
         match change:
+            case MuteStateSaved(muted):
+                self.put(tables.session_states, {"session_id": session_id, "muted": muted})
             case ConnectionSaved(connection):
                 self.put(tables.connections, rows.connection_row(session_id, connection))
             case ConnectionRemoved(connection_id):
@@ -204,7 +207,14 @@ class Writer:
             )
 
 
-_WRITTEN = (tables.connections, tables.streams, tables.subscriptions, tables.slots, tables.kept_replies)
+_WRITTEN = (
+    tables.session_states,
+    tables.connections,
+    tables.streams,
+    tables.subscriptions,
+    tables.slots,
+    tables.kept_replies,
+)
 _WRITTEN_BY_NAME = {table.name: table for table in _WRITTEN}
 
 

@@ -58,6 +58,10 @@ def _fact(fact: events.Fact) -> signalling.ServerMessage:
             return signalling.StreamDestroyed(stream_id, connection_id, reason.value)
         case events.StreamPropertyChanged(stream_id, changed, old, new):
             return signalling.StreamPropertyChanged(stream_id, changed.value, _value(old), _value(new))
+        case events.MuteForced(active):
+            return signalling.MuteForced(active)
+        case events.StreamMuted(stream_id):
+            return signalling.StreamMuted(stream_id)
         case events.SignalSent(sender, signal_type, data):
             return signalling.Signal(sender, signal_type, data)
 
@@ -126,11 +130,14 @@ def _joined(joined: events.Joined, welcome: Welcome) -> signalling.Joined:
             signalling.IceServer(list(server.urls), server.username, server.credential)
             for server in welcome.ice_servers
         ],
+        muted=joined.muted or None,
     )
 
 
 def _snapshot(joined: events.Joined) -> signalling.Snapshot:
-    return signalling.Snapshot(_connections(joined.connections), _streams(joined.streams), joined.number)
+    return signalling.Snapshot(
+        _connections(joined.connections), _streams(joined.streams), joined.number, joined.muted or None
+    )
 
 
 def _connections(connections: Sequence[Connection]) -> list[signalling.Connection]:

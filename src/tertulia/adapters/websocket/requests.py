@@ -30,6 +30,9 @@ RequestMessage = (
     | signalling.SendSignal
     | signalling.ForceDisconnect
     | signalling.ForceUnpublish
+    | signalling.ForceMuteStream
+    | signalling.ForceMuteAll
+    | signalling.DisableForceMute
     | signalling.Leave
 )
 """The messages that are requests."""
@@ -72,6 +75,12 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
             return commands.ForceDisconnect(origin, ConnectionId(connection_id))
         case signalling.ForceUnpublish(stream_id):
             return commands.ForceUnpublish(origin, StreamId(stream_id))
+        case signalling.ForceMuteStream(stream_id):
+            return commands.ForceMuteStream(origin, StreamId(stream_id))
+        case signalling.ForceMuteAll(excluded):
+            return commands.ForceMuteAll(origin, frozenset(StreamId(stream_id) for stream_id in excluded))
+        case signalling.DisableForceMute():
+            return commands.DisableForceMute(origin)
         case signalling.Leave():
             return commands.Leave(origin)
 

@@ -23,6 +23,7 @@ from tertulia.domain.events import (
     Change,
     ConnectionRemoved,
     ConnectionSaved,
+    MuteStateSaved,
     One,
     PairRemoved,
     PairSaved,
@@ -154,6 +155,7 @@ async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None
                 StreamSaved(bare),
                 SubscriptionSaved(subscription),
                 PairSaved(ANA, pair),
+                MuteStateSaved(True),
             ],
             log=[row(1), row(2)],
             replies=replies,
@@ -169,6 +171,7 @@ async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None
     assert stored.subscriptions == [subscription]
     assert stored.pairs == {ANA: [pair]}
     assert stored.replies == replies
+    assert stored.muted
 
 
 async def test_of_several_changes_of_one_thing_the_last_stands(store: SqlStore) -> None:
