@@ -6,7 +6,7 @@ const LAYERS = {
   core: ['wire'],
   wire: [],
   signalling: ['wire'],
-  rtc: ['wire'],
+  rtc: ['core', 'wire'],
   dom: [],
   engine: ['core', 'wire', 'signalling', 'rtc'],
   api: ['core', 'wire', 'engine', 'rtc', 'dom'],

@@ -176,6 +176,8 @@ class FakeSignallingServer:
                 socket.tell(0, answer | snapshot)
             case "pong":
                 pass
+            case "ping":
+                socket.tell(0, {"type": "pong"})
             case _ if not self.replies:
                 self.unanswered.append((request_id, body))
             case kind:

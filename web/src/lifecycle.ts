@@ -1,7 +1,10 @@
 /** What the page's own life means for its sessions. */
 import type { Page } from './api/index.ts';
 
-/** A page that goes away says goodbye, so that the others hear it at once; a network that comes back ends the waiting. */
+/**
+ * A page that goes away says goodbye, so that the others hear it at once. When the network changes, or the page is looked at
+ * again after it or the whole machine may have slept, the sockets are tried.
+ */
 export function watchPage(page: Page): void {
   addEventListener('pagehide', () => {
     for (const session of page.sessions) session._goodbye();
@@ -9,7 +12,12 @@ export function watchPage(page: Page): void {
   addEventListener('pageshow', ({ persisted }) => {
     if (persisted) for (const session of page.sessions) session._returned();
   });
-  addEventListener('online', () => {
-    for (const session of page.sessions) session._online();
+  const tryNetwork = (): void => {
+    for (const session of page.sessions) session._networkChanged();
+  };
+  addEventListener('online', tryNetwork);
+  addEventListener('offline', tryNetwork);
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') tryNetwork();
   });
 }

@@ -16,6 +16,7 @@ Each socket that is opened has a number; what comes from any but the newest is s
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -47,6 +48,17 @@ LEAVE_S = 3.0
 
 STEADY_S = 5.0
 """A socket that is lost sooner than this after resuming counts as one more failed try. Our own choice."""
+
+DOUBT_S = 1.5
+"""A request without an answer, and without any other word of the server, for so long puts the socket in doubt."""
+
+PROBE_S = 1.25
+"""How long a socket in doubt may take to say anything. Our own choice: more than repeats of lost packets take."""
+
+PACE_S = 0.5
+PACE_FIRST = 50
+PACE_NEXT = 40
+"""Requests that piled up go out so many at once, then so many every PACE_S: the server refuses 100 signals a second."""
 
 POINTLESS_TO_RESUME = frozenset({CloseCode.REPLACED, CloseCode.ENDED})
 """Close codes that say that another socket has the connection, or that it is over."""
@@ -81,6 +93,9 @@ class Timer(enum.Enum):
     WINDOW = "the end of the time in which the server keeps the seat for us"
     REQUEST = "the reply to the oldest unanswered request"
     LEAVE = "the reply to `leave`"
+    DOUBT = "any word of the server after a request"
+    PROBE = "any word of the server after our ping"
+    PACE = "the turn of the next requests that piled up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +249,7 @@ class Core:
         self._tries = 0
         self._steady_at = 0.0
         self._pending: dict[int, _Pending] = {}
+        self._held: deque[int] = deque()  # requests that wait for their turn after a resume, in order
         self._timers: dict[Timer, float] = {}
         self._effects: list[Effect] = []
 
@@ -262,6 +278,7 @@ class Core:
     def _take_message(self, input: Received, now: float) -> None:
         if Timer.SILENCE in self._timers:
             self._timers[Timer.SILENCE] = now + 2 * self._heartbeat_s
+        self._trust()
         row = _ROWS.get((self.state, type(input.body)))
         if row is None or 0 < input.number <= self._last_number:
             return
@@ -345,11 +362,19 @@ class Core:
             self._emit(Answered(input.ticket, too_many_requests(UNANSWERED_REQUESTS)))
             return
         self._last_id += 1
-        on_socket = self.state is State.CONNECTED
-        self._pending[self._last_id] = _Pending(input.ticket, input.request, now + REQUEST_S if on_socket else None)
-        if on_socket:
-            self._timers.setdefault(Timer.REQUEST, now + REQUEST_S)
-            self._emit(Send(self._last_id, self._last_number, input.request))
+        self._pending[self._last_id] = _Pending(input.ticket, input.request, None)
+        if self._held:
+            self._held.append(self._last_id)
+        elif self.state is State.CONNECTED:
+            self._send_request(self._last_id, now)
+
+    def _send_request(self, request_id: int, now: float) -> None:
+        pending = self._pending[request_id]
+        pending.deadline = now + REQUEST_S
+        self._timers.setdefault(Timer.REQUEST, pending.deadline)
+        if Timer.SILENCE in self._timers:  # else nobody listens
+            self._timers.setdefault(Timer.DOUBT, now + DOUBT_S)
+        self._emit(Send(request_id, self._last_number, pending.request))
 
     def _ask_in_vain(self, input: Ask, now: float) -> None:
         self._emit(Answered(input.ticket, not_connected()))
@@ -367,6 +392,7 @@ class Core:
     def _pause_or_read_on(self, input: Reading, now: float) -> None:
         """A server that we do not listen to is not silent."""
         self._timers.pop(Timer.SILENCE, None)
+        self._trust()
         if input.on:
             self._timers[Timer.SILENCE] = now + 2 * self._heartbeat_s
 
@@ -385,6 +411,7 @@ class Core:
         self.state = State.RECONNECTING
         self._tries = self._tries + 1 if now < self._steady_at else 0
         self._timers = {Timer.WINDOW: now + self._window_s}
+        self._held.clear()
         for pending in self._pending.values():
             pending.deadline = None
         self._emit(Dispatched(Event("sessionReconnecting")))
@@ -412,9 +439,18 @@ class Core:
         if resumed.snapshot is not None:
             self._last_number = max(self._last_number, resumed.snapshot.number)
             self._dispatch(self.presence.reconcile(resumed.snapshot))
-        for request_id, pending in self._pending.items():
-            pending.deadline = now + REQUEST_S
-            self._emit(Send(request_id, self._last_number, pending.request))
+        self._held = deque(self._pending)
+        self._send_held(PACE_FIRST, now)
+
+    def _send_held(self, count: int, now: float) -> None:
+        """Sends the next requests that piled up; more than the server's limit of signals would be refused."""
+        while self._held and count > 0:
+            request_id = self._held.popleft()
+            if request_id in self._pending:
+                self._send_request(request_id, now)
+                count -= 1
+        if self._held:
+            self._timers[Timer.PACE] = now + PACE_S
         self._watch_oldest_request()
 
     def _resume_refused(self, refused: wire.Refused, now: float) -> None:
@@ -450,6 +486,7 @@ class Core:
     def _end(self, reason: DisconnectReason) -> None:
         """Ends the connection. What the program sees of the session is empty before it hears of it."""
         pending, self._pending = self._pending, {}
+        self._held.clear()
         self._let_go()
         self._emit(*(Answered(request.ticket, disconnected()) for request in pending.values()))
         self._emit(DisconnectDone(), Dispatched(SessionDisconnectEvent(reason)))
@@ -496,6 +533,18 @@ class Core:
     def _silent(self, now: float) -> None:
         if self.state is State.CONNECTED:
             self._reconnect(now, jitter=0.0)
+
+    def _trust(self) -> None:
+        """The server lives, or nobody listens to it."""
+        self._timers.pop(Timer.DOUBT, None)
+        self._timers.pop(Timer.PROBE, None)
+
+    def _doubt(self, now: float) -> None:
+        self._timers[Timer.PROBE] = now + PROBE_S
+        self._emit(Send(0, self._last_number, wire.Ping()))
+
+    def _next_held(self, now: float) -> None:
+        self._send_held(PACE_NEXT, now)
 
     def _retry(self, now: float) -> None:
         self._open_socket(now)
@@ -564,4 +613,7 @@ _TIMEOUTS: dict[Timer, Callable[[Core, float], None]] = {
     Timer.WINDOW: Core._window_over,
     Timer.REQUEST: Core._request_late,
     Timer.LEAVE: Core._leave_late,
+    Timer.DOUBT: Core._doubt,
+    Timer.PROBE: Core._silent,
+    Timer.PACE: Core._next_held,
 }

@@ -349,8 +349,12 @@ class Leave(_Message, frozen=True, tag="leave"):
     """Goodbye."""
 
 
+class Ping(_Message, frozen=True, tag="ping"):
+    """From either side: to be answered with `pong` at once."""
+
+
 class Pong(_Message, frozen=True, tag="pong"):
-    """The answer to a ping."""
+    """From either side: the answer to a ping."""
 
 
 ClientMessage = (
@@ -372,6 +376,7 @@ ClientMessage = (
     | ForceMuteAll
     | DisableForceMute
     | Leave
+    | Ping
     | Pong
 )
 
@@ -415,10 +420,6 @@ class Reply(_Message, frozen=True, tag="reply"):
     id: int
     result: msgspec.Raw = msgspec.Raw()
     error: Error | None = None
-
-
-class Ping(_Message, frozen=True, tag="ping"):
-    """To be answered with `pong` at once."""
 
 
 class Bound(_Message, frozen=True, tag="bound"):
@@ -536,6 +537,7 @@ ServerMessage = (
     | Refused
     | Reply
     | Ping
+    | Pong
     | Bound
     | Unbound
     | SlotsNeeded
@@ -610,7 +612,7 @@ class ClientFrame:
     """A frame of a client.
 
     Attributes:
-        id: Number of the request; 0 for join, resume and pong.
+        id: Number of the request; 0 for join, resume, ping and pong.
         ack: The highest event number that the client has handled.
         body: The message, or the error that its request deserves: its envelope was sound, its body was not.
     """
@@ -663,6 +665,7 @@ CLIENT_MESSAGES: Final[Mapping[str, type[ClientMessage]]] = {
         ForceMuteAll,
         DisableForceMute,
         Leave,
+        Ping,
         Pong,
     )
 }
@@ -675,6 +678,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         Refused,
         Reply,
         Ping,
+        Pong,
         Bound,
         Unbound,
         SlotsNeeded,

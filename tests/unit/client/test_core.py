@@ -243,6 +243,62 @@ def test_deadlines_are_acted_on_once_and_not_early() -> None:
     assert driver.wait(0) == []
 
 
+def test_a_request_without_any_answer_puts_the_socket_in_doubt_and_then_ends_it() -> None:
+    driver = driver_in(State.CONNECTED)
+    driver.feed(Ask(1, wire.SendSignal()))
+    assert driver.wait(module.DOUBT_S) == [Send(0, JOINED.number, wire.Ping())]
+    assert [type(effect) for effect in driver.wait(module.PROBE_S)] == [Dispatched, CloseSocket, OpenSocket]
+
+
+@pytest.mark.parametrize("when", [0.0, module.DOUBT_S])
+def test_any_word_of_the_server_ends_the_doubt(when: float) -> None:
+    driver = driver_in(State.CONNECTED)
+    driver.feed(Ask(1, wire.SendSignal()))
+    driver.wait(when)
+    driver.message(wire.Pong())
+    assert not any(isinstance(effect, OpenSocket | Send) for effect in driver.wait(15))
+
+
+def test_a_client_that_does_not_read_doubts_nothing() -> None:
+    driver = driver_in(State.CONNECTED)
+    driver.feed(Ask(1, wire.SendSignal()))
+    driver.feed(Reading(on=False))
+    driver.feed(Ask(2, wire.SendSignal()))
+    assert driver.wait(20) == []
+
+
+def test_requests_that_piled_up_keep_their_order_and_the_pace_of_the_server() -> None:
+    driver = driver_in(State.RECONNECTING)
+    for ticket in range(200):
+        driver.feed(Ask(ticket, wire.SendSignal(data=str(ticket))))
+    sent = signals_in(driver.message(RESUMED))
+    assert len(sent) == module.PACE_FIRST
+    driver.feed(Ask(200, wire.SendSignal(data="200")))
+    for _ in range(10):
+        turn = signals_in(driver.wait(module.PACE_S))
+        assert len(turn) <= module.PACE_NEXT
+        driver.message(wire.Ping())
+        sent += turn
+    assert sent == [str(number) for number in range(201)]
+    assert signals_in(driver.feed(Ask(201, wire.SendSignal(data="201")))) == ["201"]
+
+
+def test_a_request_that_was_answered_before_its_turn_is_not_sent_again() -> None:
+    driver = driver_in(State.CONNECTED)
+    for ticket in range(100):
+        driver.feed(Ask(ticket, wire.SendSignal(data=str(ticket))))
+    driver.lose()
+    driver.open()
+    driver.message(RESUMED)
+    driver.message(wire.Reply(id=100))
+    assert signals_in(driver.wait(module.PACE_S)) == [str(number) for number in range(50, 90)]
+    assert signals_in(driver.wait(module.PACE_S)) == [str(number) for number in range(90, 99)]
+
+
+def signals_in(effects: list[Effect]) -> list[str | None]:
+    return [e.body.data for e in effects if isinstance(e, Send) and isinstance(e.body, wire.SendSignal)]
+
+
 def test_a_socket_that_is_lost_soon_after_resuming_counts_as_a_failed_try() -> None:
     driver = driver_in(State.RECONNECTING)
     driver.message(RESUMED)

@@ -230,8 +230,8 @@ export class Session extends Emitter {
     this.#model.engine.returned();
   }
 
-  _online(): void {
-    this.#model.engine.online();
+  _networkChanged(): void {
+    this.#model.engine.networkChanged();
   }
 
   _endPublishing(publisher: Publisher, reason: Reason): void {

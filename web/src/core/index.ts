@@ -1,4 +1,5 @@
 /** The client's decisions, pure: (state, input) -> state and effects. No clock, socket, document or randomness here. */
 export * from './facts.ts';
+export * from './path.ts';
 export * from './session.ts';
 export * from './subscriptions.ts';

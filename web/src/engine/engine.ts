@@ -82,7 +82,9 @@ export class SessionEngine {
     this.media = new Media({
       makePeer: world.makePeer,
       request: (body) => this.request(body),
+      now: () => world.now(),
       after: (milliseconds, run) => world.after(milliseconds, run),
+      probe: () => this.link?.probe() ?? Promise.resolve(false),
       retryDelayMs: (attempt) => retryDelayMs(attempt, world.random()),
       onFlow: (flows) => {
         for (const sink of this.sinks.values()) sink.flow(flows);
@@ -122,9 +124,9 @@ export class SessionEngine {
     this.input({ type: 'ended', reason: 'clientDisconnected' });
   }
 
-  /** The browser says that the network is back. */
-  online(): void {
-    this.link?.retryNow();
+  /** The browser says that the network is another now, or the page has woken up. */
+  networkChanged(): void {
+    this.link?.networkChanged();
   }
 
   /** The result of a request. Rejects with OT_NOT_CONNECTED outside a connection. */
@@ -243,6 +245,7 @@ export class SessionEngine {
           this.input({ type: 'failed', error });
         },
         interrupted: () => {
+          this.media.interrupted();
           this.input({ type: 'interrupted' });
         },
         resumed: (message) => {

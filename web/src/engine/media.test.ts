@@ -27,6 +27,7 @@ let made: FakePeer[];
 let asked: Asked[];
 let later: (() => void)[];
 let log: string[];
+let signallingAlive: boolean;
 
 /** Lets every promise that can settle settle. */
 async function turn(): Promise<void> {
@@ -39,6 +40,7 @@ beforeEach(() => {
   asked = [];
   later = [];
   log = [];
+  signallingAlive = true;
   media = new Media({
     makePeer: peers.make,
     request: <T extends RequestType>(body: RequestOf<T>) =>
@@ -55,7 +57,9 @@ beforeEach(() => {
           },
         });
       }),
+    now: () => 0,
     after: (_milliseconds, run) => later.push(run),
+    probe: () => Promise.resolve(signallingAlive),
     retryDelayMs: () => 0,
     onFlow: (flows) => log.push(flows ? 'flows' : 'stops'),
     onReplaced: () => log.push('replaced'),
@@ -162,7 +166,7 @@ describe('publishing', () => {
     const published = publish();
     await turn();
     await request(0).answer({ answer: 'A', stream: stream('mine', 'bob') });
-    for (const run of later) run();
+    for (const run of later.splice(0)) run();
     expect((await errorOf(published)).name).toBe('OT_ICE_WORKFLOW_FAILED');
   });
 
@@ -307,6 +311,43 @@ describe('a transport that ends', () => {
     expect(peer(0).log.slice(-2)).toEqual(['restartIce', 'offer']);
     expect(request(2).body).toMatchObject({ type: 'negotiate', epoch: 1, slots: [] });
     expect(log).toEqual(['registered mine', 'flows', 'stops']);
+  });
+
+  test('together with the signalling is restarted when that is back, and not before', async () => {
+    await publishing();
+    signallingAlive = false;
+    peer(0).become('interrupted');
+    await turn();
+    media.interrupted();
+    expect(asked).toHaveLength(2);
+    expect(media.resumed(1)).toBe(true);
+    await turn();
+    expect(request(2).body).toMatchObject({ type: 'negotiate', epoch: 1, slots: [] });
+  });
+
+  test('by ICE failure while the signalling is away is replaced once that is back', async () => {
+    await publishing();
+    media.interrupted();
+    peer(0).become('failed');
+    for (const run of later.splice(0)) run();
+    await turn();
+    expect(made).toHaveLength(1);
+    expect(media.resumed(1)).toBe(false);
+    expect(made).toHaveLength(2);
+  });
+
+  test('and could not be negotiated before the signalling went away is negotiated when that is back', async () => {
+    await publishing();
+    media.slotsNeeded(4);
+    await turn();
+    await request(2).refuse(new OTError('OT_INTERNAL_ERROR', 'no router'));
+    media.interrupted();
+    for (const run of later.splice(0)) run();
+    await turn();
+    expect(asked).toHaveLength(3);
+    media.resumed(1);
+    await turn();
+    expect(request(3).body).toMatchObject({ type: 'negotiate', epoch: 1, slots: [{ slot: 2 }, { slot: 3 }] });
   });
 
   test('while a stream is being published on it does not lose the stream', async () => {

@@ -8,6 +8,7 @@ import type { Peer, PeerFactory, PeerState, SentLines, SlotReceivers, SendTracks
 import type { Binding, RequestOf, RequestType, ResultOf, StreamDescription, WireStream } from '../wire/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
+import { PathWatch } from './path.ts';
 
 /** What is published: the tracks of the moment. */
 export interface Publication {
@@ -23,8 +24,12 @@ export interface SlotMedia extends SlotReceivers {
 export interface MediaWorld {
   readonly makePeer: PeerFactory;
   request<T extends RequestType>(body: RequestOf<T>): Promise<ResultOf<T>>;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
   /** Runs `run` after so many milliseconds. */
   after(milliseconds: number, run: () => void): unknown;
+  /** Whether the signalling is alive; it is told lost if it is not. */
+  probe(): Promise<boolean>;
   retryDelayMs(attempt: number): number;
   /** Whether media passes; told only when it changes. */
   onFlow(flows: boolean): void;
@@ -62,6 +67,9 @@ class Superseded extends Error {
 export class Media {
   private start: MediaStart | null = null;
   private peer: Peer | null = null;
+  private path: PathWatch | null = null;
+  /** Whether the signalling is there; without it nothing is begun, and `resumed` decides. */
+  private isHeard = true;
   private epoch = 0;
   private turn: Promise<unknown> = Promise.resolve();
   private established = false;
@@ -71,12 +79,15 @@ export class Media {
   private usedSlots = new Set<number>();
   private wantedPairs = 0;
   private waiting: (() => void)[] = [];
+  /** Steps of this epoch that wait for the signalling. */
+  private postponed: (() => void)[] = [];
 
   constructor(private readonly world: MediaWorld) {}
 
   /** Makes the first peer and its slot pairs, in the background. */
   begin(start: MediaStart): void {
     this.start = start;
+    this.isHeard = true;
     this.epoch = 0;
     this.failures = 0;
     this.wantedPairs = start.receives ? (POOL_SIZES[0] ?? 0) : 0;
@@ -86,6 +97,7 @@ export class Media {
   /** Closes the peer; publications are forgotten, their tracks live on. */
   end(): void {
     this.start = null;
+    this.path?.stop();
     this.peer?.close();
     this.peer = null;
     this.sent.clear();
@@ -129,17 +141,24 @@ export class Media {
     if (epoch === this.epoch) this.replace();
   }
 
+  /** The signalling is lost. */
+  interrupted(): void {
+    this.isHeard = false;
+  }
+
   /**
    * The signalling is back, and the server holds the transport of that epoch, or none (0). False when that is not ours, so
    * that a new peer was made and no binding holds any more.
    */
   resumed(epoch: number): boolean {
+    this.isHeard = true;
     if (this.peer === null) return false;
     if ((this.established && epoch !== this.epoch) || this.peer.state === 'failed') {
       this.replace();
       return false;
     }
-    if (this.peer.state === 'interrupted') this.restartIce();
+    for (const step of this.postponed.splice(0)) step();
+    this.path?.resumed();
     return true;
   }
 
@@ -179,14 +198,30 @@ export class Media {
       logger.error('The browser cannot make a media connection.', error);
       return;
     }
+    this.path = this.watch(this.peer);
     if (start.receives) this.negotiate();
     for (const [publication, { streamId }] of this.sent) if (streamId !== null) this.republish(publication, streamId);
+  }
+
+  private watch(peer: Peer): PathWatch {
+    return new PathWatch({
+      now: () => this.world.now(),
+      after: (milliseconds, run) => this.world.after(milliseconds, run),
+      sample: () => (peer.state === 'connected' ? peer.sample() : Promise.resolve(null)),
+      sends: () => this.sent.size > 0,
+      probe: () => (this.isHeard ? this.world.probe() : Promise.resolve(false)),
+      restartIce: () => {
+        this.restartIce();
+      },
+    });
   }
 
   private replace(): void {
     if (this.start === null) return;
     logger.info('The media connection is made anew.');
+    this.path?.stop();
     this.peer?.close();
+    this.postponed = [];
     this.setFlow(false);
     this.world.onReplaced();
     this.makePeer();
@@ -199,7 +234,7 @@ export class Media {
       this.wake();
     } else if (state === 'interrupted') {
       this.setFlow(false);
-      this.restartIce();
+      this.path?.interrupted();
     } else if (state === 'failed') {
       this.setFlow(false);
       this.tryAgain(() => {
@@ -208,11 +243,16 @@ export class Media {
     }
   }
 
-  /** Runs `step` after a pause that grows with every failure in a row, unless the peer was replaced meanwhile. */
+  /**
+   * Runs `step` after a pause that grows with every failure in a row, and not before the signalling is there, unless the
+   * peer was replaced meanwhile.
+   */
   private tryAgain(step: () => void): void {
     const { epoch, start } = this;
     this.world.after(this.world.retryDelayMs(this.failures), () => {
-      if (epoch === this.epoch && start !== null && start === this.start) step();
+      if (epoch !== this.epoch || start === null || start !== this.start) return;
+      if (this.isHeard) step();
+      else this.postponed.push(step);
     });
     this.failures += 1;
   }

@@ -1,8 +1,11 @@
 /** A Peer without a browser: offers are lists of lines, answers are whatever the test gives, states are set by hand. */
+import type { PathSample } from '../core/index.ts';
 import type { Peer, PeerFactory, PeerState, Receiver, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 
 export class FakePeer implements Peer {
   state: PeerState = 'connecting';
+  /** What the statistics say. */
+  path: PathSample | null = null;
   /** What was done, in order. */
   readonly log: string[] = [];
   /** Lines in the order of their mids. */
@@ -93,6 +96,10 @@ export class FakePeer implements Peer {
     this.outstanding = false;
     this.log.push('withdraw');
     return Promise.resolve();
+  }
+
+  sample(): Promise<PathSample | null> {
+    return Promise.resolve(this.path);
   }
 
   restartIce(): void {

@@ -1,4 +1,5 @@
 /** One peer connection, as the rest of the client needs it. `rtc-peer.ts` is the browser's, `fake-peer.ts` the tests'. */
+import type { PathSample } from '../core/index.ts';
 
 /** `interrupted`: no media passes but it may come back; `failed`: it will not, make another peer. */
 export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed';
@@ -58,6 +59,8 @@ export interface Peer {
   accept(answer: string): Promise<void>;
   /** Takes the last offer back. */
   withdraw(): Promise<void>;
+  /** What the statistics say of the pair of addresses in use; null without one. */
+  sample(): Promise<PathSample | null>;
   /** The next offer restarts ICE. */
   restartIce(): void;
   close(): void;

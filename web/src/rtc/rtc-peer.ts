@@ -1,6 +1,8 @@
 /** The browser's RTCPeerConnection as a Peer: it always offers, lines are reused and never stopped. */
+import type { PathSample } from '../core/index.ts';
 import { logger } from '../logger.ts';
 import { offeredCodecs } from './codecs.ts';
+import { pathSample } from './statistics.ts';
 import type { Peer, PeerFactory, PeerState, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 
 type Kind = 'audio' | 'video';
@@ -112,6 +114,10 @@ class RtcPeer implements Peer {
 
   async withdraw(): Promise<void> {
     if (this.pc.signalingState === 'have-local-offer') await this.pc.setLocalDescription({ type: 'rollback' });
+  }
+
+  async sample(): Promise<PathSample | null> {
+    return pathSample(await this.pc.getStats());
   }
 
   restartIce(): void {

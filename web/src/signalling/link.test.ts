@@ -159,6 +159,103 @@ describe('the heartbeat', () => {
   });
 });
 
+describe('a socket in doubt', () => {
+  test('is asked, and any word of the server clears it', async () => {
+    const socket = join();
+    const probes = [link.probe(), link.probe()];
+    expect(socket.of('ping')).toHaveLength(1);
+    world.pass(1_000);
+    socket.receive(0, { type: 'pong' });
+    expect(await Promise.all(probes)).toEqual([true, true]);
+    world.pass(10_000);
+    expect(told).toEqual(['joined']);
+    void link.probe();
+    expect(socket.of('ping')).toHaveLength(2);
+  });
+
+  test('that says nothing for 1.25 s is lost', async () => {
+    const socket = join();
+    const probe = link.probe();
+    world.pass(1_250);
+    expect(await probe).toBe(false);
+    expect(socket.closedWith).toBe(1000);
+    expect(told).toEqual(['joined', 'interrupted']);
+    expect(await link.probe()).toBe(false);
+  });
+
+  test('is not lost by a page that slept through the answer', () => {
+    const socket = join();
+    void link.probe();
+    world.sleep(5_000);
+    socket.receive(0, { type: 'pong' });
+    world.pass(5_000);
+    expect(told).toEqual(['joined']);
+  });
+
+  test.each(['an unanswered request', 'another network'])('is what %s makes of it', (cause) => {
+    const socket = join();
+    if (cause === 'another network') link.networkChanged();
+    else void link.request({ type: 'signal' }).catch(() => undefined);
+    world.pass(1_500);
+    expect(socket.of('ping')).toHaveLength(1);
+    world.pass(1_250);
+    expect(told).toEqual(['joined', 'interrupted']);
+  });
+
+  test('is not what a slow answer makes of it while the server says other things', () => {
+    const socket = join();
+    void link.request({ type: 'signal' }).catch(() => undefined);
+    world.pass(1_000);
+    socket.receive(0, { type: 'ping' });
+    world.pass(10_000);
+    expect(socket.of('ping')).toHaveLength(0);
+    expect(told).toEqual(['joined']);
+  });
+});
+
+describe('signals that piled up', () => {
+  test('go out in order and below the pace that the server allows, and hold nothing else up', () => {
+    join().end();
+    for (let index = 0; index < 300; index += 1) void link.request({ type: 'signal', data: String(index) });
+    void link.request({ type: 'unsubscribe', subscriptionId: 1 });
+    world.pass(0);
+    const socket = world.socket;
+    socket.open();
+    const times: number[] = [];
+    socket.onSent = ([id, , { type }]) => {
+      if (type === 'signal') times.push(world.now());
+      if (id > 0) socket.receive(0, { type: 'reply', id, result: {} });
+    };
+    socket.receive(0, RESUMED);
+    expect(socket.of('unsubscribe')).toHaveLength(1);
+    void link.request({ type: 'signal', data: '300' });
+    world.pass(10_000);
+    expect(socket.of('signal').map(({ data }) => data)).toEqual(
+      Array.from({ length: 301 }, (_, index) => String(index)),
+    );
+    for (const [index, at] of times.entries()) {
+      const before = times[index - 100];
+      if (before !== undefined) expect(at - before).toBeGreaterThan(500);
+    }
+    expect(times.at(-1)).toBeLessThan(4_000);
+  });
+
+  test('are not sent again when their answer came before their turn', () => {
+    const first = join();
+    for (let index = 0; index < 100; index += 1) void link.request({ type: 'signal', data: String(index) });
+    first.end();
+    world.pass(0);
+    const socket = world.socket;
+    socket.open();
+    socket.receive(0, RESUMED);
+    socket.receive(0, { type: 'reply', id: 100, result: {} });
+    world.pass(5_000);
+    expect(socket.of('signal').map(({ data }) => data)).toEqual(
+      Array.from({ length: 99 }, (_, index) => String(index)),
+    );
+  });
+});
+
 describe('a lost socket', () => {
   test('is replaced at once by one that resumes, and unanswered requests are sent again with their numbers', async () => {
     const first = join();
@@ -248,8 +345,27 @@ describe('a lost socket', () => {
     world.pass(0);
     world.socket.end();
     const waiting = world.sockets.length;
-    link.retryNow();
+    link.networkChanged();
     expect(world.sockets).toHaveLength(waiting + 1);
+  });
+
+  test('an attempt that the network before has swallowed is begun again', () => {
+    join().end();
+    world.pass(0);
+    link.networkChanged();
+    expect(world.sockets).toHaveLength(2);
+    world.pass(500);
+    link.networkChanged();
+    expect(world.sockets).toHaveLength(3);
+    expect(world.sockets[1]?.closedWith).toBe(1000);
+  });
+
+  test('on a network that takes no packet is tried every five seconds, without growing pauses', () => {
+    join().end();
+    const times: number[] = [];
+    world.onSocket = () => times.push(world.now());
+    world.pass(21_000);
+    expect(times).toEqual([0, 5_000, 10_000, 15_000, 20_000]);
   });
 
   test('that another socket has replaced is not fought for', () => {

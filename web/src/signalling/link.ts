@@ -1,8 +1,9 @@
 /**
  * The signalling link: one connection to control over as many sockets as it takes.
  *
- * A lost socket (closed, or silent for two heartbeats) is replaced by another that resumes, for as long as the server's
- * reconnect window; requests that had no reply are sent again with their numbers. What ends the link is said once.
+ * A lost socket (closed, silent for two heartbeats, or without an answer to a probe) is replaced by another that resumes,
+ * for as long as the server's reconnect window; requests that had no reply are sent again with their numbers. What ends the
+ * link is said once.
  */
 import {
   encodeFrame,
@@ -12,6 +13,7 @@ import {
   type Joined,
   type Notice,
   type Ping,
+  type Pong,
   type Reason,
   type Refused,
   type Reply,
@@ -47,7 +49,7 @@ export interface LinkHandlers {
   interrupted(): void;
   resumed(message: Resumed): void;
   event(number: number, event: SessionEvent): void;
-  notice(notice: Exclude<Notice, Reply | Ping>): void;
+  notice(notice: Exclude<Notice, Reply | Ping | Pong>): void;
   /** The connection is over, for this reason. */
   ended(reason: Reason): void;
   /** Number of the last event handled. */
@@ -57,6 +59,17 @@ export interface LinkHandlers {
 /** How long a socket may take from its opening to `joined` or `resumed`. */
 const OPENING_DEADLINE_MS = 15_000;
 const RESUME_DEADLINE_MS = 5_000;
+/**
+ * How long a socket that is in doubt may take to say anything. Chosen by judgement: more than a lost packet and its repeats
+ * cost on a working network, and short enough that a cut of five seconds is noticed while it lasts.
+ */
+const PROBE_DEADLINE_MS = 1_250;
+/** A timer that runs this late says that the page slept: what the server sent meanwhile is still to be read. */
+const LATE_MS = 250;
+/** A request without a reply, and without any other word of the server, for so long puts the socket in doubt. */
+const ANSWER_DOUBT_MS = 1_500;
+/** An attempt to resume that is younger than this is not begun again when the network changes. */
+const YOUNG_ATTEMPT_MS = 500;
 /** How long `leave` waits for its reply before the socket is closed without. */
 const LEAVE_DEADLINE_MS = 2_000;
 /** A heartbeat may be this much late before it counts as missed: a share of it, and at least the first figure. */
@@ -73,6 +86,7 @@ interface Seat {
   readonly windowMs: number;
 }
 
+type TimerName = 'deadline' | 'silence' | 'retry' | 'probe' | 'doubt';
 type Stage = 'joining' | 'open' | 'waiting' | 'resuming' | 'leaving' | 'over';
 
 export class SignallingLink {
@@ -81,15 +95,17 @@ export class SignallingLink {
   private seat: Seat | null = null;
   private heardAt = 0;
   private attempt = 0;
+  private attemptBegan = 0;
   private windowEndsAt = 0;
-  private readonly timers: { deadline: Timer; silence: Timer; retry: Timer } = {
+  private readonly timers: Record<TimerName, Timer> = {
     deadline: null,
     silence: null,
     retry: null,
+    probe: null,
+    doubt: null,
   };
-  private readonly requests = new Requests((id, body) => {
-    this.transmit(id, body);
-  });
+  private probes: ((isAlive: boolean) => void)[] = [];
+  private readonly requests: Requests;
 
   /** Joins at once. `url` is the server's signalling address. */
   constructor(
@@ -98,6 +114,10 @@ export class SignallingLink {
     private readonly handlers: LinkHandlers,
     private readonly world: Surroundings,
   ) {
+    this.requests = new Requests((id, body) => {
+      this.transmit(id, body);
+      this.expectAnswer();
+    }, world);
     this.open(join, OPENING_DEADLINE_MS);
   }
 
@@ -136,9 +156,46 @@ export class SignallingLink {
     this.close();
   }
 
-  /** The network is back, says the browser: a waiting retry need not wait. */
-  retryNow(): void {
-    if (this.stage === 'waiting') this.resume();
+  /** The network has changed, says the browser: a retry need not wait, and a socket that seems open may be dead. */
+  networkChanged(): void {
+    const stuck = this.stage === 'resuming' && this.world.now() - this.attemptBegan >= YOUNG_ATTEMPT_MS;
+    if (stuck) this.dropSocket();
+    if (stuck || this.stage === 'waiting') this.resume();
+    else void this.probe();
+  }
+
+  /** Asks the server for a sign of life: true when one came, false when the socket was lost or there is none. */
+  probe(): Promise<boolean> {
+    if (this.stage !== 'open') return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.probes.push(resolve);
+      if (this.probes.length > 1) return;
+      this.transmit(0, { type: 'ping' });
+      this.awaitSign(this.world.now() + PROBE_DEADLINE_MS);
+    });
+  }
+
+  private awaitSign(dueAt: number): void {
+    this.setTimer('probe', Math.max(1, dueAt - this.world.now()), () => {
+      const now = this.world.now();
+      if (now - dueAt >= LATE_MS) this.awaitSign(now + LATE_MS);
+      else this.lost('The server does not answer.');
+    });
+  }
+
+  private settleProbes(isAlive: boolean): void {
+    this.clearTimer('probe');
+    for (const settle of this.probes.splice(0)) settle(isAlive);
+  }
+
+  /** Doubts the socket if nothing at all comes back soon. */
+  private expectAnswer(): void {
+    if (this.timers.doubt !== null) return;
+    const askedAt = this.world.now();
+    this.setTimer('doubt', ANSWER_DOUBT_MS, () => {
+      this.clearTimer('doubt');
+      if (this.heardAt <= askedAt) void this.probe();
+    });
   }
 
   private open(first: ClientBody, deadlineMs: number): void {
@@ -151,7 +208,10 @@ export class SignallingLink {
     }
     this.socket = socket;
     this.setTimer('deadline', deadlineMs, () => {
-      if (this.socket === socket) this.lost('The server did not answer in time.');
+      if (this.socket !== socket) return;
+      // A network that takes no packet need not be spared, unlike a server that is busy: the deadline was pause enough.
+      if (socket.readyState === WebSocket.CONNECTING) this.attempt = 0;
+      this.lost('The server did not answer in time.');
     });
     socket.onopen = () => {
       if (this.socket === socket) socket.send(encodeFrame(0, this.handlers.lastNumber(), first));
@@ -171,8 +231,11 @@ export class SignallingLink {
       logger.warn('The server sent something that this version does not understand.', text.slice(0, 100));
       return;
     }
+    this.settleProbes(true);
     const { number, body } = frame;
     switch (body.type) {
+      case 'pong':
+        return;
       case 'ping':
         this.transmit(0, { type: 'pong' });
         return;
@@ -293,6 +356,7 @@ export class SignallingLink {
     if (this.seat === null) return;
     this.clearTimer('retry');
     this.stage = 'resuming';
+    this.attemptBegan = this.world.now();
     const { connectionId, resumeKey } = this.seat;
     const deadline = Math.max(1, Math.min(RESUME_DEADLINE_MS, this.windowEndsAt - this.world.now()));
     this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber() }, deadline);
@@ -316,7 +380,7 @@ export class SignallingLink {
 
   private close(): void {
     this.stage = 'over';
-    for (const name of ['deadline', 'silence', 'retry'] as const) this.clearTimer(name);
+    this.clearTimer('retry');
     this.dropSocket();
     this.requests.end();
   }
@@ -324,8 +388,8 @@ export class SignallingLink {
   private dropSocket(): void {
     const socket = this.socket;
     this.socket = null;
-    this.clearTimer('deadline');
-    this.clearTimer('silence');
+    for (const name of ['deadline', 'silence', 'doubt'] as const) this.clearTimer(name);
+    this.settleProbes(false);
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(CLOSE.normal);
@@ -335,12 +399,12 @@ export class SignallingLink {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encodeFrame(id, this.handlers.lastNumber(), body));
   }
 
-  private setTimer(name: keyof SignallingLink['timers'], milliseconds: number, run: () => void): void {
+  private setTimer(name: TimerName, milliseconds: number, run: () => void): void {
     this.clearTimer(name);
     this.timers[name] = this.world.after(milliseconds, run);
   }
 
-  private clearTimer(name: keyof SignallingLink['timers']): void {
+  private clearTimer(name: TimerName): void {
     if (this.timers[name] !== null) this.world.cancel(this.timers[name]);
     this.timers[name] = null;
   }

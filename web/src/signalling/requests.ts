@@ -13,6 +13,19 @@ import { OTError } from '../errors.ts';
 const IN_FLIGHT = 200;
 /** Requests that may wait for their turn; chosen by judgement, a minute of signals at the server's own limit. */
 const WAITING = 6_000;
+/**
+ * Signals that piled up while there was no socket go out at this pace, as the server refuses more than 100 in a second:
+ * so many at once, then so many in a second.
+ */
+const BURST = 50;
+const PER_SECOND = 80;
+
+/** What of the world the pace needs. */
+export interface Pacing {
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  after(milliseconds: number, run: () => void): unknown;
+}
 
 interface Pending {
   readonly id: number;
@@ -26,12 +39,22 @@ interface Pending {
 export class Requests {
   private next = 1;
   private pending = new Map<number, Pending>();
-  private sent = 0;
+  /** What is not on this socket yet, oldest first: what may have to keep the pace, and what never waits for it. */
+  private paced: Pending[] = [];
+  private free: Pending[] = [];
+  private sent = new Set<number>();
+  private open = false;
+  /** Signals below this number keep the pace. */
+  private pacedUntil = 0;
+  private tokens = 0;
+  private tokensAt = 0;
+  private isWoken = false;
 
   /** `transmit` sends one request over the socket that is open now. */
-  constructor(private readonly transmit: (id: number, body: AnyRequest) => void) {}
-
-  private open = false;
+  constructor(
+    private readonly transmit: (id: number, body: AnyRequest) => void,
+    private readonly pacing: Pacing,
+  ) {}
 
   /** The reply's result. Rejects with the reply's error, or with OT_NOT_CONNECTED when the connection ends before it. */
   request<T extends RequestType>(body: RequestOf<T>, survivesLoss = true): Promise<ResultOf<T>> {
@@ -40,14 +63,15 @@ export class Requests {
       return Promise.reject(new OTError('OT_RATE_LIMIT_EXCEEDED', 'Too many requests wait for the server.'));
     }
     return new Promise((resolve, reject) => {
-      const id = this.next++;
-      this.pending.set(id, {
-        id,
+      const request: Pending = {
+        id: this.next++,
         body: body as unknown as AnyRequest,
         resolve: resolve as (result: never) => void,
         reject,
         survivesLoss,
-      });
+      };
+      this.pending.set(request.id, request);
+      this.queue(request);
       this.pump();
     });
   }
@@ -55,17 +79,25 @@ export class Requests {
   /** The socket can carry requests (again): everything unanswered is sent, oldest first. */
   opened(): void {
     this.open = true;
-    this.sent = 0;
+    this.pacedUntil = this.next;
+    this.tokens = BURST;
+    this.tokensAt = this.pacing.now();
     this.pump();
   }
 
   /** The socket is lost: what may not wait for the next one fails. */
   lost(): void {
     this.open = false;
-    for (const [id, { survivesLoss, reject }] of this.pending) {
-      if (survivesLoss) continue;
-      this.pending.delete(id);
-      reject(notConnected('The connection was interrupted before the server answered.'));
+    this.sent.clear();
+    this.paced = [];
+    this.free = [];
+    for (const request of this.pending.values()) {
+      if (request.survivesLoss) {
+        this.queue(request);
+        continue;
+      }
+      this.pending.delete(request.id);
+      request.reject(notConnected('The connection was interrupted before the server answered.'));
     }
   }
 
@@ -74,6 +106,7 @@ export class Requests {
     const pending = this.pending.get(reply.id);
     if (pending === undefined) return;
     this.pending.delete(reply.id);
+    this.sent.delete(reply.id);
     if (reply.error !== undefined) {
       pending.reject(new OTError(reply.error.name, reply.error.message, reply.error.code));
     } else if (isResult(pending.body.type, reply.result)) {
@@ -88,21 +121,57 @@ export class Requests {
   end(): void {
     const left = [...this.pending.values()];
     this.pending = new Map();
+    this.paced = [];
+    this.free = [];
+    this.sent.clear();
     this.open = false;
     this.next = 1;
     for (const { reject } of left) reject(notConnected('The connection ended before the server answered.'));
   }
 
-  /** Sends what is not on this socket yet; `sent` is the highest number that is. */
+  /** A goodbye stays behind the signals that were sent before it; nothing else waits for signals. */
+  private queue(request: Pending): void {
+    const { type } = request.body;
+    (type === 'signal' || type === 'leave' ? this.paced : this.free).push(request);
+  }
+
+  /** Sends what may be sent. */
   private pump(): void {
-    if (!this.open) return;
-    let inFlight = 0;
-    for (const { id, body } of this.pending.values()) {
-      if (++inFlight > IN_FLIGHT) return;
-      if (id <= this.sent) continue;
-      this.sent = id;
-      this.transmit(id, body);
+    while (this.open && this.sent.size < IN_FLIGHT) {
+      const request = this.take();
+      if (request === undefined) return;
+      // The answer may have come already: the server had the request from the socket before.
+      if (!this.pending.has(request.id)) continue;
+      this.sent.add(request.id);
+      this.transmit(request.id, request.body);
     }
+  }
+
+  private take(): Pending | undefined {
+    const [first] = this.paced;
+    const [other] = this.free;
+    if (first === undefined || (other !== undefined && other.id < first.id)) return this.free.shift();
+    if (first.id >= this.pacedUntil || this.takeToken()) return this.paced.shift();
+    this.wakeForToken();
+    return this.free.shift();
+  }
+
+  private takeToken(): boolean {
+    const now = this.pacing.now();
+    this.tokens = Math.min(BURST, this.tokens + ((now - this.tokensAt) * PER_SECOND) / 1000);
+    this.tokensAt = now;
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+
+  private wakeForToken(): void {
+    if (this.isWoken) return;
+    this.isWoken = true;
+    this.pacing.after(1000 / PER_SECOND, () => {
+      this.isWoken = false;
+      this.pump();
+    });
   }
 }
 

@@ -101,6 +101,11 @@ export class FakeWorld implements EngineWorld {
     this.time = until;
   }
 
+  /** Lets so much time pass in which the page does not run: what became due runs late, when `pass` is called. */
+  sleep(milliseconds: number): void {
+    this.time += milliseconds;
+  }
+
   /** The socket that was opened last. */
   get socket(): FakeSocket {
     const last = this.sockets.at(-1);

@@ -11,8 +11,8 @@ export interface ServerFrame {
 /**
  * The text of a frame to the server.
  *
- * `id` counts this connection's requests from 1 and is 0 for `join`, `resume` and `pong`; `ack` is the highest event
- * number handled.
+ * `id` counts this connection's requests from 1 and is 0 for `join`, `resume`, `ping` and `pong`; `ack` is the highest
+ * event number handled.
  */
 export function encodeFrame(id: number, ack: number, body: ClientBody): string {
   return JSON.stringify([id, ack, body]);

@@ -201,11 +201,17 @@ export type RequestOf<T extends RequestType> = { readonly type: T } & Requests[T
 export type ResultOf<T extends RequestType> = Requests[T]['result'];
 export type AnyRequest = { [T in RequestType]: RequestOf<T> }[RequestType];
 
+/** From either side: to be answered with `pong` at once. */
+export interface Ping {
+  readonly type: 'ping';
+}
+
+/** From either side: the answer to a ping. */
 export interface Pong {
   readonly type: 'pong';
 }
 
-export type ClientBody = Join | Resume | Pong | AnyRequest;
+export type ClientBody = Join | Resume | Ping | Pong | AnyRequest;
 
 // ---- notices (number 0)
 
@@ -214,10 +220,6 @@ export interface Reply {
   readonly id: number;
   readonly result?: Readonly<Record<string, unknown>>;
   readonly error?: WireError;
-}
-
-export interface Ping {
-  readonly type: 'ping';
 }
 
 export interface Bound {
@@ -256,7 +258,8 @@ export interface Disconnected {
   readonly reason: Reason;
 }
 
-export type Notice = Reply | Ping | Bound | Unbound | SlotsNeeded | SubscriptionVideo | MediaFailed | Disconnected;
+export type Notice =
+  Reply | Ping | Pong | Bound | Unbound | SlotsNeeded | SubscriptionVideo | MediaFailed | Disconnected;
 
 // ---- events (numbered)
 

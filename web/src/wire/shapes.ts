@@ -88,6 +88,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     refused: fields({ error }),
     reply: fields({ id: integer, 'result?': fields({}), 'error?': error }),
     ping: fields({}),
+    pong: fields({}),
     bound: fields({ binding }),
     unbound: fields({ subscriptionId: integer, slot: integer, generation: integer }),
     slotsNeeded: fields({ pairs: integer }),

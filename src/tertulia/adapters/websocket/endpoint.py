@@ -36,6 +36,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _PING = signalling.server_frame(0, signalling.encode_body(signalling.Ping()))
+_PONG = signalling.server_frame(0, signalling.encode_body(signalling.Pong()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,8 @@ class _Conversation:
         match frame.body:
             case signalling.Pong():
                 pass
+            case signalling.Ping():
+                self._socket.send(_PONG)
             case TertuliaError() as error:
                 # Without a number there is nothing to answer: a message from a newer client, without effect here.
                 if frame.id != 0:

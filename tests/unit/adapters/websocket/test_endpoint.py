@@ -278,6 +278,13 @@ async def test_a_client_is_pinged_and_lives_by_answering(door: Door) -> None:
     assert ana.close_code is None
 
 
+async def test_a_client_that_doubts_its_socket_is_answered_at_once(door: Door) -> None:
+    ana, ben = await door.enter(), await door.enter()
+    await ana.say([0, 0, {"type": "ping"}])
+    assert ana.received[-1] == [0, {"type": "pong"}]
+    assert ben.bodies("pong") == []
+
+
 async def test_a_silent_client_is_lost_after_two_heartbeats(door: Door) -> None:
     ana = await door.enter()
     ben = await door.enter()
