@@ -62,6 +62,12 @@ class TertuliaServer:
             self._process.stdout.close()
             self._log.close()
 
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name; those of the announcement may have been replaced."""
+        file: Path = self.folder / "run" / "processes.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        return {name: one["pid"] for name, one in known.items()}
+
     def create_session(self) -> str:
         """Makes a routed session over the REST API and returns its id."""
         body = urllib.parse.urlencode({"p2p.preference": "disabled"}).encode()

@@ -79,7 +79,7 @@ window.person = (() => {
   person.subscribe = (stream, properties = { width: 320, height: 240 }) => {
     const subscriber = person.session.subscribe(stream, person.box(`box-${(boxes += 1)}`), properties);
     person.subscribers[stream.streamId] = subscriber;
-    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled']) {
+    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled', 'mediaStreamAvailable']) {
       if (era === 'v2') listen(subscriber, type, (event) => note(`subscriber:${stream.streamId}`, event, subscriber));
     }
     return subscriber;
@@ -149,6 +149,23 @@ window.person = (() => {
         }
       }
     }).observe(root, { childList: true, subtree: true });
+  };
+
+  // The longest time, in ms, that this subscriber's element went without a new frame since the first call.
+  const gaps = (person.gaps = {});
+  person.longestGap = (streamId) => {
+    const video = videoIn(document.getElementById(person.subscribers[streamId].id));
+    if (!(streamId in gaps)) {
+      gaps[streamId] = { last: performance.now(), longest: 0 };
+      const look = () => {
+        const now = performance.now();
+        gaps[streamId].longest = Math.max(gaps[streamId].longest, now - gaps[streamId].last);
+        gaps[streamId].last = now;
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    }
+    return Math.max(gaps[streamId].longest, performance.now() - gaps[streamId].last);
   };
 
   const videoIn = (root) => root && root.querySelector('video');

@@ -100,8 +100,10 @@ describe('a subscription', () => {
     const { page, video, bind } = await watching();
     bind();
     present(100);
+    const applications = video.srcObject as MediaStream;
     page.server.notice({ type: 'unbound', subscriptionId: 1, slot: 0, generation: 1 });
     expect(video.srcObject).toBeNull();
+    expect(applications.getTracks()).toEqual([]);
     expect(video.style.visibility).toBe('hidden');
     expect(video.muted).toBe(true);
     expect(page.world.socket.of('releaseSlot')).toEqual([{ type: 'releaseSlot', slot: 0, generation: 1 }]);
@@ -274,7 +276,31 @@ describe('the sound', () => {
 });
 
 describe('media that is interrupted', () => {
-  test('is told, keeps its last picture, and is told again when it is back on a new transport', async () => {
+  test('is replaced under the same element and stream without a word to the application', async () => {
+    const { page, subscriber, video, bind } = await watching();
+    bind();
+    present(100);
+    await page.calm();
+    page.takeLog();
+    page.listen(subscriber, 'subscriber', ['mediaStreamAvailable']);
+    const shown = video.srcObject as MediaStream;
+    const tracks = shown.getTracks();
+    page.server.notice({ type: 'mediaFailed', epoch: 1, message: 'restarted' });
+    await page.calm();
+    page.world.pass(2_900);
+    await page.flows();
+    bind(0, 1, 700);
+    present(700);
+    await page.calm();
+    page.world.pass(10_000);
+    expect(page.log).toEqual([]);
+    expect(video.srcObject).toBe(shown);
+    expect(shown.getTracks()).toHaveLength(tracks.length);
+    expect(shown.getTracks()).not.toContain(tracks[0]);
+    expect(page.world.socket.of('negotiate')).toMatchObject([{ epoch: 1 }, { epoch: 2 }]);
+  });
+
+  test('for longer is told, keeps its last picture, and is told again when it is back', async () => {
     const { page, video, bind } = await watching();
     bind();
     present(100);
@@ -283,6 +309,8 @@ describe('media that is interrupted', () => {
     const shown = video.srcObject;
     page.server.notice({ type: 'mediaFailed', epoch: 1, message: 'restarted' });
     await page.calm();
+    page.world.pass(3_000);
+    await page.calm();
     expect(page.log).toEqual(['subscriber disconnected']);
     expect(video.srcObject).toBe(shown);
     await page.flows();
@@ -290,6 +318,5 @@ describe('media that is interrupted', () => {
     present(700);
     await page.calm();
     expect(page.log).toEqual(['subscriber disconnected', 'subscriber connected']);
-    expect(page.world.socket.of('negotiate')).toMatchObject([{ epoch: 1 }, { epoch: 2 }]);
   });
 });

@@ -31,6 +31,8 @@ export class Subscriber extends View implements SubscriptionSink {
   readonly #options: SubscriberOptions;
   #key: number | null = null;
   #media: SlotMedia | null = null;
+  /** One for the subscriber's whole life, whatever transport and slot its tracks come from; null before the first. */
+  #stream: MediaStream | null = null;
   #stopWaiting: (() => void)[] = [];
   #deadline: ReturnType<typeof setTimeout> | null = null;
   #levelTimer: ReturnType<typeof setInterval> | null = null;
@@ -85,10 +87,13 @@ export class Subscriber extends View implements SubscriptionSink {
     this._destroy('unsubscribed');
   }
 
-  /** Puts the stream's media into the element, out of sight and hearing until it is surely the stream's. */
+  /**
+   * Puts the stream's media into the element, out of sight and hearing until it is surely the stream's. After `suspend` the
+   * element and its MediaStream stay as they are, and get the tracks of the new transport.
+   */
   attach(media: SlotMedia): void {
     if (this.#state === 'destroyed') return;
-    this.detach();
+    if (this.#media !== null) this.detach();
     this.#media = media;
     this.#play();
   }
@@ -102,6 +107,8 @@ export class Subscriber extends View implements SubscriptionSink {
 
   detach(): void {
     this.suspend();
+    // The application may show the stream in an element of its own: the tracks will soon carry another's media.
+    for (const track of this.#stream?.getTracks() ?? []) this.#stream?.removeTrack(track);
     const { widget } = this;
     if (widget === null) return;
     widget.setPictureVisible(false);
@@ -203,11 +210,16 @@ export class Subscriber extends View implements SubscriptionSink {
     for (const stop of this.#stopWaiting.splice(0)) stop();
     const { video } = widget;
     const tracks = this.#hasVideo ? [media.audio.track, media.video.track] : [media.audio.track];
-    const stream = new MediaStream(tracks);
-    video.muted = true;
-    video.srcObject = stream;
+    const first = this.#stream === null;
+    const stream = (this.#stream ??= new MediaStream());
+    for (const old of stream.getTracks()) stream.removeTrack(old);
+    for (const track of tracks) stream.addTrack(track);
+    if (video.srcObject !== stream) {
+      video.muted = true;
+      video.srcObject = stream;
+    }
+    if (first) queueEvent(this, new MediaStreamAvailableEvent(stream));
     video.play().catch(() => undefined); // muted playback is always allowed; a removed element needs none
-    queueEvent(this, new MediaStreamAvailableEvent(stream));
     this.#stopWaiting.push(
       whenSoundBegins(media.audio, media.audioFrom, () => {
         this.#soundPlays = true;

@@ -264,7 +264,30 @@ describe('a transport that ends', () => {
       audioMid: '4',
       videoMid: '5',
     });
-    expect(log).toEqual(['registered mine', 'flows', 'stops', 'replaced']);
+    expect(log).toEqual(['registered mine', 'flows', 'replaced']);
+  });
+
+  test('stops the flow only when the next one has not taken its place in time', async () => {
+    await publishing();
+    media.mediaFailed(1);
+    const patience = later.at(-1);
+    peer(1).become('connected');
+    patience?.();
+    expect(log).toEqual(['registered mine', 'flows', 'replaced']);
+    media.mediaFailed(2);
+    later.at(-1)?.();
+    expect(log.slice(3)).toEqual(['replaced', 'stops']);
+    peer(2).become('connected');
+    expect(log.at(-1)).toBe('flows');
+  });
+
+  test('and is followed by others that end as well stops the flow after the first patience', async () => {
+    await publishing();
+    media.mediaFailed(1);
+    const patience = later.at(-1);
+    media.mediaFailed(2);
+    patience?.();
+    expect(log.at(-1)).toBe('stops');
   });
 
   test('is replaced once, however often it is said', async () => {
@@ -310,7 +333,7 @@ describe('a transport that ends', () => {
     await turn();
     expect(peer(0).log.slice(-2)).toEqual(['restartIce', 'offer']);
     expect(request(2).body).toMatchObject({ type: 'negotiate', epoch: 1, slots: [] });
-    expect(log).toEqual(['registered mine', 'flows', 'stops']);
+    expect(log).toEqual(['registered mine', 'flows']);
   });
 
   test('together with the signalling is restarted when that is back, and not before', async () => {

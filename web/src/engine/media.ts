@@ -31,7 +31,7 @@ export interface MediaWorld {
   /** Whether the signalling is alive; it is told lost if it is not. */
   probe(): Promise<boolean>;
   retryDelayMs(attempt: number): number;
-  /** Whether media passes; told only when it changes. */
+  /** Whether media passes; told only when it changes, and a stop only when it lasts longer than 3 s. */
   onFlow(flows: boolean): void;
   /** A new peer took the place of the one before. */
   onReplaced(): void;
@@ -45,6 +45,11 @@ export interface MediaStart {
 
 /** Sizes of the pool of slot pairs; each is asked for only when the one before does not do. */
 const POOL_SIZES = [2, 4, 8, 16, 32, 48];
+/**
+ * How long media may stop before that is told. Within this time a new transport takes the place of one that ended with a
+ * router that was restarted, and an application need not hear of it. Our own choice.
+ */
+const FLOW_PATIENCE_MS = 3_000;
 /** How long a publication may wait for the peer to connect before it fails. */
 const CONNECT_DEADLINE_MS = 30_000;
 
@@ -75,6 +80,9 @@ export class Media {
   private established = false;
   private failures = 0;
   private flows = false;
+  /** Counts what media did; a stop is told only if nothing came after it. */
+  private flowChanges = 0;
+  private isStopping = false;
   private readonly sent = new Map<Publication, Sent>();
   private usedSlots = new Set<number>();
   private wantedPairs = 0;
@@ -101,7 +109,8 @@ export class Media {
     this.peer?.close();
     this.peer = null;
     this.sent.clear();
-    this.flows = false;
+    this.flowChanges += 1;
+    this.flows = this.isStopping = false;
     this.wake();
   }
 
@@ -258,6 +267,21 @@ export class Media {
   }
 
   private setFlow(flows: boolean): void {
+    if (!flows && (this.isStopping || !this.flows)) return;
+    this.flowChanges += 1;
+    this.isStopping = !flows;
+    if (flows) {
+      this.tellFlow(true);
+      return;
+    }
+    const change = this.flowChanges;
+    this.world.after(FLOW_PATIENCE_MS, () => {
+      if (change === this.flowChanges) this.tellFlow(false);
+    });
+  }
+
+  private tellFlow(flows: boolean): void {
+    this.isStopping = false;
     if (flows === this.flows) return;
     this.flows = flows;
     this.world.onFlow(flows);

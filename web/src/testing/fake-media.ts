@@ -26,10 +26,10 @@ export class FakeTrack extends EventTarget {
 }
 
 export class FakeStream {
-  constructor(private readonly tracks: FakeTrack[] = []) {}
+  constructor(private tracks: FakeTrack[] = []) {}
 
   getTracks(): FakeTrack[] {
-    return this.tracks;
+    return [...this.tracks];
   }
 
   getAudioTracks(): FakeTrack[] {
@@ -41,7 +41,11 @@ export class FakeStream {
   }
 
   addTrack(track: FakeTrack): void {
-    this.tracks.push(track);
+    this.tracks = [...this.tracks, track];
+  }
+
+  removeTrack(track: FakeTrack): void {
+    this.tracks = this.tracks.filter((known) => known !== track);
   }
 }
 
