@@ -178,7 +178,7 @@ impl Shard {
                     self.counted.totals.largest_batch = 1;
                     let contents = buffer.get(..length).unwrap_or_default();
                     let datagram = Datagram { socket: index, source, contents };
-                    self.router.handle_datagram(now, datagram);
+                    let _ = self.router.handle_datagram(now, datagram);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     *readable = false;
@@ -259,6 +259,8 @@ impl Shard {
     }
 
     fn report(&mut self) {
+        // One shard has nobody to tell.
+        while self.router.poll_message().is_some() {}
         let events: Vec<_> = std::iter::from_fn(|| self.router.poll_event()).collect();
         if !events.is_empty() {
             self.link.send_events(events);

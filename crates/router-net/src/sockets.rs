@@ -4,8 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
-use socket2::{Domain, Protocol, Socket, Type};
-use tertulia_router_core::LocalAddress;
+use socket2::{Domain, Socket, Type};
+use tertulia_router_core::{LocalAddress, Protocol};
 
 /// Kernel buffers, each way: 4 MB hold 30 ms at 1 Gbit/s. The kernel may give less.
 const BUFFER_BYTES: usize = 4 << 20;
@@ -63,7 +63,8 @@ fn open_all(addresses: &[IpAddr], mut port: u16) -> Result<Vec<UdpSocket>, Socke
 }
 
 fn open_one(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::DGRAM, Some(socket2::Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -115,7 +116,7 @@ pub fn advertise(bound: &[SocketAddr], public: &[IpAddr]) -> Vec<LocalAddress> {
             .collect();
         let is_first = is_told.get_mut(family).is_some_and(|done| !std::mem::replace(done, true));
         let advertised = if is_first && !told.is_empty() { told } else { vec![*address] };
-        local.push(LocalAddress { bound: *address, advertised });
+        local.push(LocalAddress { protocol: Protocol::Udp, bound: *address, advertised });
     }
     local
 }

@@ -10,7 +10,9 @@ use crate::command::{
 use crate::engine::{Answer, EngineError, EngineReport, Guarded};
 use crate::error::RouterError;
 use crate::event::TransportState;
+use crate::exchange::Formats;
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
+use crate::remote;
 use crate::router::Router;
 use crate::sdp::{self, Offer};
 use crate::sink::Sink;
@@ -52,9 +54,9 @@ impl Router {
             .call(|e| e.accept_offer(now, &offer.sdp, &mids))
             .map_err(|e| RouterError::OfferRefused(sentence(&e)))?;
 
-        self.last_id += 1;
-        let id = TransportId(self.last_id);
-        self.demux.set_ufrag(now, id, &answer.ufrag, None);
+        self.last_number += 1;
+        let id = TransportId::new(self.last_number, self.config.shard);
+        self.learn_ufrag(now, id, &answer.ufrag, None);
         let mut transport = Transport {
             id,
             seat: command.seat,
@@ -125,7 +127,7 @@ impl Router {
         let former = std::mem::replace(&mut transport.ufrag, ufrag.clone());
         let answer = sdp::finish(&sdp, &offer, &transport.slot_lines());
         let tracks = transport.track_infos();
-        self.demux.set_ufrag(now, id, &ufrag, Some(&former));
+        self.learn_ufrag(now, id, &ufrag, Some(&former));
         self.flush(now);
         Ok(Renegotiated { answer, tracks })
     }
@@ -142,18 +144,14 @@ impl Router {
         Ok(())
     }
 
-    /// Starts to forward a source into a free slot pair and asks it for a key frame at once.
+    /// Starts to forward a source of this shard into a free slot pair and asks it for a key frame at
+    /// once; see [`Self::start_bind`] for sources of other shards.
     pub fn bind(&mut self, now: Instant, command: &Bind) -> Result<Bound, RouterError> {
         self.flush(now);
         let (id, source) = (command.transport, command.source);
         self.slot_mut(id, command.slot)?.may_bind(command.generation)?;
-        let audio = self.check_source(source.transport, source.audio_mid, Kind::Audio)?;
-        let video = self.check_source(source.transport, source.video_mid, Kind::Video)?;
-        if source.audio_mid.is_none() && source.video_mid.is_none() {
-            return Err(RouterError::InvalidRequest(
-                "The source names no media line; give audio_mid, video_mid or both.".into(),
-            ));
-        }
+        let Formats { audio, video } = self.check_formats(source)?;
+        Self::check_has_lines(source)?;
         let slot = self.slot_mut(id, command.slot)?;
         let bound = slot.bind(now, command);
         let notices = [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, format)| {
@@ -162,14 +160,7 @@ impl Router {
         for (kind, notice, codec) in notices.into_iter().flatten() {
             self.push_notice(id, command.slot, command.generation, kind, codec, notice);
         }
-        let sink = Sink::Slot { transport: id, slot: command.slot };
-        if let Some(publisher) = self.transports.get_mut(&source.transport) {
-            for mid in [source.audio_mid, source.video_mid].into_iter().flatten() {
-                if let Some(track) = publisher.track_mut(mid) {
-                    track.sinks.push(sink);
-                }
-            }
-        }
+        self.add_sink(source, Sink::Slot { transport: id, slot: command.slot });
         // A subscriber that is not connected yet would miss it; it asks when it is.
         let is_ready = self.transports.get(&id).is_some_and(|t| t.is_ready);
         if let (Some(mid), false, true) = (source.video_mid, command.video_paused, is_ready) {
@@ -192,7 +183,7 @@ impl Router {
             return Ok(());
         };
         let mids = [slot.audio.mid, slot.video.mid];
-        self.remove_sinks(source, id, index);
+        self.release(source, id, index);
         let transport = self.transport_mut(id)?;
         for mid in mids {
             if let Err(error) = transport.engine.call(|e| e.forget_sent(mid)) {
@@ -248,12 +239,33 @@ impl Router {
     }
 
     /// A pair is no longer fed by its former source.
-    pub(crate) fn remove_sinks(&mut self, source: Source, id: TransportId, index: SlotIndex) {
+    pub(crate) fn release(&mut self, source: Source, id: TransportId, index: SlotIndex) {
+        if !self.is_local(source.transport) {
+            self.release_remote(source, id, index);
+            return;
+        }
         let gone = Sink::Slot { transport: id, slot: index };
-        if let Some(publisher) = self.transports.get_mut(&source.transport) {
-            for track in &mut publisher.tracks {
-                track.sinks.retain(|sink| *sink != gone);
+        for mid in remote::mids(source) {
+            self.remove_sink(source.transport, mid, gone);
+        }
+    }
+
+    /// A sink is fed by these lines from now on.
+    pub(crate) fn add_sink(&mut self, source: Source, sink: Sink) {
+        let Some(publisher) = self.transports.get_mut(&source.transport) else {
+            return;
+        };
+        for mid in remote::mids(source) {
+            if let Some(track) = publisher.track_mut(mid).filter(|t| !t.sinks.contains(&sink)) {
+                track.sinks.push(sink);
             }
+        }
+    }
+
+    pub(crate) fn remove_sink(&mut self, publisher: TransportId, mid: Mid, gone: Sink) {
+        let publisher = self.transports.get_mut(&publisher);
+        if let Some(track) = publisher.and_then(|p| p.track_mut(mid)) {
+            track.sinks.retain(|sink| *sink != gone);
         }
     }
 
@@ -261,13 +273,34 @@ impl Router {
         self.transports.get_mut(&id).ok_or(RouterError::TransportNotFound(id))
     }
 
-    fn slot_mut(&mut self, id: TransportId, index: SlotIndex) -> Result<&mut Slot, RouterError> {
+    pub(crate) fn slot_mut(
+        &mut self,
+        id: TransportId,
+        index: SlotIndex,
+    ) -> Result<&mut Slot, RouterError> {
         self.transport_mut(id)?.slot_mut(index).ok_or(RouterError::SlotNotFound(index))
     }
 
     fn new_slots(&mut self, pairs: &[SlotPair]) -> Vec<Slot> {
         let seeds = &mut self.seeds;
         pairs.iter().map(|pair| Slot::new(*pair, seeds.next(), seeds.next())).collect()
+    }
+
+    pub(crate) fn check_has_lines(source: Source) -> Result<(), RouterError> {
+        if source.audio_mid.is_none() && source.video_mid.is_none() {
+            return Err(RouterError::InvalidRequest(
+                "The source names no media line; give audio_mid, video_mid or both.".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The formats of a source's lines if they are known, or why they cannot be bound.
+    pub(crate) fn check_formats(&self, source: Source) -> Result<Formats, RouterError> {
+        Ok(Formats {
+            audio: self.check_source(source.transport, source.audio_mid, Kind::Audio)?,
+            video: self.check_source(source.transport, source.video_mid, Kind::Video)?,
+        })
     }
 
     /// The format of a source's line if it is known, or why the line cannot be bound.

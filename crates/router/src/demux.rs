@@ -1,14 +1,18 @@
-//! Which transport a datagram is for, without ever asking all of them.
+//! Which transport a datagram is for, and on which shard, without ever asking all of them.
 //!
 //! Addresses are learned only from connectivity checks whose integrity the engine verified. From an
 //! unknown address only a connectivity check with a known user name is heard; anything else is
 //! dropped without a reply.
+//!
+//! The kernel gives a datagram to any of the shards' sockets, but always to the same one for the same
+//! address. So that shard alone need know whose the address is; user names are known to all.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::exchange::PeerAddress;
 use crate::ids::TransportId;
+use crate::sink::ShardIndex;
 
 /// How long checks with the user name of before an ICE restart still find their transport.
 const OLD_UFRAG: Duration = Duration::from_secs(30);
@@ -16,90 +20,119 @@ const OLD_UFRAG: Duration = Duration::from_secs(30);
 /// Addresses of one transport; a client has a handful of candidate pairs.
 const MAX_ADDRESSES: usize = 16;
 
-/// Two maps: source address and local ICE user name to transport.
+/// Whose a datagram is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Transport(TransportId),
+    Shard(ShardIndex),
+}
+
+/// A proven address of a transport's peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) address: PeerAddress,
+    /// The shard whose socket the kernel chose, if it is another.
+    pub(crate) via: Option<ShardIndex>,
+}
+
+/// Two maps: source address and local ICE user name to owner.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
-    addresses: HashMap<SocketAddr, TransportId>,
-    ufrags: HashMap<String, TransportId>,
+    addresses: HashMap<PeerAddress, Owner>,
+    ufrags: HashMap<String, Owner>,
     expiring: VecDeque<(Instant, String)>,
 }
 
 impl Demux {
-    /// The transport that this datagram may be for.
-    pub(crate) fn find(&self, source: SocketAddr, datagram: &[u8]) -> Option<TransportId> {
+    /// Whose this datagram may be.
+    pub(crate) fn find(&self, address: PeerAddress, datagram: &[u8]) -> Option<Owner> {
         match stun_local_ufrag(datagram) {
             Some(ufrag) => self.ufrags.get(ufrag).copied(),
-            None => self.addresses.get(&source).copied(),
+            None => self.addresses.get(&address).copied(),
         }
     }
 
-    /// `source` proved that it is the transport's peer. `known` are the transport's addresses,
-    /// oldest first.
+    /// Whether what comes from this address is known to be this owner's.
+    pub(crate) fn knows(&self, address: PeerAddress, owner: Owner) -> bool {
+        self.addresses.get(&address) == Some(&owner)
+    }
+
+    /// The peer proved that this address is its own. `known` are the transport's addresses, oldest
+    /// first; returns the one that had to go, if it has too many now.
     pub(crate) fn learn_address(
         &mut self,
-        source: SocketAddr,
+        new: Known,
         transport: TransportId,
-        known: &mut VecDeque<SocketAddr>,
-    ) {
-        if self.addresses.insert(source, transport) == Some(transport) {
-            return;
+        known: &mut VecDeque<Known>,
+    ) -> Option<Known> {
+        self.addresses.insert(new.address, Owner::Transport(transport));
+        if known.contains(&new) {
+            return None;
         }
-        known.push_back(source);
-        if known.len() > MAX_ADDRESSES
-            && let Some(oldest) = known.pop_front()
-        {
-            self.forget_address(oldest, transport);
+        known.push_back(new);
+        if known.len() <= MAX_ADDRESSES {
+            return None;
+        }
+        let oldest = known.pop_front();
+        if let Some(oldest) = oldest {
+            self.forget_address(oldest.address, Owner::Transport(transport));
+        }
+        oldest
+    }
+
+    /// What another shard says of an address.
+    pub(crate) fn set_owner(&mut self, address: PeerAddress, shard: ShardIndex) {
+        self.addresses.insert(address, Owner::Shard(shard));
+    }
+
+    /// The address is this owner's no longer; if it is another's by now, nothing changes.
+    pub(crate) fn forget_address(&mut self, address: PeerAddress, owner: Owner) {
+        if self.knows(address, owner) {
+            self.addresses.remove(&address);
         }
     }
 
-    /// The transport has this local user name now, and had `former` before.
+    /// The transport has this local user name now, and had `former` before. Returns whether it is new.
     pub(crate) fn set_ufrag(
         &mut self,
         now: Instant,
         transport: TransportId,
         ufrag: &str,
         former: Option<&str>,
-    ) {
+    ) -> bool {
         if former == Some(ufrag) {
-            return;
+            return false;
         }
-        self.ufrags.insert(ufrag.to_owned(), transport);
+        self.ufrags.insert(ufrag.to_owned(), Owner::Transport(transport));
         if let Some(former) = former {
             self.expiring.push_back((now + OLD_UFRAG, former.to_owned()));
         }
+        true
     }
 
-    /// Forgets user names whose time is over.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while self.expiring.front().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, ufrag)) = self.expiring.pop_front() {
-                self.ufrags.remove(&ufrag);
-            }
+    /// What another shard says of a user name; one of our own is not given away.
+    pub(crate) fn add_foreign_ufrag(&mut self, ufrag: String, shard: ShardIndex) {
+        self.ufrags.entry(ufrag).or_insert(Owner::Shard(shard));
+    }
+
+    /// The user name is this owner's no longer.
+    pub(crate) fn remove_ufrag(&mut self, ufrag: &str, owner: Owner) {
+        if self.ufrags.get(ufrag) == Some(&owner) {
+            self.ufrags.remove(ufrag);
         }
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// Forgets the next user name whose time is over and returns it.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<String> {
+        self.expiring.front().filter(|(at, _)| *at <= now)?;
+        let (_, ufrag) = self.expiring.pop_front()?;
+        self.ufrags.remove(&ufrag);
+        Some(ufrag)
+    }
+
+    /// When [`Self::expire`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.expiring.front().map(|(at, _)| *at)
-    }
-
-    /// The transport is over.
-    pub(crate) fn forget(
-        &mut self,
-        transport: TransportId,
-        ufrag: &str,
-        known: &VecDeque<SocketAddr>,
-    ) {
-        self.ufrags.remove(ufrag);
-        for address in known {
-            self.forget_address(*address, transport);
-        }
-    }
-
-    fn forget_address(&mut self, address: SocketAddr, transport: TransportId) {
-        if self.addresses.get(&address) == Some(&transport) {
-            self.addresses.remove(&address);
-        }
     }
 }
 
@@ -145,15 +178,23 @@ mod tests {
         m
     }
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> PeerAddress {
+        PeerAddress { socket: 0, source: ([192, 0, 2, 1], port).into() }
+    }
+
+    fn known(port: u16) -> Known {
+        Known { address: address(port), via: None }
+    }
+
+    fn of(transport: TransportId) -> Owner {
+        Owner::Transport(transport)
     }
 
     #[test]
     fn a_check_is_found_by_user_name_and_nothing_else_is() {
         let mut demux = Demux::default();
         demux.set_ufrag(Instant::now(), A, "here", None);
-        assert_eq!(demux.find(address(1), &check("here:there")), Some(A));
+        assert_eq!(demux.find(address(1), &check("here:there")), Some(of(A)));
         assert_eq!(demux.find(address(1), &check("elsewhere:there")), None);
         assert_eq!(demux.find(address(1), &[0x80; 40]), None);
     }
@@ -170,14 +211,16 @@ mod tests {
     fn an_old_user_name_lives_30_seconds() {
         let t = Instant::now();
         let mut demux = Demux::default();
-        demux.set_ufrag(t, A, "old", None);
-        demux.set_ufrag(t, A, "new", Some("old"));
-        demux.handle_timeout(t + Duration::from_secs(29));
-        assert_eq!(demux.find(address(1), &check("old:x")), Some(A));
+        assert!(demux.set_ufrag(t, A, "old", None));
+        assert!(demux.set_ufrag(t, A, "new", Some("old")));
+        assert!(!demux.set_ufrag(t, A, "new", Some("new")));
+        assert_eq!(demux.expire(t + Duration::from_secs(29)), None);
+        assert_eq!(demux.find(address(1), &check("old:x")), Some(of(A)));
         assert_eq!(demux.deadline(), Some(t + OLD_UFRAG));
-        demux.handle_timeout(t + OLD_UFRAG);
+        assert_eq!(demux.expire(t + OLD_UFRAG).as_deref(), Some("old"));
+        assert_eq!(demux.expire(t + OLD_UFRAG), None);
         assert_eq!(demux.find(address(1), &check("old:x")), None);
-        assert_eq!(demux.find(address(1), &check("new:x")), Some(A));
+        assert_eq!(demux.find(address(1), &check("new:x")), Some(of(A)));
     }
 
     #[test]
@@ -185,13 +228,41 @@ mod tests {
         let mut demux = Demux::default();
         let (mut of_a, mut of_b) = (VecDeque::new(), VecDeque::new());
         for port in 0..=MAX_ADDRESSES as u16 {
-            demux.learn_address(address(port), A, &mut of_a);
+            let gone = demux.learn_address(known(port), A, &mut of_a);
+            assert_eq!(gone, (port == MAX_ADDRESSES as u16).then(|| known(0)));
         }
         assert_eq!(demux.find(address(0), &[0x80]), None);
-        assert_eq!(demux.find(address(1), &[0x80]), Some(A));
-        demux.learn_address(address(1), B, &mut of_b);
-        demux.forget(A, "", &of_a);
-        assert_eq!(demux.find(address(1), &[0x80]), Some(B));
+        assert_eq!(demux.find(address(1), &[0x80]), Some(of(A)));
+        demux.learn_address(known(1), B, &mut of_b);
+        demux.forget_address(address(1), Owner::Transport(A));
+        demux.forget_address(address(2), Owner::Transport(A));
+        assert_eq!(demux.find(address(1), &[0x80]), Some(of(B)));
         assert_eq!(demux.find(address(2), &[0x80]), None);
+    }
+
+    #[test]
+    fn another_shard_takes_an_address_but_no_user_name_that_is_ours() {
+        let other = ShardIndex(1);
+        let mut demux = Demux::default();
+        demux.set_ufrag(Instant::now(), A, "ours", None);
+        demux.learn_address(known(1), A, &mut VecDeque::new());
+        demux.add_foreign_ufrag("ours".into(), other);
+        demux.add_foreign_ufrag("theirs".into(), other);
+        demux.set_owner(address(1), other);
+        assert_eq!(demux.find(address(9), &check("ours:x")), Some(of(A)));
+        assert_eq!(demux.find(address(9), &check("theirs:x")), Some(Owner::Shard(other)));
+        assert_eq!(demux.find(address(1), &[0x80]), Some(Owner::Shard(other)));
+        demux.remove_ufrag("ours", Owner::Shard(other));
+        demux.forget_address(address(1), Owner::Transport(A));
+        assert_eq!(demux.find(address(9), &check("ours:x")), Some(of(A)));
+        assert!(demux.knows(address(1), Owner::Shard(other)));
+    }
+
+    #[test]
+    fn the_same_address_on_another_socket_is_another_peer() {
+        let mut demux = Demux::default();
+        demux.learn_address(known(1), A, &mut VecDeque::new());
+        let by_tcp = PeerAddress { socket: 1, ..address(1) };
+        assert_eq!(demux.find(by_tcp, &[0x80]), None);
     }
 }

@@ -5,11 +5,13 @@ use std::time::Instant;
 use crate::codec::{Codec, FrameInfo};
 use crate::engine::RtpIn;
 use crate::event::{BindingEvent, Event};
+use crate::exchange::{Media, MediaHeader, Recipient, ShardMessage};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::line::{Incoming, Notice, Verdict};
 use crate::router::Router;
-use crate::sink::Sink;
+use crate::sink::{ShardIndex, Sink};
 use crate::statistics::DropCause;
+use crate::track::Track;
 
 impl Router {
     /// A publisher's packet goes to every sink of its track.
@@ -58,7 +60,8 @@ impl Router {
                 Sink::Slot { transport, slot } => {
                     is_waited_for |= self.forward_to_slot(now, transport, slot, kind, incoming);
                 }
-                Sink::Shard(_) | Sink::Tap(_) | Sink::Router(_) => self.counters.without_sink += 1,
+                Sink::Shard(shard) => self.hand_over(shard, id, kind, incoming),
+                Sink::Tap(_) | Sink::Router(_) => self.counters.without_sink += 1,
             }
         }
         if let Some(track) = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid)) {
@@ -75,8 +78,28 @@ impl Router {
         self.end_failing();
     }
 
+    /// The packet goes to the slots of another shard, once for all of them.
+    fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
+        let Incoming { packet, format, frame, captured } = incoming;
+        let header = MediaHeader {
+            transport: id,
+            mid: packet.mid,
+            kind,
+            format,
+            frame,
+            captured,
+            ssrc: packet.ssrc,
+            payload_type: packet.payload_type,
+            sequence_number: packet.sequence_number,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
+            extensions: packet.extensions,
+        };
+        self.media.push_back((to, Media { header, payload: packet.payload.clone() }));
+    }
+
     /// Returns whether the slot waits for a key frame.
-    fn forward_to_slot(
+    pub(crate) fn forward_to_slot(
         &mut self,
         now: Instant,
         id: TransportId,
@@ -164,6 +187,15 @@ impl Router {
 
     /// Asks a publisher for a key frame, unless it was asked just now.
     pub(crate) fn request_key_frame_of(&mut self, now: Instant, id: TransportId, mid: Mid) {
+        if !self.is_local(id) {
+            let message = ShardMessage::KeyFrame { transport: id, mid, is_retry: false };
+            let request = (Recipient::Shard(id.shard()), message);
+            // A peer may ask as often as it likes; one request of a round says it all.
+            if !self.messages.contains(&request) {
+                self.messages.push_back(request);
+            }
+            return;
+        }
         let encoding = self
             .transports
             .get_mut(&id)
@@ -176,6 +208,14 @@ impl Router {
             } else {
                 self.arm(id);
             }
+        }
+    }
+
+    /// A subscriber of another shard waits for a key frame that was asked for before.
+    pub(crate) fn retry_key_frame_of(&mut self, now: Instant, id: TransportId, mid: Mid) {
+        let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(mid));
+        if track.and_then(Track::key_frame_encoding).is_some_and(|e| e.throttle.retry(now)) {
+            self.send_key_frame_request(id, mid);
         }
     }
 

@@ -5,10 +5,30 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One ICE + DTLS association. Given by the router, from 1, never reused while it lives.
+use crate::sink::ShardIndex;
+
+/// One ICE + DTLS association. Given by the router, never 0, never reused while it lives. The lowest
+/// 8 bits are the shard that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TransportId(pub u64);
+
+impl TransportId {
+    /// Most shards that ids can tell apart.
+    pub const MAX_SHARDS: u16 = 256;
+
+    /// The id of the transport with this number, from 1, of a shard.
+    #[must_use]
+    pub fn new(number: u64, shard: ShardIndex) -> Self {
+        Self((number << 8) | u64::from(shard.0 & 0xff))
+    }
+
+    /// The shard that has the transport.
+    #[must_use]
+    pub fn shard(self) -> ShardIndex {
+        ShardIndex((self.0 & 0xff) as u16)
+    }
+}
 
 /// Index of a slot pair on its transport, from 0, in the order in which offers added them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -19,10 +19,12 @@ mod demux;
 mod engine;
 mod error;
 mod event;
+mod exchange;
 mod forward;
 mod ids;
 mod keyframe;
 mod line;
+mod remote;
 mod router;
 mod sdp;
 mod sink;
@@ -37,14 +39,15 @@ pub use command::{
     Bind, BindingInfo, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Renegotiate,
     Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
 };
-pub use config::{Config, LocalAddress};
+pub use config::{Config, LocalAddress, Protocol};
 pub use engine::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
-    Extensions, LinkState, Output, RtpIn, RtpOut, Str0mEngines, Transmit,
+    Extensions, LinkState, Output, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,
 };
 pub use error::RouterError;
 pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
+pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
-pub use router::{Counters, Router};
+pub use router::{Counters, Foreign, Router};
 pub use sink::{PeerRouterId, ShardIndex, Sink, TapId};
 pub use statistics::{DropCause, Dropped, Drops, ShardStatistics};

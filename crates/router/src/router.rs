@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use crate::config::Config;
-use crate::demux::Demux;
+use crate::demux::{Demux, Known, Owner};
 use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Transmit};
 use crate::event::{AudioLevel, Event, TransportState};
+use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::ids::TransportId;
+use crate::remote::Remote;
+use crate::sink::{ShardIndex, Sink};
 use crate::statistics::{DropCause, Drops};
 use crate::transport::Transport;
 
@@ -43,6 +46,15 @@ struct Ended {
     retransmissions: u64,
 }
 
+/// Whose a datagram is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign {
+    /// The shard that it is for, or that it came by.
+    pub shard: ShardIndex,
+    /// Whether the shard whose socket it came to knows that its address is this owner's.
+    pub is_known: bool,
+}
+
 /// The sans-IO forwarding core of one shard.
 ///
 /// It opens nothing and has no clock. The rule: hand over any number of inputs ([`Self::handle_datagram`],
@@ -54,7 +66,10 @@ pub struct Router {
     pub(crate) engines: Box<dyn EngineFactory>,
     pub(crate) transports: FxHashMap<TransportId, Transport>,
     pub(crate) demux: Demux,
-    pub(crate) last_id: u64,
+    pub(crate) last_number: u64,
+    pub(crate) remote: Remote,
+    pub(crate) messages: VecDeque<(Recipient, ShardMessage)>,
+    pub(crate) media: VecDeque<(ShardIndex, Media)>,
     pub(crate) seeds: Seeds,
     pub(crate) start: Instant,
     pub(crate) counters: Counters,
@@ -91,7 +106,10 @@ impl Router {
             engines,
             transports: FxHashMap::default(),
             demux: Demux::default(),
-            last_id: 0,
+            last_number: 0,
+            remote: Remote::default(),
+            messages: VecDeque::new(),
+            media: VecDeque::new(),
             seeds: Seeds(seed),
             start: now,
             counters: Counters::default(),
@@ -106,19 +124,73 @@ impl Router {
         }
     }
 
-    /// A datagram came.
-    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        let Some(id) = self.demux.find(datagram.source, datagram.contents) else {
-            self.counters.unknown_datagrams += 1;
-            return;
-        };
+    /// A datagram came to a socket of this shard. Returns whose it is, if it is another shard's.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<Foreign> {
+        let address = PeerAddress { socket: datagram.socket, source: datagram.source };
+        match self.demux.find(address, datagram.contents) {
+            Some(Owner::Transport(id)) => self.deliver(now, id, datagram, None),
+            Some(owner @ Owner::Shard(shard)) => {
+                return Some(Foreign { shard, is_known: self.demux.knows(address, owner) });
+            }
+            None => self.counters.unknown_datagrams += 1,
+        }
+        None
+    }
+
+    /// A datagram came to a socket of another shard, which found that it is for this one. With
+    /// `is_known` that shard knows the address already.
+    pub fn handle_foreign_datagram(
+        &mut self,
+        now: Instant,
+        from: ShardIndex,
+        is_known: bool,
+        datagram: Datagram<'_>,
+    ) {
+        let address = PeerAddress { socket: datagram.socket, source: datagram.source };
+        match self.demux.find(address, datagram.contents) {
+            Some(Owner::Transport(id)) => {
+                self.deliver(now, id, datagram, Some(Foreign { shard: from, is_known }));
+            }
+            _ => self.counters.unknown_datagrams += 1,
+        }
+    }
+
+    /// The peer at this address of a TCP socket has gone.
+    pub fn handle_disconnect(&mut self, address: PeerAddress) {
+        for (id, transport) in &mut self.transports {
+            if transport.addresses.iter().any(|known| known.address == address) {
+                transport.addresses.retain(|known| known.address != address);
+                self.demux.forget_address(address, Owner::Transport(*id));
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        datagram: Datagram<'_>,
+        from: Option<Foreign>,
+    ) {
         let Some(transport) = self.transports.get_mut(&id) else {
             self.counters.unknown_datagrams += 1;
             return;
         };
         match transport.engine.call(|e| e.handle_datagram(now, datagram)) {
             Ok(true) => {
-                self.demux.learn_address(datagram.source, id, &mut transport.addresses);
+                let address = PeerAddress { socket: datagram.socket, source: datagram.source };
+                let via = from.map(|f| f.shard);
+                let gone =
+                    self.demux.learn_address(Known { address, via }, id, &mut transport.addresses);
+                if let Some(Known { address, via: Some(via) }) = gone {
+                    self.tell(via, ShardMessage::AddressForgotten(address));
+                }
+                if let Some(Foreign { shard, is_known: false }) = from {
+                    self.tell(shard, ShardMessage::AddressLearned(address));
+                }
+                let Some(transport) = self.transports.get_mut(&id) else {
+                    return;
+                };
                 if transport.state == TransportState::New {
                     self.set_state(id, TransportState::Connecting, None);
                 }
@@ -134,7 +206,9 @@ impl Router {
 
     /// Time passed; needed at [`Self::next_deadline`], harmless at any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.demux.handle_timeout(now);
+        while let Some(ufrag) = self.demux.expire(now) {
+            self.tell_everybody(ShardMessage::UfragRemoved(ufrag));
+        }
         while let Some(Reverse((at, id))) = self.timers.peek().copied() {
             if at > now {
                 break;
@@ -176,6 +250,67 @@ impl Router {
     /// The next event for control.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Another shard of this router tells something.
+    pub fn handle_message(&mut self, now: Instant, from: ShardIndex, message: ShardMessage) {
+        match message {
+            ShardMessage::UfragAdded(ufrag) => self.demux.add_foreign_ufrag(ufrag, from),
+            ShardMessage::UfragRemoved(ufrag) => {
+                self.demux.remove_ufrag(&ufrag, Owner::Shard(from));
+            }
+            ShardMessage::AddressLearned(address) => self.demux.set_owner(address, from),
+            ShardMessage::AddressForgotten(address) => {
+                self.demux.forget_address(address, Owner::Shard(from));
+            }
+            ShardMessage::Subscribe { request, source, wants_key_frame } => {
+                let outcome = self.handle_subscribe(now, from, source, wants_key_frame);
+                self.tell(from, ShardMessage::Subscribed { request, outcome });
+            }
+            ShardMessage::Subscribed { request, outcome } => {
+                self.handle_subscribed(request, outcome);
+            }
+            ShardMessage::Unsubscribe { transport, mid } => {
+                self.remove_sink(transport, mid, Sink::Shard(from));
+            }
+            ShardMessage::KeyFrame { transport, mid, is_retry: false } => {
+                // Never passed on: a request for another shard's publisher is a mistake.
+                if self.is_local(transport) {
+                    self.request_key_frame_of(now, transport, mid);
+                }
+            }
+            ShardMessage::KeyFrame { transport, mid, is_retry: true } => {
+                self.retry_key_frame_of(now, transport, mid);
+            }
+        }
+    }
+
+    /// The next message for another shard. Take them all before the transmits: what a client answers
+    /// to a transmit must find its way.
+    pub fn poll_message(&mut self) -> Option<(Recipient, ShardMessage)> {
+        self.messages.pop_front()
+    }
+
+    /// The next packet for another shard.
+    pub fn poll_media(&mut self) -> Option<(ShardIndex, Media)> {
+        self.media.pop_front()
+    }
+
+    fn tell_everybody(&mut self, message: ShardMessage) {
+        self.messages.push_back((Recipient::Everybody, message));
+    }
+
+    /// The transport has this local user name now, and had `former` before.
+    pub(crate) fn learn_ufrag(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        ufrag: &str,
+        former: Option<&str>,
+    ) {
+        if self.demux.set_ufrag(now, id, ufrag, former) {
+            self.tell_everybody(ShardMessage::UfragAdded(ufrag.to_owned()));
+        }
     }
 
     /// When [`Self::handle_timeout`] is needed next. All outputs must have been taken.
@@ -387,11 +522,19 @@ impl Router {
         self.ended.drops.add_all(&transport.totals.drops);
         self.ended.retransmissions += transport.report.retransmissions;
         tracing::info!(transport_id = id.0, ?state, reason, "transport ended");
-        self.demux.forget(id, &transport.ufrag, &transport.addresses);
+        let owner = Owner::Transport(id);
+        self.demux.remove_ufrag(&transport.ufrag, owner);
+        self.tell_everybody(ShardMessage::UfragRemoved(std::mem::take(&mut transport.ufrag)));
+        for Known { address, via } in std::mem::take(&mut transport.addresses) {
+            self.demux.forget_address(address, owner);
+            if let Some(via) = via {
+                self.tell(via, ShardMessage::AddressForgotten(address));
+            }
+        }
         for slot in &mut transport.slots {
             let index = slot.index;
             if let Some(source) = slot.unbind() {
-                self.remove_sinks(source, id, index);
+                self.release(source, id, index);
             }
         }
         self.events.push_back(Event::TransportState {

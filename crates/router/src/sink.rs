@@ -17,8 +17,8 @@ pub struct PeerRouterId(pub u64);
 /// One receiver of a track's packets. A sink never blocks: what it cannot take is dropped there and
 /// counted.
 ///
-/// Commands of this version make only [`Sink::Slot`]; packets for the others are counted as dropped
-/// in [`Counters::without_sink`](crate::Counters::without_sink).
+/// Commands of this version make only [`Sink::Slot`] and [`Sink::Shard`]; packets for the others are
+/// counted as dropped in [`Counters::without_sink`](crate::Counters::without_sink).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sink {

@@ -1,10 +1,10 @@
 //! One client's transport: its engine, what the client sends, and the slots it receives on.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::command::{SlotPair, TrackInfo, TransportInfo};
+use crate::demux::Known;
 use crate::engine::{EngineReport, Guarded};
 use crate::error::RouterError;
 use crate::event::{Statistics, TransportState};
@@ -36,7 +36,7 @@ pub(crate) struct Transport {
     pub(crate) engine: Guarded,
     pub(crate) ufrag: String,
     /// Proven addresses of the peer, oldest first.
-    pub(crate) addresses: VecDeque<SocketAddr>,
+    pub(crate) addresses: VecDeque<Known>,
     pub(crate) tracks: Vec<Track>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) clock: PublisherClock,

@@ -13,21 +13,7 @@
 )]
 #![allow(unreachable_pub, reason = "the driver is written like a library")]
 
-mod driver;
+/// How many shards the router has.
+const SHARDS: u16 = 1;
 
-mod audio_and_video_are_forwarded;
-mod closing_ends_a_transport;
-mod codecs_are_matched;
-mod commands_are_checked;
-mod engine_failures_are_isolated;
-mod extensions_are_mapped;
-mod ice_restarts;
-mod key_frame_requests_are_throttled;
-mod levels_and_statistics_are_reported;
-mod losses_are_repaired;
-mod offers_are_checked;
-mod pausing_holds_back;
-mod rebinding_is_seamless;
-mod sender_reports_keep_lip_sync;
-mod simulcast_forwards_the_highest;
-mod strangers_get_no_reply;
+include!("behaviours.in");

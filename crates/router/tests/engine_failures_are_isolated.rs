@@ -25,10 +25,11 @@ enum Fault {
 /// What goes wrong from now on in the engine with this number, from 0.
 type Plan = Arc<Mutex<Option<(usize, Fault)>>>;
 
+#[derive(Clone)]
 struct FaultyEngines {
     inner: Str0mEngines,
     plan: Plan,
-    made: usize,
+    made: Arc<Mutex<usize>>,
 }
 
 struct FaultyEngine {
@@ -59,8 +60,9 @@ impl Drop for FaultyEngine {
 impl EngineFactory for FaultyEngines {
     fn create(&mut self, now: Instant) -> Result<Box<dyn Engine>, EngineError> {
         let (inner, plan) = (self.inner.create(now)?, Arc::clone(&self.plan));
-        self.made += 1;
-        Ok(Box::new(FaultyEngine { inner, plan, number: self.made - 1 }))
+        let mut made = self.made.lock().unwrap();
+        *made += 1;
+        Ok(Box::new(FaultyEngine { inner, plan, number: *made - 1 }))
     }
 }
 
@@ -121,11 +123,11 @@ impl Engine for FaultyEngine {
 }
 
 fn world() -> (World, Plan) {
-    let local = vec![LocalAddress { bound: router_address(), advertised: vec![router_address()] }];
+    let local = vec![LocalAddress { protocol: tertulia_router_core::Protocol::Udp, bound: router_address(), advertised: vec![router_address()] }];
     let plan = Plan::default();
     let inner = Str0mEngines::new(&local);
-    let engines = FaultyEngines { inner, plan: Arc::clone(&plan), made: 0 };
-    (World::with_engines(local, Box::new(engines)), plan)
+    let engines = FaultyEngines { inner, plan: Arc::clone(&plan), made: Arc::default() };
+    (World::with_engines(&local, || Box::new(engines.clone())), plan)
 }
 
 fn ended(world: &World) -> Vec<(String, String)> {

@@ -4,6 +4,7 @@
 //! RTP and RTCP can take over half of it later without a change on this side.
 
 mod guard;
+mod path;
 mod str0m;
 
 use std::net::SocketAddr;
@@ -40,6 +41,19 @@ pub struct Transmit {
     pub destination: SocketAddr,
     /// What it carries.
     pub contents: Vec<u8>,
+    /// Where the queue of a slow connection is full, the least urgent goes first.
+    pub urgency: Urgency,
+}
+
+/// How badly a peer needs a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Video: much, and soon followed by more.
+    Video,
+    /// Audio.
+    Audio,
+    /// Checks, handshakes and reports.
+    Control,
 }
 
 /// Values of RTP header extensions that travel from a publisher to its subscribers. Those that

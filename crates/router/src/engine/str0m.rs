@@ -8,19 +8,22 @@ use rustc_hash::FxHashMap;
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{Codec as EngineCodec, PayloadParams};
+use str0m::ice::StunMessage;
 use str0m::media::{KeyframeRequestKind, Rid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{
     Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor,
 };
 use str0m::{Candidate, Event, IceConnectionState, Input, Output as EngineOutput, Rtc, RtcConfig};
 
+use super::path::{Path, Sign};
 use super::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
-    Extensions, LinkState, Output, RtpIn, RtpOut, Transmit,
+    Extensions, LinkState, Output, RtpIn, RtpOut, Transmit, Urgency,
 };
 use crate::codec::{Codec, Format, H264Profile, Payload};
-use crate::config::LocalAddress;
+use crate::config::{LocalAddress, Protocol as Carrier};
+use crate::exchange::PeerAddress;
 use crate::ids::Mid;
 
 /// Packets that one video line keeps for retransmission: 3 s at 5 Mbit/s and 1,150 bytes.
@@ -34,7 +37,9 @@ const RETRANSMISSION_SHARE: f32 = 0.5;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Makes str0m engines that share one certificate and one set of candidates.
+/// Makes str0m engines that share one certificate and one set of candidates. A clone makes engines
+/// of the same certificate.
+#[derive(Clone)]
 pub struct Str0mEngines {
     crypto: Arc<CryptoProvider>,
     certificate: Option<DtlsCert>,
@@ -99,14 +104,20 @@ fn extension_map() -> ExtensionMap {
 impl EngineFactory for Str0mEngines {
     fn create(&mut self, now: Instant) -> Result<Box<dyn Engine>, EngineError> {
         let mut rtc = self.config().build(now);
-        for address in self.sockets.iter().flat_map(|s| &s.advertised) {
-            let candidate = Candidate::host(*address, Protocol::Udp)
-                .map_err(|e| EngineError::Failed(e.to_string()))?;
-            rtc.add_local_candidate(candidate);
+        for socket in self.sockets.iter() {
+            for address in &socket.advertised {
+                let candidate = candidate(socket.protocol, *address)
+                    .map_err(|e| EngineError::Failed(e.to_string()))?;
+                rtc.add_local_candidate(candidate);
+            }
         }
         Ok(Box::new(Str0mEngine {
             rtc,
             sockets: Arc::clone(&self.sockets),
+            crypto: Arc::clone(&self.crypto),
+            path: Path::default(),
+            media_from: None,
+            video_payload_types: 0,
             sends: FxHashMap::default(),
             receives: FxHashMap::default(),
             was_connected: false,
@@ -131,6 +142,12 @@ struct SendLine {
 struct Str0mEngine {
     rtc: Rtc,
     sockets: Arc<[LocalAddress]>,
+    crypto: Arc<CryptoProvider>,
+    path: Path,
+    /// Where the media came from that is being taken.
+    media_from: Option<(PeerAddress, Instant)>,
+    /// A bit for every payload type that carries video or its repair.
+    video_payload_types: u128,
     sends: FxHashMap<Mid, SendLine>,
     /// Which line and encoding an SSRC belongs to: header extensions say so in its first packets.
     receives: FxHashMap<Ssrc, (Mid, Option<Rid>)>,
@@ -158,6 +175,7 @@ impl Engine for Str0mEngine {
         });
         self.keep_only_started_lines(slots);
         self.receives.clear();
+        self.video_payload_types = self.find_video_payload_types();
         let sdp = answer?.to_sdp_string();
         let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
         Ok(Answer { sdp, ufrag })
@@ -181,26 +199,36 @@ impl Engine for Str0mEngine {
         now: Instant,
         datagram: Datagram<'_>,
     ) -> Result<bool, EngineError> {
-        let Some(destination) =
-            self.sockets.get(datagram.socket).and_then(|s| s.advertised.first())
+        let from = PeerAddress { socket: datagram.socket, source: datagram.source };
+        let Some((protocol, Some(destination))) =
+            self.sockets.get(from.socket).map(|s| (protocol(s.protocol), s.advertised.first()))
         else {
             return Ok(false);
         };
-        let Ok(receive) =
-            Receive::new(Protocol::Udp, datagram.source, *destination, datagram.contents)
-        else {
+        let contents = datagram.contents;
+        let Ok(receive) = Receive::new(protocol, from.source, *destination, contents) else {
             return Ok(false);
         };
         let input = Input::Receive(now, receive);
         if !self.rtc.accepts(&input) {
             return Ok(false);
         }
+        let sign = match contents.first() {
+            Some(0..=3) => match self.verified_check(contents) {
+                Some(sign) => sign,
+                None => return Ok(false),
+            },
+            _ => Sign::Unverified,
+        };
         let result = self.rtc.handle_input(input);
         self.unless_dead(result)?;
+        self.path.note(now, from, sign);
+        self.media_from = (sign == Sign::Unverified).then_some((from, now));
         Ok(true)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
+        self.media_from = None;
         let result = self.rtc.handle_input(Input::Timeout(now));
         self.unless_dead(result)
     }
@@ -211,9 +239,8 @@ impl Engine for Str0mEngine {
             match output {
                 EngineOutput::Timeout(at) => return Ok(Output::Deadline(at)),
                 EngineOutput::Transmit(t) => {
-                    if let Some(socket) = self.socket_of(t.source) {
-                        let (destination, contents) = (t.destination, t.contents.into());
-                        return Ok(Output::Transmit(Transmit { socket, destination, contents }));
+                    if let Some(transmit) = self.transmit(t) {
+                        return Ok(Output::Transmit(transmit));
                     }
                 }
                 EngineOutput::Event(event) => {
@@ -296,8 +323,49 @@ impl Str0mEngine {
         }
     }
 
-    fn socket_of(&self, local: SocketAddr) -> Option<usize> {
-        self.sockets.iter().position(|s| s.advertised.contains(&local))
+    /// Whether a STUN message is a connectivity check of this transport's peer, and what it says.
+    /// str0m takes everything from the nominated address for accepted before it looks at integrity.
+    fn verified_check(&mut self, datagram: &[u8]) -> Option<Sign> {
+        let message = StunMessage::parse(datagram).ok().filter(StunMessage::is_binding_request)?;
+        let credentials = self.rtc.direct_api().local_ice_credentials();
+        let hmac = self.crypto.sha1_hmac_provider;
+        let is_genuine = message.split_username().map(|(local, _)| local)
+            == Some(credentials.ufrag.as_str())
+            && message.verify(credentials.pass.as_bytes(), |key, parts| hmac.sha1_hmac(key, parts));
+        is_genuine.then(|| if message.use_candidate() { Sign::Nomination } else { Sign::Check })
+    }
+
+    /// A reply to a check goes where the check came from; everything else goes on the path.
+    fn transmit(&self, transmit: str0m::net::Transmit) -> Option<Transmit> {
+        let mut to = PeerAddress {
+            socket: self.socket_of(transmit.proto, transmit.source)?,
+            source: transmit.destination,
+        };
+        let contents: Vec<u8> = transmit.contents.into();
+        let mut urgency = Urgency::Control;
+        if let [first, second, ..] = *contents
+            && first > 3
+        {
+            to = self.path.current().unwrap_or(to);
+            // RTP, and not the RTCP that shares its range (RFC 5761 section 4).
+            if (128..192).contains(&first) && !(192..224).contains(&second) {
+                let is_video = self.video_payload_types >> (second & 0x7f) & 1 == 1;
+                urgency = if is_video { Urgency::Video } else { Urgency::Audio };
+            }
+        }
+        let PeerAddress { socket, source: destination } = to;
+        Some(Transmit { socket, destination, contents, urgency })
+    }
+
+    fn find_video_payload_types(&self) -> u128 {
+        let params = self.rtc.codec_config().params().iter();
+        let video = params.filter(|p| p.spec().codec.is_video());
+        video.flat_map(|p| [Some(p.pt()), p.resend()]).flatten().fold(0, |bits, pt| bits | 1 << *pt)
+    }
+
+    fn socket_of(&self, of: Protocol, local: SocketAddr) -> Option<usize> {
+        let fits = |s: &LocalAddress| protocol(s.protocol) == of && s.advertised.contains(&local);
+        self.sockets.iter().position(fits)
     }
 
     /// An input that str0m could not use is that packet's fault, unless it ended the transport.
@@ -313,6 +381,13 @@ impl Str0mEngine {
     }
 
     fn translate(&mut self, event: Event) -> Option<Output> {
+        let is_decrypted = matches!(
+            event,
+            Event::RtpPacket(_) | Event::KeyframeRequest(_) | Event::SenderFeedback(_)
+        );
+        if let (true, Some((from, now))) = (is_decrypted, self.media_from) {
+            self.path.note(now, from, Sign::Media);
+        }
         match event {
             Event::RtpPacket(packet) => self.packet(packet).map(Output::Packet),
             Event::KeyframeRequest(request) => {
@@ -397,6 +472,21 @@ impl Str0mEngine {
         }
         self.receives.insert(ssrc, known);
         Some(known)
+    }
+}
+
+fn protocol(of: Carrier) -> Protocol {
+    match of {
+        Carrier::Udp => Protocol::Udp,
+        Carrier::Tcp => Protocol::Tcp,
+    }
+}
+
+/// A client opens the connection of a TCP candidate (RFC 6544 section 4.1: passive).
+fn candidate(of: Carrier, address: SocketAddr) -> Result<Candidate, str0m::error::IceError> {
+    match of {
+        Carrier::Udp => Candidate::builder().udp().host(address).build(),
+        Carrier::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build(),
     }
 }
 

@@ -82,6 +82,8 @@ pub struct SenderReport {
 pub struct Client {
     pub rtc: Rtc,
     pub address: SocketAddr,
+    /// What the router sees: the address that a NAT gives.
+    pub outside: SocketAddr,
     pub options: ClientOptions,
     pub transport: Option<TransportId>,
     pub slots: Vec<SlotPair>,
@@ -144,6 +146,7 @@ impl Client {
         Self {
             rtc,
             address,
+            outside: address,
             options,
             transport: None,
             slots: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod client;
 mod media;
+mod shards;
 mod world;
 
 pub use client::{Change, Client, ClientOptions, Codecs, Received};

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use str0m::rtp::ExtensionValues;
 use tertulia_router_core::{
-    Bind, Bound, Config, Datagram, EngineFactory, Event, Generation, LocalAddress, Mid,
-    OpenTransport, Renegotiate, Router, RouterError, SlotIndex, Source, Str0mEngines, Unbind,
+    Bind, Bound, Datagram, EngineFactory, Event, Generation, LocalAddress, Mid,
+    OpenTransport, Renegotiate, RouterError, SlotIndex, Source, Str0mEngines, Unbind,
 };
 
 use super::client::{Change, Client, ClientOptions};
 use super::media::{Colour, Picture};
+use super::shards::Shards;
 
 /// One way through the network.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -39,7 +40,7 @@ type Filter = Box<dyn FnMut(Direction, &[u8]) -> bool>;
 /// Everything there is.
 pub struct World {
     pub now: Instant,
-    pub router: Router,
+    pub router: Shards,
     pub clients: Vec<Client>,
     pub events: Vec<Event>,
     /// Transmits of the router to addresses that no client has.
@@ -56,16 +57,19 @@ pub fn router_address() -> SocketAddr {
 impl World {
     pub fn new() -> Self {
         let local =
-            vec![LocalAddress { bound: router_address(), advertised: vec![router_address()] }];
+            vec![LocalAddress { protocol: tertulia_router_core::Protocol::Udp, bound: router_address(), advertised: vec![router_address()] }];
         let engines = Str0mEngines::new(&local);
-        Self::with_engines(local, Box::new(engines))
+        Self::with_engines(&local, || Box::new(engines.clone()))
     }
 
-    pub fn with_engines(local: Vec<LocalAddress>, engines: Box<dyn EngineFactory>) -> Self {
+    pub fn with_engines(
+        local: &[LocalAddress],
+        engines: impl FnMut() -> Box<dyn EngineFactory>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             now,
-            router: Router::new(now, Config::new(local), engines, 7),
+            router: Shards::new(now, crate::SHARDS, local, engines),
             clients: Vec::new(),
             events: Vec::new(),
             strays: Vec::new(),
@@ -128,6 +132,12 @@ impl World {
         self.clients[id].accept(pending, &answer);
         self.settle();
         answer
+    }
+
+    /// The NAT in front of a client gives it another port and forgets the former.
+    pub fn move_to_new_address(&mut self, id: ClientId) {
+        let outside = self.clients[id].outside;
+        self.clients[id].outside.set_port(outside.port() + 1);
     }
 
     /// Where a stream comes from.
@@ -251,7 +261,7 @@ impl World {
         let now = self.now;
         match arrived.direction {
             Direction::ToRouter(id) => {
-                let source = self.clients[id].address;
+                let source = self.clients[id].outside;
                 let contents = &arrived.contents;
                 self.router.handle_datagram(now, Datagram { socket: 0, source, contents });
                 self.router.flush(now);
@@ -270,7 +280,7 @@ impl World {
         self.router.flush(self.now);
         self.events.extend(std::iter::from_fn(|| self.router.poll_event()));
         while let Some(transmit) = self.router.poll_transmit() {
-            let to = self.clients.iter().position(|c| c.address == transmit.destination);
+            let to = self.clients.iter().position(|c| c.outside == transmit.destination);
             match to {
                 Some(id) => self.transmit(Direction::ToClient(id), transmit.contents),
                 None => self.strays.push((transmit.destination, transmit.contents)),

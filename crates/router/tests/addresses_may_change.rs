@@ -1,0 +1,51 @@
+//! Media goes to where the client's newest authenticated packet came from.
+
+use std::time::Duration;
+
+use tertulia_router_core::Datagram;
+
+use crate::driver::{ClientId, World};
+
+/// Packets that a client gets in a second.
+fn gained(world: &mut World, client: ClientId) -> usize {
+    let before = world.clients[client].received.len();
+    world.play(Duration::from_secs(1));
+    world.clients[client].received.len() - before
+}
+
+#[test]
+fn a_client_behind_a_nat_that_rebinds_goes_on_without_an_offer() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    assert!(gained(&mut world, subscriber) >= 70);
+    for client in [publisher, subscriber, subscriber] {
+        world.move_to_new_address(client);
+        // Until the next check of the client, which proves the new address.
+        world.play(Duration::from_secs(4));
+        let gained = gained(&mut world, subscriber);
+        assert!(gained >= 70, "{gained} packets in a second");
+        world.strays.clear();
+    }
+}
+
+#[test]
+fn a_copy_of_a_check_that_was_not_signed_moves_nothing() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_secs(1));
+    let source = ([203, 0, 113, 66], 6666).into();
+    let from_client = world.clients[subscriber].outside;
+    // Packets of the client's own address are taken as they are, media and forgeries alike.
+    for contents in [vec![0x80, 0xe0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], vec![0x81; 64]] {
+        for source in [source, from_client] {
+            let datagram = Datagram { socket: 0, source, contents: &contents };
+            world.router.handle_datagram(world.now, datagram);
+        }
+    }
+    assert!(gained(&mut world, subscriber) >= 70);
+    assert_eq!(world.strays, []);
+}

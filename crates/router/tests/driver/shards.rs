@@ -1,0 +1,204 @@
+//! All shards of a router behind the face of one, as the program runs them: every message and every
+//! packet between them arrives, in order.
+
+use std::time::Instant;
+
+use tertulia_router_core::{
+    Bind, Bound, CloseTransport, Config, Counters, Datagram, EngineFactory, Event, Foreign, Listing,
+    LocalAddress, OpenTransport, Opened, Pause, Recipient, Renegotiate, Renegotiated,
+    RequestKeyFrame, Router, RouterError, ShardIndex, TransportId, Transmit, Unbind,
+};
+
+/// The shards.
+pub struct Shards {
+    routers: Vec<Router>,
+    opened: usize,
+    /// Media packets that went from one shard to another.
+    pub media_handed_over: usize,
+}
+
+impl Shards {
+    pub fn new(
+        now: Instant,
+        count: u16,
+        local: &[LocalAddress],
+        mut engines: impl FnMut() -> Box<dyn EngineFactory>,
+    ) -> Self {
+        let shard = |index| {
+            let config =
+                Config { shard: ShardIndex(index), shards: count, ..Config::new(local.to_vec()) };
+            Router::new(now, config, engines(), 7 + u64::from(index))
+        };
+        Self { routers: (0..count).map(shard).collect(), opened: 0, media_handed_over: 0 }
+    }
+
+    fn of(&mut self, id: TransportId) -> &mut Router {
+        let index = usize::from(id.shard().0).min(self.routers.len() - 1);
+        &mut self.routers[index]
+    }
+
+    /// The kernel picks a socket by address: here always one that is not the next transport's.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let source = datagram.source;
+        let last = match source.ip() {
+            std::net::IpAddr::V4(ip) => ip.octets()[3],
+            std::net::IpAddr::V6(ip) => ip.octets()[15],
+        };
+        let entry = usize::from(last) % self.routers.len();
+        let foreign = self.routers[entry].handle_datagram(now, datagram);
+        if let Some(Foreign { shard, is_known }) = foreign {
+            let from = ShardIndex(entry as u16);
+            self.routers[usize::from(shard.0)]
+                .handle_foreign_datagram(now, from, is_known, datagram);
+        }
+        self.exchange(now);
+    }
+
+    pub fn flush(&mut self, now: Instant) {
+        self.exchange(now);
+        for shard in &mut self.routers {
+            shard.flush(now);
+        }
+        self.exchange(now);
+    }
+
+    /// Carries what the shards have for each other until they are quiet.
+    fn exchange(&mut self, now: Instant) {
+        let mut is_quiet = false;
+        while !is_quiet {
+            is_quiet = true;
+            for from in 0..self.routers.len() {
+                let index = ShardIndex(from as u16);
+                while let Some((recipient, message)) = self.routers[from].poll_message() {
+                    for to in (0..self.routers.len()).filter(|to| *to != from) {
+                        let is_for = match recipient {
+                            Recipient::Shard(shard) => usize::from(shard.0) == to,
+                            Recipient::Everybody => true,
+                        };
+                        if is_for {
+                            self.routers[to].handle_message(now, index, message.clone());
+                            is_quiet = false;
+                        }
+                    }
+                }
+                while let Some((to, media)) = self.routers[from].poll_media() {
+                    self.media_handed_over += 1;
+                    let packet = media.header.packet(media.payload);
+                    self.routers[usize::from(to.0)].handle_media(now, &media.header, &packet);
+                    is_quiet = false;
+                }
+            }
+        }
+        for shard in &mut self.routers {
+            shard.flush(now);
+        }
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.routers.iter_mut().find_map(Router::poll_transmit)
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.routers.iter_mut().find_map(Router::poll_event)
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.routers.iter().filter_map(Router::next_deadline).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for shard in &mut self.routers {
+            shard.handle_timeout(now);
+        }
+        self.exchange(now);
+    }
+
+    /// Each transport goes to the shard after that of the former.
+    pub fn open_transport(
+        &mut self,
+        now: Instant,
+        command: OpenTransport,
+    ) -> Result<Opened, RouterError> {
+        let index = self.opened % self.routers.len();
+        let opened = self.routers[index].open_transport(now, command)?;
+        assert_eq!(usize::from(opened.transport.shard().0), index);
+        self.opened += 1;
+        self.exchange(now);
+        Ok(opened)
+    }
+
+    pub fn renegotiate(
+        &mut self,
+        now: Instant,
+        command: &Renegotiate,
+    ) -> Result<Renegotiated, RouterError> {
+        let outcome = self.of(command.transport).renegotiate(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn close_transport(
+        &mut self,
+        now: Instant,
+        command: CloseTransport,
+    ) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).close_transport(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn bind(&mut self, now: Instant, command: &Bind) -> Result<Bound, RouterError> {
+        const TICKET: u64 = 77;
+        if let Some(outcome) = self.of(command.transport).start_bind(now, command, TICKET) {
+            self.exchange(now);
+            return outcome;
+        }
+        self.exchange(now);
+        let (ticket, outcome) = self.of(command.transport).poll_bound().expect("an answer");
+        assert_eq!(ticket, TICKET);
+        outcome
+    }
+
+    pub fn unbind(&mut self, now: Instant, command: Unbind) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).unbind(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn pause(&mut self, now: Instant, command: Pause) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).pause(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn request_key_frame(
+        &mut self,
+        now: Instant,
+        command: RequestKeyFrame,
+    ) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).request_key_frame(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn list(&self) -> Listing {
+        let mut transports: Vec<_> =
+            self.routers.iter().flat_map(|shard| shard.list().transports).collect();
+        transports.sort_unstable_by_key(|t| (t.transport.0 >> 8, t.transport.shard().0));
+        Listing { transports }
+    }
+
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for counters in self.routers.iter().map(Router::counters) {
+            sum.unknown_datagrams += counters.unknown_datagrams;
+            sum.refused_datagrams += counters.refused_datagrams;
+            sum.without_sink += counters.without_sink;
+        }
+        sum
+    }
+
+    pub fn retransmissions(&self) -> u64 {
+        self.routers.iter().map(Router::retransmissions).sum()
+    }
+}
