@@ -42,7 +42,7 @@ pub use command::{
 pub use config::{Config, LocalAddress, Protocol};
 pub use engine::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
-    Extensions, LinkState, Output, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,
+    Extensions, LinkState, Output, Reception, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,
 };
 pub use error::RouterError;
 pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::config::Config;
 use crate::demux::{Demux, Known, Owner};
-use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Transmit};
+use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Reception, Transmit};
 use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::ids::TransportId;
@@ -177,7 +177,7 @@ impl Router {
             return;
         };
         match transport.engine.call(|e| e.handle_datagram(now, datagram)) {
-            Ok(true) => {
+            Ok(Reception::Taken) => {
                 let address = PeerAddress { socket: datagram.socket, source: datagram.source };
                 let via = from.map(|f| f.shard);
                 let gone =
@@ -196,8 +196,8 @@ impl Router {
                 }
                 self.drain(now, id);
             }
-            Ok(false) => {
-                transport.totals.drops.count(DropCause::Refused);
+            Ok(Reception::Refused(cause)) => {
+                transport.totals.drops.count(cause);
                 self.counters.refused_datagrams += 1;
             }
             Err(error) => self.fail(id, &error),

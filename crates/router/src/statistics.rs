@@ -14,6 +14,10 @@ pub enum DropCause {
     Refused,
     /// Larger than any packet of a client, or not framed as it must be.
     Malformed,
+    /// A DTLS record that has no place where the handshake is.
+    OutOfPlace,
+    /// A packet of one RTP source more than a transport may have.
+    TooManySources,
     /// A media packet on a line, of a payload type or of an encoding that was not agreed on.
     NotNegotiated,
     /// A media packet that the subscriber has no payload type for.
@@ -38,11 +42,13 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of the contract.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownSource,
         Self::ForeignMachine,
         Self::Refused,
         Self::Malformed,
+        Self::OutOfPlace,
+        Self::TooManySources,
         Self::NotNegotiated,
         Self::CodecNotSupported,
         Self::BeforeBinding,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use str0m::media::Rid;
 use tertulia_router_core::{
     Answer, Datagram, Engine, EngineError, EngineFactory, Event, LocalAddress, Mid, Output,
-    Payload, RtpOut, Str0mEngines, TransportState,
+    Payload, Reception, RtpOut, Str0mEngines, TransportState,
 };
 
 use crate::driver::{Change, ClientOptions, World, router_address};
@@ -85,7 +85,7 @@ impl Engine for FaultyEngine {
         &mut self,
         now: Instant,
         datagram: Datagram<'_>,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Reception, EngineError> {
         self.trip(Fault::Datagram);
         self.inner.handle_datagram(now, datagram)
     }
@@ -123,7 +123,11 @@ impl Engine for FaultyEngine {
 }
 
 fn world() -> (World, Plan) {
-    let local = vec![LocalAddress { protocol: tertulia_router_core::Protocol::Udp, bound: router_address(), advertised: vec![router_address()] }];
+    let local = vec![LocalAddress {
+        protocol: tertulia_router_core::Protocol::Udp,
+        bound: router_address(),
+        advertised: vec![router_address()],
+    }];
     let plan = Plan::default();
     let inner = Str0mEngines::new(&local);
     let engines = FaultyEngines { inner, plan: Arc::clone(&plan), made: Arc::default() };

@@ -91,6 +91,8 @@ DROP_CAUSES: Final = frozenset(
         "foreign_machine",
         "refused",
         "malformed",
+        "out_of_place",
+        "too_many_sources",
         "not_negotiated",
         "codec_not_supported",
         "before_binding",

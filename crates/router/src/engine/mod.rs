@@ -3,8 +3,12 @@
 //! Behind it stands str0m for everything ([`Str0mEngines`]). It is written so that the router's own
 //! RTP and RTCP can take over half of it later without a change on this side.
 
+mod dtls;
+mod flight;
 mod guard;
 mod path;
+mod records;
+mod rtp_door;
 mod str0m;
 
 use std::net::SocketAddr;
@@ -20,6 +24,7 @@ pub use str0m::Str0mEngines;
 
 use crate::codec::Payload;
 use crate::ids::Mid;
+use crate::statistics::DropCause;
 
 /// A datagram that came to one of the router's sockets.
 #[derive(Debug, Clone, Copy)]
@@ -211,6 +216,15 @@ pub struct Answer {
     pub ufrag: String,
 }
 
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// The engine took it; a STUN message: its integrity was verified.
+    Taken,
+    /// It changed nothing.
+    Refused(DropCause),
+}
+
 /// Why an engine did not do what it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -240,13 +254,12 @@ pub trait Engine: Send {
     /// The payload types that this line negotiated, in the order of preference; empty if unknown.
     fn payloads(&self, mid: Mid) -> Vec<Payload>;
 
-    /// Takes a datagram. Returns whether it belongs to this transport (a STUN message: whether its
-    /// integrity was verified).
+    /// Takes a datagram, if it belongs to this transport.
     fn handle_datagram(
         &mut self,
         now: Instant,
         datagram: Datagram<'_>,
-    ) -> Result<bool, EngineError>;
+    ) -> Result<Reception, EngineError>;
 
     /// Lets time pass.
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError>;

@@ -17,14 +17,16 @@ use str0m::rtp::{
 use str0m::{Candidate, Event, IceConnectionState, Input, Output as EngineOutput, Rtc, RtcConfig};
 
 use super::path::{Path, Sign};
+use super::rtp_door::RtpDoor;
 use super::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
-    Extensions, LinkState, Output, RtpIn, RtpOut, Transmit, Urgency,
+    Extensions, LinkState, Output, Reception, RtpIn, RtpOut, Transmit, Urgency, dtls,
 };
 use crate::codec::{Codec, Format, H264Profile, Payload};
 use crate::config::{LocalAddress, Protocol as Carrier};
 use crate::exchange::PeerAddress;
 use crate::ids::Mid;
+use crate::statistics::DropCause;
 
 /// Packets that one video line keeps for retransmission: 3 s at 5 Mbit/s and 1,150 bytes.
 const RETRANSMISSION_PACKETS: usize = 2048;
@@ -50,7 +52,7 @@ impl Str0mEngines {
     /// A factory for these sockets. Generates the certificate (P-256), once per process.
     #[must_use]
     pub fn new(sockets: &[LocalAddress]) -> Self {
-        let crypto = str0m::crypto::from_feature_flags();
+        let crypto = dtls::crypto_provider();
         Self {
             certificate: crypto.dtls_provider.generate_certificate(),
             crypto: Arc::new(crypto),
@@ -104,6 +106,7 @@ fn extension_map() -> ExtensionMap {
 impl EngineFactory for Str0mEngines {
     fn create(&mut self, now: Instant) -> Result<Box<dyn Engine>, EngineError> {
         let mut rtc = self.config().build(now);
+        let association = dtls::take_newest();
         for socket in self.sockets.iter() {
             for address in &socket.advertised {
                 let candidate = candidate(socket.protocol, *address)
@@ -113,6 +116,8 @@ impl EngineFactory for Str0mEngines {
         }
         Ok(Box::new(Str0mEngine {
             rtc,
+            association,
+            rtp_door: RtpDoor::default(),
             sockets: Arc::clone(&self.sockets),
             crypto: Arc::clone(&self.crypto),
             path: Path::default(),
@@ -121,6 +126,7 @@ impl EngineFactory for Str0mEngines {
             sends: FxHashMap::default(),
             receives: FxHashMap::default(),
             was_connected: false,
+            now,
             report: EngineReport::default(),
             nacks: FxHashMap::default(),
             lost: FxHashMap::default(),
@@ -141,6 +147,8 @@ struct SendLine {
 
 struct Str0mEngine {
     rtc: Rtc,
+    association: dtls::Shared,
+    rtp_door: RtpDoor,
     sockets: Arc<[LocalAddress]>,
     crypto: Arc<CryptoProvider>,
     path: Path,
@@ -152,6 +160,8 @@ struct Str0mEngine {
     /// Which line and encoding an SSRC belongs to: header extensions say so in its first packets.
     receives: FxHashMap<Ssrc, (Mid, Option<Rid>)>,
     was_connected: bool,
+    /// The time of the newest input.
+    now: Instant,
     report: EngineReport,
     nacks: FxHashMap<Mid, u64>,
     lost: FxHashMap<Mid, u64>,
@@ -168,6 +178,7 @@ impl Engine for Str0mEngine {
         offer: &str,
         slots: &[Mid],
     ) -> Result<Answer, EngineError> {
+        let fingerprint = fingerprint_of(offer);
         let offer = SdpOffer::from_sdp_string(offer).map_err(refused)?;
         self.declare_waiting_lines();
         let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|e| {
@@ -177,6 +188,10 @@ impl Engine for Str0mEngine {
         self.receives.clear();
         self.video_payload_types = self.find_video_payload_types();
         let sdp = answer?.to_sdp_string();
+        // str0m goes on comparing with the one of the first offer.
+        let mut association = self.association.lock();
+        association.fingerprint = association.fingerprint.or(fingerprint);
+        drop(association);
         let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
         Ok(Answer { sdp, ufrag })
     }
@@ -198,36 +213,58 @@ impl Engine for Str0mEngine {
         &mut self,
         now: Instant,
         datagram: Datagram<'_>,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Reception, EngineError> {
         let from = PeerAddress { socket: datagram.socket, source: datagram.source };
         let Some((protocol, Some(destination))) =
             self.sockets.get(from.socket).map(|s| (protocol(s.protocol), s.advertised.first()))
         else {
-            return Ok(false);
+            return Ok(Reception::Refused(DropCause::Refused));
         };
         let contents = datagram.contents;
         let Ok(receive) = Receive::new(protocol, from.source, *destination, contents) else {
-            return Ok(false);
+            return Ok(Reception::Refused(DropCause::Malformed));
         };
         let input = Input::Receive(now, receive);
         if !self.rtc.accepts(&input) {
-            return Ok(false);
+            return Ok(Reception::Refused(DropCause::Refused));
         }
         let sign = match contents.first() {
             Some(0..=3) => match self.verified_check(contents) {
                 Some(sign) => sign,
-                None => return Ok(false),
+                None => return Ok(Reception::Refused(DropCause::Refused)),
             },
             _ => Sign::Unverified,
         };
+        if is_rtp(contents)
+            && let Err(cause) = self.rtp_door.check(now, contents)
+        {
+            return Ok(Reception::Refused(cause));
+        }
+        self.now = now;
+        let refused = {
+            let mut association = self.association.lock();
+            association.now = Some(now);
+            association.refused
+        };
         let result = self.rtc.handle_input(input);
+        let association = self.association.lock();
+        if let (Some(cause), false) = (&association.failure, self.was_connected) {
+            return Err(EngineError::Failed(format!("the DTLS handshake failed: {cause}")));
+        }
+        let is_in_place = association.refused == refused;
+        drop(association);
         self.unless_dead(result)?;
+        // The rest of a refused record's input, time passing, is taken with the next one.
+        if !is_in_place {
+            return Ok(Reception::Refused(DropCause::OutOfPlace));
+        }
         self.path.note(now, from, sign);
         self.media_from = (sign == Sign::Unverified).then_some((from, now));
-        Ok(true)
+        Ok(Reception::Taken)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
+        self.now = now;
         self.media_from = None;
         let result = self.rtc.handle_input(Input::Timeout(now));
         self.unless_dead(result)
@@ -401,6 +438,9 @@ impl Str0mEngine {
             }),
             Event::Connected => {
                 self.was_connected = true;
+                if let Some((keys, profile)) = self.association.lock().keys.take() {
+                    self.rtp_door.open(self.now, &self.crypto, &keys, profile);
+                }
                 Some(Output::State(LinkState::Connected))
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
@@ -488,6 +528,22 @@ fn candidate(of: Carrier, address: SocketAddr) -> Result<Candidate, str0m::error
         Carrier::Udp => Candidate::builder().udp().host(address).build(),
         Carrier::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build(),
     }
+}
+
+/// SHA-256 of the client's certificate: pairs of hexadecimal digits with colons between (RFC 8122
+/// section 5); `None` if the offer names it by another function.
+fn fingerprint_of(offer: &str) -> Option<[u8; 32]> {
+    let mut lines = offer.lines().filter_map(|line| line.strip_prefix("a=fingerprint:"));
+    let (function, digits) = lines.next()?.trim().split_once(' ')?;
+    let is_sha256 = function.eq_ignore_ascii_case("sha-256");
+    let bytes = digits.split(':').map(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>().filter(|_| is_sha256)?;
+    bytes.try_into().ok()
+}
+
+/// RTP and not RTCP (RFC 5761 section 4), by the borders that str0m has.
+fn is_rtp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)))
 }
 
 fn refused(error: impl std::fmt::Display) -> EngineError {

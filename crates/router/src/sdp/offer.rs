@@ -54,14 +54,13 @@ impl Offer {
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what was seen so far, each for itself")]
 struct Parser {
     sdp: String,
     sections: Vec<Section>,
     has_version: bool,
     has_ufrag: bool,
     has_password: bool,
-    has_fingerprint: bool,
+    fingerprint: Option<String>,
     session_direction: Option<(bool, bool)>,
     /// What each payload type means: its `rtpmap`, and the main type that it repairs.
     formats: HashMap<u8, String>,
@@ -138,11 +137,23 @@ impl Parser {
             }
             "ice-ufrag" => self.has_ufrag = true,
             "ice-pwd" => self.has_password = true,
-            "fingerprint" => self.has_fingerprint = true,
+            "fingerprint" => return self.fingerprint(value),
             "ice-lite" => return Err("both sides would be ICE-lite".into()),
             _ => {}
         }
         Ok(())
+    }
+
+    /// All lines are one association with one certificate; str0m compares with the first one named.
+    fn fingerprint(&mut self, value: &str) -> Result<(), String> {
+        let value = value.trim().to_ascii_lowercase();
+        match &self.fingerprint {
+            Some(former) if *former != value => Err("it names a second fingerprint".into()),
+            _ => {
+                self.fingerprint = Some(value);
+                Ok(())
+            }
+        }
     }
 
     fn direction(&mut self, sends: bool, receives: bool) {
@@ -195,7 +206,7 @@ impl Parser {
         if self.sections.is_empty() {
             return Err("The offer has no media line; add a transceiver first.".into());
         }
-        if !(self.has_ufrag && self.has_password && self.has_fingerprint) {
+        if !(self.has_ufrag && self.has_password && self.fingerprint.is_some()) {
             return Err("The offer has no ICE credentials or no DTLS fingerprint; send what \
                         createOffer() returned."
                 .into());

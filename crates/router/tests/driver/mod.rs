@@ -1,6 +1,7 @@
 //! Scripted clients, a virtual network and a virtual clock around one router.
 
 mod client;
+pub mod forgery;
 mod media;
 mod shards;
 mod world;

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Config, Counters, Datagram, EngineFactory, Event, Foreign, Listing,
+    Bind, Bound, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event, Foreign, Listing,
     LocalAddress, OpenTransport, Opened, Pause, Recipient, Renegotiate, Renegotiated,
     RequestKeyFrame, Router, RouterError, ShardIndex, TransportId, Transmit, Unbind,
 };
@@ -92,6 +92,14 @@ impl Shards {
         for shard in &mut self.routers {
             shard.flush(now);
         }
+    }
+
+    /// What all of them dropped.
+    pub fn drops(&self) -> Drops {
+        self.routers.iter().fold(Drops::default(), |mut all, shard| {
+            all.add_all(&shard.drops());
+            all
+        })
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
