@@ -1,0 +1,854 @@
+//! The rules of a member: join, offer, publish, subscribe, come back after a lost socket or transport, leave.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use str0m::change::SdpPendingOffer;
+
+use super::peer::{Arrival, LineKind, Peer, PeerFactory, Received, SendLines};
+use crate::measure::{Receipt, SourceReceipt, Tally};
+use crate::media::{AudioOptions, AudioSource, MediaPacket, Stamp, VideoOptions, VideoSource};
+use crate::signalling::{
+    Binding, ClientMessage, ClientName, Dimensions, ErrorBody, Joined, ReplyResult, Resumed,
+    ServerFrame, ServerMessage, Stream,
+};
+
+/// Sizes to which a client's pool of slot pairs grows.
+const PAIR_STEPS: [usize; 6] = [2, 4, 8, 16, 32, 48];
+/// A server that has not answered by then is away.
+const ANSWER: Duration = Duration::from_secs(15);
+/// A media transport that has no keys by then has no way to the router.
+const MEDIA: Duration = Duration::from_secs(20);
+/// A goodbye without an answer.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// Waits between attempts to resume: the first at once, then from here, doubling.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// A subscription of this age should have carried something.
+const SILENT: Duration = Duration::from_secs(3);
+/// Sources that one member keeps receipts of.
+const MAX_RECEIPTS: usize = 10_000;
+
+/// What a member does in its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Publishes.
+    Publisher,
+    /// Subscribes to every stream.
+    Subscriber,
+    /// Publishes, and subscribes to every other stream.
+    Participant,
+}
+
+impl Role {
+    fn publishes(self) -> bool {
+        self != Self::Subscriber
+    }
+
+    fn subscribes(self) -> bool {
+        self != Self::Publisher
+    }
+}
+
+/// How a member is.
+#[derive(Debug, Clone)]
+pub struct MemberOptions {
+    /// What it does.
+    pub role: Role,
+    /// Lets it in.
+    pub token: String,
+    /// What it publishes.
+    pub video: Option<VideoOptions>,
+    /// What it publishes.
+    pub audio: Option<AudioOptions>,
+    /// Streams that it subscribes to at most.
+    pub max_streams: usize,
+    /// Streams that it will probably subscribe to: its first offer has pairs for them.
+    pub expected_streams: usize,
+}
+
+/// How far a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The socket is opened, or `join` is on its way.
+    Joining,
+    /// A member of the session.
+    Inside,
+    /// The socket was lost.
+    Resuming,
+    /// Goodbye was said.
+    Leaving,
+    /// Over; see [`Member::outcome`].
+    Ended,
+}
+
+/// How a member ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Said goodbye.
+    Left,
+    /// A sentence that says why.
+    Failed(String),
+}
+
+/// What a member is given with every input.
+pub struct Context<'a> {
+    /// Monotonic time.
+    pub now: Instant,
+    /// Nanoseconds of the wall clock: of now, or of the arrival of the datagram that is handed over.
+    pub wall_ns: u64,
+    /// Where everything is counted.
+    pub tally: &'a mut Tally,
+    /// Sends a datagram.
+    pub send: &'a mut dyn FnMut(&[u8], SocketAddr),
+    /// Makes peer connections.
+    pub peers: &'a PeerFactory,
+}
+
+struct Subscription {
+    id: Option<u32>,
+    asked_at: Instant,
+    started: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    subscription: u32,
+    started: bool,
+}
+
+/// What an unanswered request was about.
+enum Asked {
+    Offer { epoch: u32, pending: SdpPendingOffer },
+    Subscribe { stream: String },
+    Other,
+    Leave,
+}
+
+struct Request {
+    message: ClientMessage,
+    asked: Asked,
+    at: Instant,
+}
+
+/// What the member publishes.
+struct Sources {
+    audio: Option<(u32, AudioSource)>,
+    video: Option<(u32, VideoSource)>,
+}
+
+/// One client of a session.
+pub struct Member {
+    options: MemberOptions,
+    phase: Phase,
+    outcome: Option<Outcome>,
+    opened_at: Instant,
+    local: Option<SocketAddr>,
+    random: fastrand::Rng,
+
+    connection: String,
+    resume_key: String,
+    window: Duration,
+    acknowledged: u64,
+    next_id: u64,
+    requests: BTreeMap<u64, Request>,
+    outbox: Vec<String>,
+    lost_at: Instant,
+    retries: u32,
+    retry_at: Option<Instant>,
+    leave_by: Instant,
+
+    peer: Option<Peer>,
+    epoch: u32,
+    peer_since: Instant,
+    peer_deadline: Instant,
+    was_connected: bool,
+    pairs_wanted: usize,
+    is_offering: bool,
+    stream: Option<String>,
+    sources: Option<Sources>,
+    is_sending: bool,
+
+    subscriptions: FxHashMap<String, Subscription>,
+    slots: FxHashMap<u32, Slot>,
+    receipts: FxHashMap<u32, Receipt>,
+}
+
+impl Member {
+    /// A member that begins to join now; `seed` chooses its sources and its waiting times.
+    #[must_use]
+    pub fn new(options: MemberOptions, now: Instant, seed: u64) -> Self {
+        let pairs_wanted =
+            if options.role.subscribes() { pool(options.expected_streams) } else { 0 };
+        let mut member = Self {
+            pairs_wanted,
+            options,
+            phase: Phase::Joining,
+            outcome: None,
+            opened_at: now,
+            local: None,
+            random: fastrand::Rng::with_seed(seed),
+            connection: String::new(),
+            resume_key: String::new(),
+            window: Duration::ZERO,
+            acknowledged: 0,
+            next_id: 1,
+            requests: BTreeMap::new(),
+            outbox: Vec::new(),
+            lost_at: now,
+            retries: 0,
+            retry_at: None,
+            leave_by: now,
+            peer: None,
+            epoch: 0,
+            peer_since: now,
+            peer_deadline: now,
+            was_connected: false,
+            is_offering: false,
+            stream: None,
+            sources: None,
+            is_sending: true,
+            subscriptions: FxHashMap::default(),
+            slots: FxHashMap::default(),
+            receipts: FxHashMap::default(),
+        };
+        let token = member.options.token.clone();
+        member.say(&ClientMessage::Join { token, client: ClientName::OWN });
+        member
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// Whether it has everything that it came for: it publishes, and every subscription carries packets.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.phase == Phase::Inside
+            && self.peer.as_ref().is_some_and(Peer::is_connected)
+            && (!self.options.role.publishes() || self.stream.is_some())
+            && self.subscriptions.values().all(|subscription| subscription.started)
+    }
+
+    /// Subscriptions that carry packets.
+    #[must_use]
+    pub fn started_subscriptions(&self) -> usize {
+        self.subscriptions.values().filter(|subscription| subscription.started).count()
+    }
+
+    /// Frames for the server.
+    pub fn take_outbox(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// The address of its UDP socket, which it must know before it hears from the server.
+    pub fn set_local(&mut self, local: SocketAddr) {
+        self.local = Some(local);
+    }
+
+    /// Whether a new socket is to be opened now; the answer is yes only once per attempt.
+    pub fn take_retry(&mut self, now: Instant) -> bool {
+        let is_due = self.retry_at.is_some_and(|at| at <= now);
+        if is_due {
+            self.retry_at = None;
+            self.outbox.clear();
+            let resume = ClientMessage::Resume {
+                connection_id: self.connection.clone(),
+                resume_key: self.resume_key.clone(),
+                after: self.acknowledged,
+            };
+            self.say(&resume);
+        }
+        is_due
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let mut deadline = match self.phase {
+            Phase::Joining => self.opened_at + ANSWER,
+            Phase::Inside => self.media_deadline(),
+            Phase::Resuming => self.lost_at + self.window,
+            Phase::Leaving => self.leave_by,
+            Phase::Ended => return self.lost_at + Duration::from_secs(1 << 30),
+        };
+        if let Some(at) = self.retry_at {
+            deadline = deadline.min(at);
+        }
+        if self.phase == Phase::Inside
+            && let Some((_, request)) = self.requests.first_key_value()
+        {
+            deadline = deadline.min(request.at + ANSWER);
+        }
+        if self.peer.is_some() {
+            deadline = deadline.min(self.peer_deadline);
+            if let Some(sources) = self.sources.as_ref().filter(|_| self.may_send()) {
+                let audio = sources.audio.as_ref().map(|(_, source)| source.deadline());
+                let video = sources.video.as_ref().map(|(_, source)| source.deadline());
+                deadline = audio.into_iter().chain(video).fold(deadline, Instant::min);
+            }
+        }
+        deadline
+    }
+
+    /// Says goodbye.
+    pub fn leave(&mut self, context: &mut Context<'_>) {
+        match self.phase {
+            Phase::Inside => {
+                self.phase = Phase::Leaving;
+                self.leave_by = context.now + GOODBYE;
+                self.request(context.now, ClientMessage::Leave {}, Asked::Leave);
+            }
+            Phase::Joining | Phase::Resuming => self.end(context, Outcome::Left),
+            Phase::Leaving | Phase::Ended => {}
+        }
+    }
+
+    /// Sends no more packets; what was sent is then final.
+    pub fn stop_sending(&mut self, tally: &mut Tally) {
+        self.is_sending = false;
+        if let Some(sources) = self.sources.take() {
+            if let Some((id, source)) = &sources.audio {
+                tally.sources.insert(*id, source.sent());
+                tally.frames_left_out += source.frames_left_out;
+            }
+            if let Some((id, source)) = &sources.video {
+                tally.sources.insert(*id, source.sent());
+                tally.frames_left_out += source.frames_left_out;
+            }
+        }
+    }
+
+    /// Hands over what it received; `is_last` if nothing more will be sent by anybody.
+    pub fn hand_over(&mut self, tally: &mut Tally, now: Instant, is_last: bool) {
+        for (source, receipt) in self.receipts.drain() {
+            tally.receipts.push(SourceReceipt { source, to_the_end: is_last, receipt });
+        }
+        let waiting = self.subscriptions.values();
+        let silent =
+            waiting.filter(|s| !s.started && now.saturating_duration_since(s.asked_at) > SILENT);
+        tally.subscriptions_silent += silent.count() as u64;
+        self.subscriptions.clear();
+    }
+
+    /// The server's socket is gone; `code` is the WebSocket's close code.
+    pub fn handle_lost(&mut self, context: &mut Context<'_>, code: Option<u16>, cause: &str) {
+        match self.phase {
+            Phase::Leaving => self.end(context, Outcome::Left),
+            Phase::Inside | Phase::Resuming if may_resume(code) => {
+                if self.phase == Phase::Inside {
+                    context.tally.sockets_lost += 1;
+                    self.phase = Phase::Resuming;
+                    self.lost_at = context.now;
+                    self.retries = 0;
+                }
+                self.retry_at = Some(context.now + self.next_wait());
+                self.retries += 1;
+            }
+            Phase::Ended => {}
+            _ => self.end(context, Outcome::Failed(cause.to_owned())),
+        }
+    }
+
+    /// A frame came.
+    pub fn handle_frame(&mut self, context: &mut Context<'_>, (number, message): ServerFrame) {
+        if number > 0 {
+            if number <= self.acknowledged {
+                return;
+            }
+            self.acknowledged = number;
+        }
+        match message {
+            ServerMessage::Joined(joined) => self.handle_joined(context, *joined),
+            ServerMessage::Resumed(resumed) => self.handle_resumed(context, resumed),
+            ServerMessage::Refused { error } => {
+                let sentence = format!("the server refused a client: {}", told(&error));
+                self.end(context, Outcome::Failed(sentence));
+            }
+            ServerMessage::Reply { id, result, error } => {
+                self.handle_reply(context, id, result.unwrap_or_default(), error);
+            }
+            ServerMessage::Ping {} => self.say(&ClientMessage::Pong {}),
+            ServerMessage::Bound { binding } => self.bind(binding),
+            ServerMessage::Unbound { slot, generation, .. } => {
+                self.slots.remove(&slot);
+                let message = ClientMessage::ReleaseSlot { slot, generation };
+                self.request(context.now, message, Asked::Other);
+            }
+            ServerMessage::SlotsNeeded { pairs } => {
+                self.pairs_wanted = self.pairs_wanted.max(pool(pairs));
+                self.advance(context);
+            }
+            ServerMessage::MediaFailed { epoch }
+                if epoch == self.epoch && self.phase == Phase::Inside =>
+            {
+                self.replace_media(context);
+            }
+            ServerMessage::Disconnected { reason } if self.phase != Phase::Leaving => {
+                let sentence = format!("the server ended a client ({reason})");
+                self.end(context, Outcome::Failed(sentence));
+            }
+            ServerMessage::StreamCreated { stream } => self.subscribe(context.now, stream),
+            ServerMessage::StreamDestroyed { stream_id } => {
+                self.subscriptions.remove(&stream_id);
+            }
+            _ => {}
+        }
+    }
+
+    /// A datagram came; the context's wall clock says when.
+    pub fn handle_datagram(&mut self, context: &mut Context<'_>, from: SocketAddr, bytes: &[u8]) {
+        let Some(peer) = &mut self.peer else { return };
+        match peer.handle_datagram(context.now, from, bytes) {
+            Ok(()) => self.drain(context),
+            Err(error) => self.end(context, Outcome::Failed(error.to_string())),
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        match self.phase {
+            Phase::Joining if now >= self.opened_at + ANSWER => {
+                self.end(context, Outcome::Failed("the server did not answer in time".into()));
+            }
+            Phase::Resuming if now >= self.lost_at + self.window => {
+                let sentence = "the connection to the server did not come back".into();
+                self.end(context, Outcome::Failed(sentence));
+            }
+            Phase::Leaving if now >= self.leave_by => {
+                let sentence = "the server did not answer a goodbye".into();
+                self.end(context, Outcome::Failed(sentence));
+            }
+            Phase::Inside if now >= self.media_deadline() => {
+                let sentence = "no media path to the router came about; check its UDP port";
+                self.end(context, Outcome::Failed(sentence.into()));
+            }
+            Phase::Inside if self.has_unanswered(now) => {
+                let sentence = "the server did not answer a request in time".into();
+                self.end(context, Outcome::Failed(sentence));
+            }
+            _ => {}
+        }
+        let Some(peer) = &mut self.peer else { return };
+        if now >= self.peer_deadline
+            && let Err(error) = peer.handle_timeout(now)
+        {
+            self.end(context, Outcome::Failed(error.to_string()));
+            return;
+        }
+        self.send_media(context);
+        self.drain(context);
+    }
+
+    fn handle_joined(&mut self, context: &mut Context<'_>, joined: Joined) {
+        if self.phase != Phase::Joining {
+            return;
+        }
+        self.phase = Phase::Inside;
+        context.tally.joined += 1;
+        context.tally.joining.add(context.now - self.opened_at);
+        self.connection = joined.connection.id;
+        self.resume_key = joined.resume_key;
+        self.window = Duration::try_from_secs_f64(joined.reconnect_window_s).unwrap_or_default();
+        self.acknowledged = self.acknowledged.max(joined.number);
+        self.peer_since = context.now;
+        self.advance(context);
+        for stream in joined.streams {
+            self.subscribe(context.now, stream);
+        }
+    }
+
+    fn handle_resumed(&mut self, context: &mut Context<'_>, resumed: Resumed) {
+        if self.phase != Phase::Resuming {
+            return;
+        }
+        self.phase = Phase::Inside;
+        context.tally.sockets_resumed += 1;
+        self.resume_key = resumed.resume_key;
+        let ack = self.acknowledged;
+        self.outbox
+            .extend(self.requests.iter().map(|(id, request)| request.message.frame(*id, ack)));
+        for request in self.requests.values_mut() {
+            request.at = context.now;
+        }
+        if let Some(snapshot) = resumed.snapshot {
+            self.acknowledged = self.acknowledged.max(snapshot.number);
+            self.subscriptions.retain(|id, _| snapshot.streams.iter().any(|s| s.id == *id));
+            for stream in snapshot.streams {
+                self.subscribe(context.now, stream);
+            }
+        }
+        if resumed.epoch != self.epoch && !self.is_offering {
+            self.replace_media(context);
+        }
+        for binding in resumed.bindings {
+            self.bind(binding);
+        }
+        self.advance(context);
+    }
+
+    fn handle_reply(
+        &mut self,
+        context: &mut Context<'_>,
+        id: u64,
+        result: ReplyResult,
+        error: Option<ErrorBody>,
+    ) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        match request.asked {
+            Asked::Leave => {
+                // Not before: media that ends while the seat lives on would be replaced.
+                if let Some(peer) = &mut self.peer {
+                    peer.close();
+                }
+                self.drain(context);
+                self.end(context, Outcome::Left);
+            }
+            Asked::Offer { epoch, pending } => {
+                self.is_offering = false;
+                if let Some(stream) = result.stream {
+                    self.stream = Some(stream.id);
+                }
+                match error {
+                    Some(error) => self.fail_offer(context, epoch, &error),
+                    None if epoch == self.epoch => self.accept(context, pending, result.answer),
+                    None => {}
+                }
+                self.advance(context);
+            }
+            Asked::Subscribe { stream } => match (error, result.subscription_id) {
+                (None, Some(id)) => {
+                    if let Some(subscription) = self.subscriptions.get_mut(&stream) {
+                        subscription.id = Some(id);
+                    }
+                }
+                // A stream that ended meanwhile is no failure; its end is announced as well.
+                _ => {
+                    if self.subscriptions.remove(&stream).is_some() {
+                        context.tally.subscriptions_refused += 1;
+                    }
+                }
+            },
+            Asked::Other => {}
+        }
+    }
+
+    fn fail_offer(&mut self, context: &mut Context<'_>, epoch: u32, error: &ErrorBody) {
+        // An offer of a transport that is gone: its successor is under way.
+        if epoch == self.epoch {
+            let sentence = format!("the server refused an offer: {}", told(error));
+            self.end(context, Outcome::Failed(sentence));
+        }
+    }
+
+    fn accept(
+        &mut self,
+        context: &mut Context<'_>,
+        pending: SdpPendingOffer,
+        answer: Option<String>,
+    ) {
+        let Some(peer) = &mut self.peer else { return };
+        match peer.accept(pending, &answer.unwrap_or_default()) {
+            Ok(()) => self.drain(context),
+            Err(error) => self.end(context, Outcome::Failed(error.to_string())),
+        }
+    }
+
+    /// Makes the next offer, if there is a reason for one and none is outstanding.
+    fn advance(&mut self, context: &mut Context<'_>) {
+        if self.phase != Phase::Inside || self.is_offering {
+            return;
+        }
+        if self.peer.is_none() {
+            let Some(local) = self.local else { return };
+            match context.peers.create(context.now, local) {
+                Ok(peer) => self.peer = Some(peer),
+                Err(error) => return self.end(context, Outcome::Failed(error.to_string())),
+            }
+            self.epoch += 1;
+            self.peer_since = context.now;
+            self.peer_deadline = context.now;
+        }
+        let kinds = (self.options.audio.is_some(), self.options.video.is_some());
+        let publish = self.options.role.publishes().then_some(kinds);
+        let Some(peer) = &mut self.peer else { return };
+        let had_lines = peer.sends().is_some();
+        let Some(offer) = peer.offer(publish, self.pairs_wanted) else { return };
+        let lines = peer.sends().filter(|_| !had_lines);
+        let message = self.offer_message(offer.sdp, offer.slots, lines);
+        let asked = Asked::Offer { epoch: self.epoch, pending: offer.pending };
+        self.is_offering = true;
+        self.request(context.now, message, asked);
+    }
+
+    /// `publish` for a new stream, `republish` for its new lines, else `negotiate`.
+    fn offer_message(
+        &self,
+        offer: String,
+        slots: Vec<crate::signalling::SlotPair>,
+        lines: Option<SendLines>,
+    ) -> ClientMessage {
+        let epoch = self.epoch;
+        let Some(lines) = lines else {
+            return ClientMessage::Negotiate { epoch, offer, slots };
+        };
+        let audio_mid = lines.audio.map(|mid| mid.to_string());
+        let video_mid = lines.video.map(|mid| mid.to_string());
+        if let Some(stream_id) = self.stream.clone() {
+            return ClientMessage::Republish {
+                epoch,
+                offer,
+                slots,
+                stream_id,
+                audio_mid,
+                video_mid,
+            };
+        }
+        let video = self.options.video;
+        ClientMessage::Publish {
+            epoch,
+            offer,
+            slots,
+            has_audio: audio_mid.is_some(),
+            has_video: video_mid.is_some(),
+            audio_mid,
+            video_mid,
+            name: "load".into(),
+            video_type: video.map(|_| "camera"),
+            video_dimensions: video.map_or(Dimensions { width: 0, height: 0 }, |_| Dimensions {
+                width: crate::media::WIDTH,
+                height: crate::media::HEIGHT,
+            }),
+            frame_rate: video.map(|video| video.frame_rate),
+        }
+    }
+
+    /// A new peer connection with all lines anew.
+    fn replace_media(&mut self, context: &mut Context<'_>) {
+        context.tally.media_replaced += 1;
+        self.peer = None;
+        self.is_offering = false;
+        self.slots.clear();
+        self.advance(context);
+    }
+
+    fn subscribe(&mut self, now: Instant, stream: Stream) {
+        if !self.options.role.subscribes()
+            || stream.connection_id == self.connection
+            || self.subscriptions.contains_key(&stream.id)
+            || self.subscriptions.len() >= self.options.max_streams
+        {
+            return;
+        }
+        let subscription = Subscription { id: None, asked_at: now, started: false };
+        self.subscriptions.insert(stream.id.clone(), subscription);
+        let message =
+            ClientMessage::Subscribe { stream_id: stream.id.clone(), audio: true, video: true };
+        self.request(now, message, Asked::Subscribe { stream: stream.id });
+    }
+
+    fn bind(&mut self, binding: Binding) {
+        let slot = Slot { subscription: binding.subscription_id, started: false };
+        self.slots.insert(binding.slot, slot);
+    }
+
+    fn may_send(&self) -> bool {
+        self.is_sending
+            && self.was_connected
+            && self.stream.is_some()
+            && matches!(self.phase, Phase::Inside | Phase::Resuming)
+    }
+
+    fn send_media(&mut self, context: &mut Context<'_>) {
+        if !self.may_send() {
+            return;
+        }
+        let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_connected()) else { return };
+        let random = &mut self.random;
+        let sources =
+            self.sources.get_or_insert_with(|| new_sources(&self.options, context.now, random));
+        if let Some((_, source)) = &mut sources.audio {
+            let mut level = source.level_dbov();
+            while let Some(packet) = source.poll(context.now, context.wall_ns) {
+                count_sent(context, LineKind::Audio, &packet);
+                peer.send(context.now, LineKind::Audio, packet, level);
+                level = source.level_dbov();
+            }
+        }
+        if let Some((_, source)) = &mut sources.video {
+            while let Some(packet) = source.poll(context.now, context.wall_ns) {
+                count_sent(context, LineKind::Video, &packet);
+                peer.send(context.now, LineKind::Video, packet, 0);
+            }
+        }
+        // What was written is sent when the engine is asked for its output after an input.
+        if let Err(error) = peer.handle_timeout(context.now) {
+            self.end(context, Outcome::Failed(error.to_string()));
+        }
+    }
+
+    /// Sends what the peer connection has to send, and reacts to what it tells.
+    fn drain(&mut self, context: &mut Context<'_>) {
+        let Some(peer) = &mut self.peer else { return };
+        let mut has_connected = false;
+        let mut packets = Packets {
+            slots: &mut self.slots,
+            subscriptions: &mut self.subscriptions,
+            receipts: &mut self.receipts,
+        };
+        let tally = &mut *context.tally;
+        let (now, wall_ns) = (context.now, context.wall_ns);
+        let sources = &mut self.sources;
+        let result = peer.poll(context.send, &mut |arrival| match arrival {
+            Arrival::Connected => has_connected = true,
+            Arrival::Disconnected => {}
+            Arrival::Packet(packet) => packets.count(now, wall_ns, tally, &packet),
+            Arrival::KeyFrameRequested => {
+                tally.key_frame_requests += 1;
+                if let Some((_, video)) = sources.as_mut().and_then(|s| s.video.as_mut()) {
+                    video.request_key_frame();
+                }
+            }
+        });
+        match result {
+            Ok(deadline) => self.peer_deadline = deadline,
+            Err(error) => return self.end(context, Outcome::Failed(error.to_string())),
+        }
+        if has_connected && !self.was_connected {
+            self.was_connected = true;
+            context.tally.connecting.add(context.now - self.opened_at);
+        }
+        if has_connected {
+            self.send_media(context);
+        }
+    }
+
+    fn media_deadline(&self) -> Instant {
+        if self.peer.as_ref().is_some_and(Peer::is_connected) {
+            // Long after any other deadline.
+            return self.peer_since + Duration::from_secs(1 << 30);
+        }
+        self.peer_since + MEDIA
+    }
+
+    fn has_unanswered(&self, now: Instant) -> bool {
+        self.requests.first_key_value().is_some_and(|(_, request)| now >= request.at + ANSWER)
+    }
+
+    fn say(&mut self, message: &ClientMessage) {
+        self.outbox.push(message.frame(0, self.acknowledged));
+    }
+
+    fn request(&mut self, now: Instant, message: ClientMessage, asked: Asked) {
+        let id = self.next_id;
+        self.next_id += 1;
+        if matches!(self.phase, Phase::Inside | Phase::Leaving) {
+            self.outbox.push(message.frame(id, self.acknowledged));
+        }
+        self.requests.insert(id, Request { message, asked, at: now });
+    }
+
+    fn next_wait(&mut self) -> Duration {
+        let Some(doublings) = self.retries.checked_sub(1) else { return Duration::ZERO };
+        let wait = (FIRST_RETRY * 2_u32.pow(doublings.min(8))).min(LONGEST_RETRY);
+        wait.mul_f64(1.0 - self.random.f64() / 2.0)
+    }
+
+    fn end(&mut self, context: &mut Context<'_>, outcome: Outcome) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.phase = Phase::Ended;
+        match &outcome {
+            Outcome::Left => context.tally.left += 1,
+            Outcome::Failed(sentence) => context.tally.fail(sentence.clone()),
+        }
+        self.outcome = Some(outcome);
+        self.retry_at = None;
+    }
+}
+
+/// What packets change.
+struct Packets<'a> {
+    slots: &'a mut FxHashMap<u32, Slot>,
+    subscriptions: &'a mut FxHashMap<String, Subscription>,
+    receipts: &'a mut FxHashMap<u32, Receipt>,
+}
+
+impl Packets<'_> {
+    fn count(&mut self, now: Instant, arrived_ns: u64, tally: &mut Tally, packet: &Received) {
+        if let Some(slot) = self.slots.get_mut(&packet.slot).filter(|slot| !slot.started) {
+            slot.started = true;
+            let mut of_slot = self.subscriptions.values_mut();
+            if let Some(subscription) = of_slot.find(|s| s.id == Some(slot.subscription))
+                && !subscription.started
+            {
+                subscription.started = true;
+                tally.subscriptions_started += 1;
+                tally.starting.add(now.saturating_duration_since(subscription.asked_at));
+            }
+        }
+        let traffic = match packet.kind {
+            LineKind::Audio => &mut tally.audio,
+            LineKind::Video => &mut tally.video,
+        };
+        traffic.received += 1;
+        traffic.received_bytes += packet.payload.len() as u64;
+        let Some(stamp) = Stamp::read(&packet.payload) else {
+            tally.foreign += 1;
+            return;
+        };
+        traffic.latency.add(Duration::from_nanos(arrived_ns.saturating_sub(stamp.made_at_ns)));
+        if let Some(receipt) = self.receipts.get_mut(&stamp.source) {
+            receipt.add(stamp.number, now);
+        } else if self.receipts.len() < MAX_RECEIPTS {
+            self.receipts.insert(stamp.source, Receipt::new(stamp.number, now));
+        }
+    }
+}
+
+fn new_sources(options: &MemberOptions, now: Instant, random: &mut fastrand::Rng) -> Sources {
+    // Publishers that began at the same moment would all send at the same moment ever after.
+    let mut start = |interval_us| now + Duration::from_micros(random.u64(0..interval_us));
+    let (audio_at, video_at) = (start(20_000), start(33_333));
+    let (audio_id, video_id) = (random.u32(..), random.u32(..));
+    Sources {
+        audio: options.audio.map(|audio| (audio_id, AudioSource::new(audio, audio_id, audio_at))),
+        video: options.video.map(|video| (video_id, VideoSource::new(video, video_id, video_at))),
+    }
+}
+
+fn count_sent(context: &mut Context<'_>, kind: LineKind, packet: &MediaPacket) {
+    let traffic = match kind {
+        LineKind::Audio => &mut context.tally.audio,
+        LineKind::Video => &mut context.tally.video,
+    };
+    traffic.sent += 1;
+    traffic.sent_bytes += packet.payload.len() as u64;
+    context.tally.key_frames += u64::from(packet.starts_key_frame);
+    context.tally.sending_late.add(context.now.saturating_duration_since(packet.due));
+}
+
+/// Whether a socket that closed with this code can be replaced by another.
+fn may_resume(code: Option<u16>) -> bool {
+    !matches!(code, Some(4000 | 4001 | 4002 | 4003 | 4005 | 4029 | 1009))
+}
+
+fn pool(streams: usize) -> usize {
+    PAIR_STEPS.into_iter().find(|size| *size >= streams).unwrap_or(48)
+}
+
+fn told(error: &ErrorBody) -> String {
+    format!("{} ({})", error.message.trim_end_matches('.'), error.name)
+}

@@ -1,0 +1,9 @@
+//! One member of a session: what it says to the server, and its peer connection.
+//!
+//! Neither touches a socket: messages, datagrams and time come in, messages and datagrams go out.
+
+mod member;
+mod peer;
+
+pub use member::{Context, Member, MemberOptions, Outcome, Phase, Role};
+pub use peer::{PeerError, PeerFactory};
