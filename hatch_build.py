@@ -1,4 +1,4 @@
-"""Build hook: a wheel carries the router program, the browser files and the documents beside the Python package."""
+"""Build hook: a wheel carries both programs, the browser files and the documents beside the Python package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class TertuliaBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
         failures = _builder(root).build(["router", "web"])
         if failures:
             raise SystemExit("\n".join(failures.values()))
-        build_data["shared_scripts"][str(root / "target" / "release" / "tertulia-router")] = "tertulia-router"
+        for program in ("tertulia-router", "tertulia-load"):
+            build_data["shared_scripts"][str(root / "target" / "release" / program)] = program
         build_data["force_include"][str(root / "web" / "dist")] = "tertulia/_web"
         build_data["force_include"][str(root / "docs")] = "tertulia/_docs"
         build_data["pure_python"] = False

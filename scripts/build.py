@@ -21,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 WEB = ROOT / "web"
-ROUTER = ROOT / "target" / "release" / "tertulia-router"
+# One run of cargo for both: they share nearly everything that they are made of.
+PROGRAMS = [ROOT / "target" / "release" / name for name in ("tertulia-router", "tertulia-load")]
 UV = "uv>=0.8,<1"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
@@ -38,10 +39,10 @@ def build_python() -> None:
         wanted = ".".join(map(str, OLDEST_PYTHON))
         raise BuildError(f"Python {wanted} or newer is needed; install it and run `make PYTHON=python{wanted}`.")
     inputs = [ROOT / "pyproject.toml", ROOT / "uv.lock", ROOT / "hatch_build.py"]
-    with Stamp("python", inputs, output=VENV / "bin" / "tertulia") as stamp:
+    with Stamp("python", inputs, VENV / "bin" / "tertulia") as stamp:
         if not stamp.is_fresh:
             build_environment()
-    with Stamp("bytecode", (ROOT / "src").rglob("*.py"), output=VENV / "bin" / "tertulia") as stamp:
+    with Stamp("bytecode", (ROOT / "src").rglob("*.py"), VENV / "bin" / "tertulia") as stamp:
         if not stamp.is_fresh:
             # A server that is to be ready in a second cannot compile itself first.
             compile_all = ["-m", "compileall", "-q", str(ROOT / "src")]
@@ -60,22 +61,23 @@ def build_environment() -> None:
 def build_router() -> None:
     cargo = find("cargo", "the Rust toolchain is missing; install it from https://rustup.rs and run this again.")
     inputs = [ROOT / "Cargo.toml", ROOT / "Cargo.lock", ROOT / "rust-toolchain.toml", *files(ROOT / "crates")]
-    with Stamp("router", inputs, output=ROUTER) as stamp:
+    with Stamp("router", inputs, *PROGRAMS) as stamp:
         if stamp.is_fresh:
             return
-        command = [cargo, "build", "--release", "--locked", "--quiet", "-p", "tertulia-router"]
+        packages = [argument for program in PROGRAMS for argument in ("-p", program.name)]
+        command = [cargo, "build", "--release", "--locked", "--quiet", *packages, "--bins"]
         step("router", command, CARGO_TARGET_DIR=str(ROOT / "target"))
 
 
 def build_web() -> None:
     npm = find("npm", f"Node.js is missing; install version {OLDEST_NODE} or newer from https://nodejs.org.")
     manifest = [WEB / "package.json", WEB / "package-lock.json"]
-    with Stamp("web-packages", manifest, output=WEB / "node_modules") as stamp:
+    with Stamp("web-packages", manifest, WEB / "node_modules") as stamp:
         if not stamp.is_fresh:
             check_node()
             step("browser packages", [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], folder=WEB)
     sources = [path for path in files(WEB) if "dist" not in path.relative_to(WEB).parts]
-    with Stamp("web", sources, output=WEB / "dist" / "tertulia.js") as stamp:
+    with Stamp("web", sources, WEB / "dist" / "tertulia.js") as stamp:
         if not stamp.is_fresh:
             step("browser files", [npm, "run", "--silent", "build"], folder=WEB)
 
@@ -90,10 +92,12 @@ def check_node() -> None:
 class Stamp:
     """Remembers the state of a part's inputs when it was last built."""
 
-    def __init__(self, name: str, inputs: Iterable[Path], *, output: Path) -> None:
+    def __init__(self, name: str, inputs: Iterable[Path], *outputs: Path) -> None:
         self._file = ROOT / "target" / "stamps" / name
         self._state = fingerprint(inputs)
-        self.is_fresh = output.exists() and self._file.exists() and self._file.read_text() == self._state
+        self.is_fresh = (
+            all(output.exists() for output in outputs) and self._file.exists() and self._file.read_text() == self._state
+        )
 
     def __enter__(self) -> Stamp:
         return self

@@ -38,7 +38,7 @@ def create_project(name: str = "", *, config: Config = None, data: Data = None, 
     """Make a project with a new key and secret."""
 
     async def create() -> Project:
-        async with _store(config, data) as store:
+        async with open_store(config, data) as store:
             return await Projects(store, SystemIds()).create(name)
 
     _print([_project_row(asyncio.run(create()))], json=json, alone=True)
@@ -49,7 +49,7 @@ def list_projects(*, config: Config = None, data: Data = None, json: Json = Fals
     """List all projects with their secrets."""
 
     async def find() -> list[Project]:
-        async with _store(config, data) as store:
+        async with open_store(config, data) as store:
             return await store.list_projects()
 
     _print([_project_row(one) for one in asyncio.run(find())], json=json)
@@ -67,7 +67,7 @@ def create_session(
     """Make a session of a project."""
 
     async def create() -> SessionRecord:
-        async with _store(config, data) as store:
+        async with open_store(config, data) as store:
             owner = await _known(store, api_key)
             now = SystemClock().wall()
             record = SessionRecord(
@@ -111,7 +111,7 @@ def create_token(
         raise InvalidParameterError(f"The lifetime is between 1 and {MAX_LIFETIME_S} seconds.")
 
     async def owner() -> Project:
-        async with _store(config, data) as store:
+        async with open_store(config, data) as store:
             record = await store.find_session(session_id)  # type: ignore[arg-type]  # a text until it is found
             if record is None:
                 raise InvalidSessionIdError("There is no such session.")
@@ -133,7 +133,8 @@ def create_token(
 
 
 @asynccontextmanager
-async def _store(config: Path | None, data: Path | None) -> AsyncIterator[SqlStore]:
+async def open_store(config: Path | None, data: Path | None) -> AsyncIterator[SqlStore]:
+    """The store of the server whose settings or data folder these are; the server may run or not."""
     settings = load(config, flags={"data_folder": data})
     settings.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = await SqlStore.open(settings.database_url)

@@ -24,6 +24,7 @@ for _module, _name, _help in (
     ("administration", "project", "Make and list projects."),
     ("administration", "session", "Make sessions."),
     ("administration", "token", "Make tokens for clients."),
+    ("load", "load", "Load a server with clients and count what arrives."),
 ):
     app.command(f"tertulia.cli.{_module}:{_name}", name=_name, help=_help)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tertulia.supervisor.errors import CannotStartError
 
 ROUTER = "tertulia-router"
+LOAD = "tertulia-load"
 SCRIPT = "tertulia.js"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -17,6 +18,15 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 def find_router() -> Path:
     """The router program; raises CannotStartError if it is missing."""
+    return _find(ROUTER, "router")
+
+
+def find_load() -> Path:
+    """The load generator; raises CannotStartError if it is missing."""
+    return _find(LOAD, "load generator")
+
+
+def _find(name: str, what: str) -> Path:
     checkout = _checkout()
     if checkout is not None:
         folders = [checkout / "target" / "release"]
@@ -27,11 +37,11 @@ def find_router() -> Path:
             Path(sys.argv[0]).absolute().parent,
         ]
     for folder in folders:
-        program = folder / ROUTER
+        program = folder / name
         if program.is_file() and os.access(program, os.X_OK):
             return program
     raise CannotStartError(
-        f"The router program {ROUTER} is missing in {folders[0]}; "
+        f"The {what} program {name} is missing in {folders[0]}; "
         + ("build it with `make build`." if checkout else "install the wheel of this platform again with `pip`.")
     )
 
