@@ -1,0 +1,61 @@
+"""The server side for applications: sessions, tokens and every call of the REST API, as typed Python.
+
+    from tertulia.server import Client, MediaModes, Roles
+
+    with Client("YOUR_API_KEY", "YOUR_API_SECRET", "http://localhost:8080") as client:
+        session = client.create_session(media_mode=MediaModes.routed)
+        token = client.generate_token(session.session_id, role=Roles.moderator)
+
+`Client` waits for each answer; `AsyncClient` has the same methods, to be awaited. Names and arguments are those of
+OpenTok's own Python SDK; results are objects with snake_case attributes, and what goes wrong is an `ApiError`.
+"""
+
+from tertulia.server.blocking import Client
+from tertulia.server.errors import (
+    ApiError,
+    AuthenticationError,
+    CallerError,
+    ConflictError,
+    ConnectFailedError,
+    InvalidParameterError,
+    InvalidSessionIdError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+    RequestTimeoutError,
+    ServerError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+from tertulia.server.nonblocking import AsyncClient
+from tertulia.server.values import (
+    ArchiveModes,
+    MediaModes,
+    Roles,
+    Session,
+    SignalPayload,
+)
+
+__all__ = [
+    "ApiError",
+    "ArchiveModes",
+    "AsyncClient",
+    "AuthenticationError",
+    "CallerError",
+    "Client",
+    "ConflictError",
+    "ConnectFailedError",
+    "InvalidParameterError",
+    "InvalidSessionIdError",
+    "LimitExceededError",
+    "MediaModes",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RequestTimeoutError",
+    "Roles",
+    "ServerError",
+    "Session",
+    "SignalPayload",
+    "UnavailableError",
+    "UnexpectedAnswerError",
+]

@@ -1,0 +1,107 @@
+"""`Client`: each call waits for its answer."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+
+from tertulia.server.calls import Call
+from tertulia.server.course import Answer, Collected, Course, Policy, Wait
+from tertulia.server.errors import ConnectFailedError
+from tertulia.server.face import Face
+from tertulia.server.operations import Operations
+
+__all__ = ["Client"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _waiting(operation: Callable[Concatenate[Operations, P], Call[T]]) -> Callable[Concatenate[Client, P], T]:
+    """The method that makes the operation's call, sends it and waits for the result."""
+
+    def perform(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._perform(operation(self._operations, *args, **kwargs))
+
+    functools.update_wrapper(perform, operation)
+    return perform
+
+
+class Client(Face):
+    """A project's access to a server. Make one and keep it: connections are used again. Threads may share it.
+
+    Args:
+        api_key: The project's key.
+        api_secret: Its secret, 40 hexadecimal digits.
+        api_url: Address of the server; it has a path if the server is mounted in another application.
+        timeout: How long a call may take, in seconds, including everything that is tried again.
+        app_version: Added to the name under which the client is seen by the server.
+        retries: How often a call that failed is sent again: one that was not sent at all, or one that does nothing
+            twice.
+        transport: Takes the place of the network, for tests.
+
+    Raises:
+        InvalidParameterError: If `api_url` is not an address, or key or secret are empty.
+    """
+
+    def __init__(
+        self,
+        api_key: str | int,
+        api_secret: str,
+        api_url: str = "http://127.0.0.1:8080",
+        timeout: float = 10.0,
+        app_version: str | None = None,
+        *,
+        retries: int = 2,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(api_key, api_secret, api_url, Policy(timeout_s=timeout, retries=retries), app_version)
+        self._http = httpx.Client(transport=transport)
+        self._closed = threading.Event()
+
+    create_session = _waiting(Operations.create_session)
+    signal = _waiting(Operations.signal)
+    send_signal = _waiting(Operations.signal)
+    force_disconnect = _waiting(Operations.force_disconnect)
+
+    def close(self) -> None:
+        """Close all connections. A call that waits to be sent again fails."""
+        self._closed.set()
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _perform(self, call: Call[T]) -> T:
+        course = self._course(call)
+        while True:
+            if self._closed.is_set():
+                raise ConnectFailedError("The client is closed.", cure="Make another.")
+            try:
+                answer = self._send(call, course)
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
+                outcome: T | Wait = course.failed(failure, self._clock.monotonic())
+            else:
+                outcome = course.answered(answer, self._clock.monotonic())
+            if not isinstance(outcome, Wait):
+                return outcome
+            self._closed.wait(outcome.seconds)
+
+    def _send(self, call: Call[T], course: Course[T]) -> Answer:
+        with self._http.stream(**self._request(call, course.left_s(self._clock.monotonic()))) as response:
+            collected = Collected()
+            for chunk in response.iter_bytes():
+                collected.add(chunk)
+                if course.is_late(self._clock.monotonic()):
+                    raise TimeoutError
+            return Answer(response.status_code, bytes(collected.body))

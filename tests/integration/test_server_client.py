@@ -1,0 +1,87 @@
+"""`tertulia.server` against a running server, with both of its clients."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tertulia import Session, SessionDisconnectEvent
+from tertulia.server import (
+    AsyncClient,
+    AuthenticationError,
+    Client,
+    ConnectFailedError,
+    MediaModes,
+    NotFoundError,
+    Roles,
+)
+from tests.servers import TertuliaServer
+
+DEADLINE_S = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
+    with TertuliaServer(tmp_path_factory.mktemp("server-client")) as running:
+        yield running
+
+
+class Caller:
+    """Calls methods of either client by name, without holding up the event loop."""
+
+    def __init__(self, client: Client | AsyncClient) -> None:
+        self.client = client
+
+    async def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        function = getattr(self.client, method)
+        async with asyncio.timeout(DEADLINE_S):
+            if inspect.iscoroutinefunction(function):
+                return await function(*args, **kwargs)
+            return await asyncio.to_thread(function, *args, **kwargs)
+
+
+@pytest.fixture(params=[Client, AsyncClient])
+async def call(request: pytest.FixtureRequest, server: TertuliaServer) -> AsyncIterator[Caller]:
+    caller = Caller(request.param(server.api_key, server.api_secret, server.url))
+    yield caller
+    await caller("close")
+
+
+async def test_a_session_is_made_entered_signalled_into_and_ended(server: TertuliaServer, call: Caller) -> None:
+    made = await call("create_session", media_mode=MediaModes.routed)
+    token = await call("generate_token", made.session_id, role=Roles.subscriber, data="name=Ida")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    ended: asyncio.Queue[SessionDisconnectEvent] = asyncio.Queue()
+
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, made.session_id, server=server.url) as session:
+        session.on("signal:chat", lambda event: heard.put_nowait(event.data))
+        session.on(SessionDisconnectEvent, ended.put_nowait)
+        await session.connect(token)
+        assert session.connection is not None
+        assert session.connection.data == "name=Ida"
+        own_id = session.connection.connection_id
+
+        await call("signal", made.session_id, {"type": "chat", "data": "to all"})
+        await call("signal", made.session_id, {"type": "chat", "data": "to one"}, own_id)
+        assert [await heard.get(), await heard.get()] == ["to all", "to one"]
+
+        await call("force_disconnect", made.session_id, own_id)
+        assert (await ended.get()).reason == "forceDisconnected"
+    with pytest.raises(NotFoundError):
+        await call("force_disconnect", made.session_id, own_id)
+
+
+async def test_a_wrong_secret_is_named_as_the_cause(server: TertuliaServer) -> None:
+    async with AsyncClient(server.api_key, "0" * 40, server.url) as stranger:
+        with pytest.raises(AuthenticationError, match="secret"):
+            await stranger.create_session()
+
+
+async def test_a_server_that_is_not_there_is_named_as_the_cause(server: TertuliaServer) -> None:
+    async with AsyncClient(server.api_key, server.api_secret, "http://127.0.0.1:9") as client:
+        with pytest.raises(ConnectFailedError, match="api_url"):
+            await client.create_session()
