@@ -122,22 +122,6 @@ class Firefox:
         assert result["type"] == "success", result["exceptionDetails"]["text"]
         return json.loads(result["result"]["value"])
 
-    def wait_for_function(self, condition: str, arg: object = None, timeout: float = 15_000) -> None:
-        """Waits until `condition` holds in the page; raises AssertionError after `timeout` ms."""
-        held = self.evaluate(
-            f"""argument => new Promise(done => {{
-                const end = performance.now() + {timeout};
-                const look = async () => {{
-                    if (await ({condition})(argument)) return done(true);
-                    if (performance.now() > end) return done(false);
-                    setTimeout(look, 30);
-                }};
-                look();
-            }})""",
-            arg,
-        )
-        assert held, condition
-
 
 def _literal(value: str) -> str:
     return value if value in {"true", "false"} or value.isdigit() else json.dumps(value)

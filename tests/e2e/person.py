@@ -88,15 +88,25 @@ class Person:
         return own
 
     def wait(self, condition: str, argument: object = None) -> None:
-        """Waits until the page's `condition` (a function's text) holds."""
-        try:
-            self.page.wait_for_function(condition, arg=argument, timeout=DEADLINE_MS)
-        except Exception as error:
+        """Waits until the page's `condition` (a function's text, which may be asynchronous) holds."""
+        # Playwright's own wait_for_function takes the promise of an asynchronous condition for its success.
+        held = self.page.evaluate(
+            f"""async argument => {{
+                const end = performance.now() + {DEADLINE_MS};
+                while (!(await ({condition})(argument))) {{
+                    if (performance.now() > end) return false;
+                    await new Promise((resume) => setTimeout(resume, 30));
+                }}
+                return true;
+            }}""",
+            argument,
+        )
+        if not held:
             raise AssertionError(
                 f"{condition} ({argument!r}) never held; the page saw:\n"
                 + "\n".join(json.dumps(entry) for entry in self.log())
                 + f"\nerrors: {self.page.evaluate('() => person.errors')}"
-            ) from error
+            )
 
     def sees(self, type: str, *, source: str = "session", times: int = 1, **fields: object) -> dict[str, Any]:
         """Waits for the application to have seen such an event `times` times; returns the last of them."""
@@ -128,6 +138,10 @@ class Person:
     def hears(self, stream_id: str) -> None:
         """Waits until sound of that stream is played."""
         self.wait("async id => await person.loudness(id) > 0.02", stream_id)
+
+    def hears_nothing_of(self, stream_id: str) -> None:
+        """Waits until that stream has been silent for longer than the fake microphone ever is."""
+        self.wait("id => person.silent(id)", stream_id)
 
     @property
     def connection_id(self) -> str:

@@ -231,5 +231,12 @@ window.person = (() => {
     }
     return loudest[streamId];
   };
+
+  // Whether nothing was heard of this subscriber for 1.5 s: the fake microphone beeps every second.
+  person.silent = async (streamId) => {
+    loudest[streamId] = 0;
+    await new Promise((resume) => setTimeout(resume, 1500));
+    return loudest[streamId] < 0.005;
+  };
   return person;
 })();
