@@ -80,8 +80,16 @@ class TertuliaServer:
             session_id: str = json.load(answer)[0]["session_id"]
             return session_id
 
-    def token(self, session_id: str, role: str = "publisher", data: str = "", *, old_format: bool = False) -> str:
-        """A client token; `old_format` makes the T1 kind."""
+    def token(
+        self,
+        session_id: str,
+        role: str = "publisher",
+        data: str = "",
+        *,
+        old_format: bool = False,
+        expires_at_s: int | None = None,
+    ) -> str:
+        """A client token, good for an hour unless told otherwise; `old_format` makes the T1 kind."""
         now = int(time.time())
         encode = encode_t1 if old_format else encode_jwt
         return encode(
@@ -90,8 +98,8 @@ class TertuliaServer:
             session_id=session_id,
             role=role,
             connection_data=data,
-            created_at_s=now,
-            expires_at_s=now + 3600,
+            created_at_s=now if expires_at_s is None else min(now, expires_at_s - 1),
+            expires_at_s=now + 3600 if expires_at_s is None else expires_at_s,
         )
 
 

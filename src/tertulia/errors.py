@@ -231,6 +231,13 @@ ERRORS: tuple[ErrorKind, ...] = (
     ErrorKind("OT_NO_VALID_CONSTRAINTS", 1500, "Unable to publish", "neither audio nor video was asked for"),
     ErrorKind("OT_NOT_SUPPORTED", 1500, "Not supported", "the browser lacks the feature"),
     ErrorKind("OT_UNABLE_TO_CAPTURE_MEDIA", 1500, "Unable to publish", "capture failed otherwise"),
+    ErrorKind("OT_INVALID_VIDEO_SOURCE", 1500, "Invalid video source", "no camera has this id"),
+    ErrorKind("OT_SET_VIDEO_SOURCE_FAILURE", 1500, "Video source not set", "the publisher does not publish a camera"),
+    ErrorKind(
+        "OT_SCREEN_SHARING_NOT_SUPPORTED", 1550, "Screen sharing not supported", "the browser cannot share a screen"
+    ),
+    ErrorKind("OT_UNEXPECTED_ERROR_CODE", 2000, "Unexpected error", "the browser refused without a known reason"),
+    ErrorKind("OT_REPORT_ISSUE_FAILED", 2010, "Issue not reported", "the report did not reach the server"),
 )
 
 _BY_NAME_AND_CODE = {(kind.name, kind.code): kind for kind in ERRORS}

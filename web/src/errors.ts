@@ -29,6 +29,11 @@ export const ERROR_CODES = {
   OT_NO_VALID_CONSTRAINTS: 1500,
   OT_NOT_SUPPORTED: 1500,
   OT_UNABLE_TO_CAPTURE_MEDIA: 1500,
+  OT_INVALID_VIDEO_SOURCE: 1500,
+  OT_SET_VIDEO_SOURCE_FAILURE: 1500,
+  OT_SCREEN_SHARING_NOT_SUPPORTED: 1550,
+  OT_UNEXPECTED_ERROR_CODE: 2000,
+  OT_REPORT_ISSUE_FAILED: 2010,
 } as const;
 
 export type ErrorName = keyof typeof ERROR_CODES;
@@ -54,6 +59,11 @@ const TITLES: Readonly<Record<string, string>> = {
   OT_NOT_FOUND: 'Not found',
   OT_RATE_LIMIT_EXCEEDED: 'Too many signals',
   OT_NOT_SUPPORTED: 'Not supported',
+  OT_INVALID_VIDEO_SOURCE: 'Invalid video source',
+  OT_SET_VIDEO_SOURCE_FAILURE: 'Video source not set',
+  OT_SCREEN_SHARING_NOT_SUPPORTED: 'Screen sharing not supported',
+  OT_UNEXPECTED_ERROR_CODE: 'Unexpected error',
+  OT_REPORT_ISSUE_FAILED: 'Issue not reported',
 };
 
 /** Code -> title, for the codes that say more than the name of their error. */

@@ -11,14 +11,16 @@ describe('a publisher without properties', () => {
       publishAudio: true,
       publishVideo: true,
       mirror: true,
-      videoKind: 'camera',
       insertMode: 'replace',
       insertDefaultUI: true,
       width: 264,
       height: 198,
       showControls: true,
       frameRate: undefined,
-      capture: { audio: true, video: true, width: 640, height: 480, frameRate: 30, echoCancellation: true },
+      sources: {
+        videoKind: 'camera',
+        capture: { audio: true, video: true, width: 640, height: 480, frameRate: 30, echoCancellation: true },
+      },
     });
   });
 });
@@ -26,15 +28,17 @@ describe('a publisher without properties', () => {
 describe('publisher properties', () => {
   test('a screen has the defaults of a screen', () => {
     expect(publisherOptions({ videoSource: 'screen' })).toMatchObject({
-      videoKind: 'screen',
+      sources: { videoKind: 'screen', maxWidth: 1920 },
       mirror: false,
       publishAudio: false,
-      maxWidth: 1920,
+      audioFallback: false,
     });
   });
 
   test('a device is named by id or by object', () => {
-    expect(publisherOptions({ videoSource: 'cam-2', audioSource: { deviceId: 'mic-1' } }).capture).toMatchObject({
+    expect(
+      publisherOptions({ videoSource: 'cam-2', audioSource: { deviceId: 'mic-1' } }).sources.capture,
+    ).toMatchObject({
       video: 'cam-2',
       audio: 'mic-1',
     });
@@ -42,26 +46,25 @@ describe('publisher properties', () => {
 
   test('null and false leave a medium out', () => {
     expect(publisherOptions({ videoSource: null, audioSource: false })).toMatchObject({
-      videoKind: 'none',
-      capture: { video: false, audio: false },
+      sources: { videoKind: 'none', capture: { video: false, audio: false } },
     });
   });
 
   test('resolution, frame rate and bitrate are taken when they are lawful', () => {
     expect(publisherOptions({ resolution: '1280x720', frameRate: 15, audioBitrate: 32_000 })).toMatchObject({
-      capture: { width: 1280, height: 720, frameRate: 15 },
+      sources: { capture: { width: 1280, height: 720, frameRate: 15 } },
       frameRate: 15,
       audioBitrateBps: 32_000,
     });
     expect(publisherOptions({ resolution: '1x1', frameRate: 24, audioBitrate: 5 })).toMatchObject({
-      capture: { width: 640, height: 480, frameRate: 30 },
+      sources: { capture: { width: 640, height: 480, frameRate: 30 } },
       frameRate: undefined,
       audioBitrateBps: undefined,
     });
   });
 
   test('one switch turns all audio processing off', () => {
-    expect(publisherOptions({ disableAudioProcessing: true, echoCancellation: true }).capture).toMatchObject({
+    expect(publisherOptions({ disableAudioProcessing: true, echoCancellation: true }).sources.capture).toMatchObject({
       echoCancellation: false,
       noiseSuppression: false,
       autoGainControl: false,

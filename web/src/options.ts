@@ -3,7 +3,8 @@ import type { InsertMode } from './dom/insert.ts';
 import { parseStyle, type WidgetStyle } from './dom/widget-style.ts';
 import { OTError } from './errors.ts';
 import { logger } from './logger.ts';
-import type { CaptureWishes } from './rtc/index.ts';
+import { checkFilter, type CaptureWishes, type Filter, type OpusWishes, type SourceWishes } from './rtc/index.ts';
+import type { Dimensions } from './wire/index.ts';
 
 /** The application's object as it came; every member is unknown until read. */
 export type Properties = Readonly<Record<string, unknown>>;
@@ -25,24 +26,37 @@ export interface PublisherOptions extends LookOptions {
   readonly initials: string | undefined;
   readonly publishAudio: boolean;
   readonly publishVideo: boolean;
+  readonly publishCaptions: boolean;
   readonly mirror: boolean;
-  readonly videoKind: 'camera' | 'screen' | 'custom' | 'none';
-  readonly audioTrack: MediaStreamTrack | null;
-  readonly videoTrack: MediaStreamTrack | null;
-  readonly capture: CaptureWishes;
-  readonly maxWidth: number;
-  readonly maxHeight: number;
+  readonly sources: SourceWishes;
   /** Only when the application asked for one. */
   readonly frameRate: number | undefined;
   readonly audioBitrateBps: number | undefined;
+  readonly opus: OpusWishes;
+  /** In small letters, the dearest first; undefined leaves it to the browser. */
+  readonly videoCodecs: readonly string[] | undefined;
   readonly videoContentHint: string;
+  /** Whether the router may leave the video out for a subscriber whose network is narrow. */
+  readonly audioFallback: boolean;
+  /** Whether another microphone takes the place of one that is unplugged. */
+  readonly managesMicrophone: boolean;
+}
+
+/** What a subscriber would like to get; the router gives the nearest that there is. */
+export interface PictureWishes {
+  /** `auto`: as large as the element is shown. */
+  readonly resolution: 'auto' | Dimensions | null;
+  readonly frameRate: number | null;
 }
 
 export interface SubscriberOptions extends LookOptions {
   readonly subscribeToAudio: boolean;
   readonly subscribeToVideo: boolean;
+  readonly subscribeToCaptions: boolean;
+  readonly captionsTranslationLanguage: string | null;
   /** 0 to 100. */
   readonly audioVolume: number;
+  readonly picture: PictureWishes;
 }
 
 const NAME_LIMIT = 1000;
@@ -59,28 +73,41 @@ export function publisherOptions(properties: Properties): PublisherOptions {
   const name = text(properties['name']) ?? '';
   if (name.length > NAME_LIMIT)
     throw new OTError('OT_INVALID_PARAMETER', `The name is longer than ${NAME_LIMIT} characters.`);
-  const audioSource = properties['audioSource'];
-  const videoSource = properties['videoSource'];
-  const videoKind = kindOf(videoSource);
+  const videoKind = kindOf(properties['videoSource']);
   const [width, height] = resolution(properties['resolution']);
   const frameRate = oneOf(properties['frameRate'], FRAME_RATES, 'frameRate');
   const limit = size(properties['maxResolution']);
+  const publishAudio = flag(properties['publishAudio'], videoKind !== 'screen');
   return {
     ...look(properties),
     name,
     initials: text(properties['initials']),
-    publishAudio: flag(properties['publishAudio'], videoKind !== 'screen'),
+    publishAudio,
     publishVideo: flag(properties['publishVideo'], true),
+    publishCaptions: flag(properties['publishCaptions'], false),
     mirror: flag(properties['mirror'], videoKind === 'camera'),
-    videoKind,
-    audioTrack: track(audioSource),
-    videoTrack: track(videoSource),
-    capture: captureWishes(properties, { width, height, frameRate: frameRate ?? DEFAULT_FRAME_RATE }),
-    maxWidth: limit?.width ?? SCREEN_LIMIT,
-    maxHeight: limit?.height ?? SCREEN_LIMIT,
+    sources: {
+      videoKind,
+      audioTrack: track(properties['audioSource']),
+      videoTrack: track(properties['videoSource']),
+      capture: captureWishes(properties, {
+        width: Math.min(width, limit?.width ?? width),
+        height: Math.min(height, limit?.height ?? height),
+        frameRate: frameRate ?? DEFAULT_FRAME_RATE,
+      }),
+      screenSound: publishAudio,
+      maxWidth: limit?.width ?? SCREEN_LIMIT,
+      maxHeight: limit?.height ?? SCREEN_LIMIT,
+      audioFilter: filter('audio', properties['audioFilter']),
+      videoFilter: filter('video', properties['videoFilter']),
+    },
     frameRate,
     audioBitrateBps: bitrate(properties['audioBitrate']),
+    opus: { stereo: flag(properties['enableStereo'], false), dtx: flag(properties['enableDtx'], false) },
+    videoCodecs: codecs(properties['preferredVideoCodecs']),
     videoContentHint: text(properties['videoContentHint']) ?? '',
+    audioFallback: fallback(properties, videoKind !== 'screen'),
+    managesMicrophone: !flag(properties['disableAudioInputDeviceManagement'], false),
   };
 }
 
@@ -90,6 +117,12 @@ export function subscriberOptions(properties: Properties, defaultVolume: number)
     ...look(properties),
     subscribeToAudio: flag(properties['subscribeToAudio'], true),
     subscribeToVideo: flag(properties['subscribeToVideo'], true),
+    subscribeToCaptions: flag(properties['subscribeToCaptions'], false),
+    captionsTranslationLanguage: text(properties['captionsTranslationLanguage']) ?? null,
+    picture: {
+      resolution: preferredResolution(properties['preferredResolution']),
+      frameRate: preferredFrameRate(properties['preferredFrameRate']),
+    },
     audioVolume: volume(properties['audioVolume']) ?? defaultVolume,
   };
 }
@@ -135,6 +168,34 @@ export function flag(value: unknown, otherwise: boolean): boolean {
   return value !== 'false' && Boolean(value);
 }
 
+/** A wish for a picture's size; null clears it. What is neither `auto` nor a size counts as none. */
+export function preferredResolution(value: unknown): PictureWishes['resolution'] {
+  if (value === 'auto') return value;
+  const wished = size(value);
+  return wished !== undefined && wished.width > 0 && wished.height > 0 ? wished : null;
+}
+
+/** A wish for frames per second; null clears it. */
+export function preferredFrameRate(value: unknown): number | null {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : null;
+}
+
+function filter(kind: 'audio' | 'video', value: unknown): Filter | null {
+  return value === undefined || value === null ? null : checkFilter(kind, value);
+}
+
+function codecs(value: unknown): readonly string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.map((name) => String(name).toLowerCase());
+}
+
+/** The newer option names both ends, the older one the subscribers' alone. */
+function fallback(properties: Properties, otherwise: boolean): boolean {
+  const newer = properties['audioFallback'];
+  if (typeof newer === 'object' && newer !== null && 'subscriber' in newer) return flag(newer.subscriber, otherwise);
+  return flag(properties['audioFallbackEnabled'], otherwise);
+}
+
 function look(properties: Properties): LookOptions {
   const style = properties['style'];
   return {
@@ -154,7 +215,7 @@ function look(properties: Properties): LookOptions {
   };
 }
 
-function kindOf(source: unknown): PublisherOptions['videoKind'] {
+function kindOf(source: unknown): SourceWishes['videoKind'] {
   if (source === null || source === false) return 'none';
   if (source === 'screen' || source === 'window' || source === 'application') return 'screen';
   return track(source) === null ? 'camera' : 'custom';

@@ -73,6 +73,7 @@ __all__ = [
     "Subscribe",
     "Subscribed",
     "SubscriptionVideo",
+    "SubscriptionVideoWarning",
     "Unbound",
     "Unpublish",
     "Unsubscribe",
@@ -91,6 +92,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A number that JavaScript holds exactly."""
 Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Epoch = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+FrameRate = Annotated[float, Meta(ge=0, le=1000)]
 Pixels = Annotated[int, Meta(ge=0, le=65_535)]
 Text = Annotated[str, Meta(max_length=65_536)]
 VideoType = Literal["camera", "screen", "custom"]
@@ -248,7 +250,8 @@ class Publish(_Message, frozen=True, tag="publish"):
     initials: str | None = None
     has_captions: bool | None = None
     video_type: VideoType | None = None
-    frame_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    frame_rate: FrameRate | None = None
+    audio_fallback: bool | None = None
 
 
 class Republish(_Message, frozen=True, tag="republish"):
@@ -286,6 +289,8 @@ class Subscribe(_Message, frozen=True, tag="subscribe"):
     stream_id: str
     audio: bool
     video: bool
+    resolution: Dimensions | None = None
+    frame_rate: FrameRate | None = None
 
 
 class UpdateSubscription(_Message, frozen=True, tag="updateSubscription"):
@@ -294,6 +299,8 @@ class UpdateSubscription(_Message, frozen=True, tag="updateSubscription"):
     subscription_id: Count
     audio: bool
     video: bool
+    resolution: Dimensions | None = None
+    frame_rate: FrameRate | None = None
 
 
 class Unsubscribe(_Message, frozen=True, tag="unsubscribe"):
@@ -450,6 +457,13 @@ class SubscriptionVideo(_Message, frozen=True, tag="subscriptionVideo"):
     reason: str
 
 
+class SubscriptionVideoWarning(_Message, frozen=True, tag="subscriptionVideoWarning"):
+    """The video of a subscription is about to be left out for bandwidth, or is not after all."""
+
+    subscription_id: int
+    active: bool
+
+
 class MediaFailed(_Message, frozen=True, tag="mediaFailed"):
     """The transport ended; the client makes a new one with the next epoch."""
 
@@ -542,6 +556,7 @@ ServerMessage = (
     | Unbound
     | SlotsNeeded
     | SubscriptionVideo
+    | SubscriptionVideoWarning
     | MediaFailed
     | Disconnected
     | ConnectionCreated
@@ -683,6 +698,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         Unbound,
         SlotsNeeded,
         SubscriptionVideo,
+        SubscriptionVideoWarning,
         MediaFailed,
         Disconnected,
         ConnectionCreated,

@@ -85,3 +85,14 @@ function isTarget(value: unknown): boolean {
   if (value === undefined || value === null || typeof value === 'string') return true;
   return typeof value === 'object' && 'nodeType' in value && value.nodeType === 1;
 }
+
+export function isTrack(value: unknown): value is MediaStreamTrack {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'readyState' in value;
+}
+
+/** Whether `value` is a media processor's connector: an object with `setTrack` and `destroy`. */
+export function isProcessor(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { setTrack, destroy } = value as Record<string, unknown>;
+  return typeof setTrack === 'function' && typeof destroy === 'function';
+}

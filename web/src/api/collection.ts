@@ -10,7 +10,7 @@ export class Collection<Entry extends object> {
     this.#entries = entries;
   }
 
-  get length(): number {
+  length(): number {
     return [...this.#entries()].length;
   }
 

@@ -47,6 +47,7 @@ export class Emitter {
   off(types?: string | HandlerMap, handlerOrContext?: unknown, context?: unknown): this {
     if (types === undefined) {
       this.#listeners = [];
+      this.listenersChanged();
       return this;
     }
     for (const wanted of entriesOf(types, handlerOrContext, context)) {
@@ -57,6 +58,7 @@ export class Emitter {
           (wanted.context !== undefined && own !== wanted.context),
       );
     }
+    this.listenersChanged();
     return this;
   }
 
@@ -110,6 +112,17 @@ export class Emitter {
       else logger.warn(`The handler for ${type} is not a function.`);
     }
     this.#listeners = [...this.#listeners, ...added];
+    this.listenersChanged();
+  }
+
+  /** Whether anybody listens to one of these types. The library's own. */
+  _hears(...types: readonly string[]): boolean {
+    return this.#listeners.some(({ type }) => types.includes(type));
+  }
+
+  /** Called whenever listeners were added or taken off, for what is only done while somebody listens. */
+  protected listenersChanged(): void {
+    // most emitters do nothing
   }
 }
 
@@ -141,7 +154,7 @@ function* entriesOf(
   if (typeof types === 'string') {
     for (const type of types.split(/\s+/).filter((part) => part !== ''))
       yield { type, handler: handlerOrContext as Handler | undefined, context };
-  } else if (typeof types === 'object') {
+  } else if (typeof types === 'object' && (types as object | null) !== null) {
     for (const [type, handler] of Object.entries(types)) yield { type, handler, context: handlerOrContext };
   }
 }

@@ -1,5 +1,6 @@
 /** The event objects of the API, one class for each name in the documentation. */
 import { logger } from '../logger.ts';
+import type { Dimensions } from '../wire/index.ts';
 import type { Connection, Stream } from './values.ts';
 
 /** What every event has. */
@@ -165,5 +166,67 @@ export class VideoEnabledChangedEvent extends Event {
     readonly reason: string,
   ) {
     super(type);
+  }
+}
+
+export class AudioLevelUpdatedEvent extends Event {
+  /** `audioLevel` is a linear amplitude from 0 to 1. */
+  constructor(readonly audioLevel: number) {
+    super('audioLevelUpdated');
+  }
+}
+
+export class VideoDimensionsChangedEvent extends Event {
+  constructor(
+    readonly oldValue: Dimensions,
+    readonly newValue: Dimensions,
+  ) {
+    super('videoDimensionsChanged');
+  }
+}
+
+/** Another microphone took the place of one that is gone. */
+export class AudioInputDeviceChangedEvent extends Event {
+  constructor(readonly device: { readonly deviceId: string; readonly label: string }) {
+    super('audioInputDeviceChanged');
+  }
+}
+
+/** The pressure on the computer: nominal, fair, serious or critical. */
+export class CpuPerformanceChangedEvent extends Event {
+  constructor(readonly cpuPerformanceState: string) {
+    super('cpuPerformanceChanged');
+  }
+}
+
+/** From 1 (bad) to 5 (excellent); absent for a medium that is not subscribed to. */
+export class QualityScoreChangedEvent extends Event {
+  constructor(readonly qualityScore: { readonly audioQualityScore?: number; readonly videoQualityScore?: number }) {
+    super('qualityScoreChanged');
+  }
+}
+
+/** `stats` on a Subscriber, `statsContainer` on a Publisher. */
+export class QualityChangedEvent extends Event {
+  readonly stats?: unknown;
+  readonly statsContainer?: unknown;
+
+  constructor(
+    type: 'videoQualityChanged' | 'networkConditionChanged',
+    readonly reason: string,
+    stats: { readonly stats: unknown } | { readonly statsContainer: unknown },
+  ) {
+    super(type);
+    Object.assign(this, stats);
+  }
+}
+
+export class CaptionReceivedEvent extends Event {
+  constructor(
+    readonly streamId: string,
+    readonly caption: string,
+    readonly isFinal: boolean,
+  ) {
+    super('captionReceived');
   }
 }

@@ -2,7 +2,19 @@
 import { asOTError, OTError } from '../errors.ts';
 import { LEVELS, logger, setLevel } from '../logger.ts';
 import { userMediaWishes, type Properties } from '../options.ts';
-import { capture, listInputs, supportsWebRtc } from '../rtc/index.ts';
+import {
+  canProcess,
+  canShareScreen,
+  capture,
+  checkOutput,
+  findOutput,
+  listDevices,
+  listOutputs,
+  supportedCodecs,
+  supportsWebRtc,
+  type OutputDevice,
+  type SupportedCodecs,
+} from '../rtc/index.ts';
 import { sessionArguments, viewArguments, withoutApiKey } from './arguments.ts';
 import { Collection } from './collection.ts';
 import { SHARED_CONSTANTS, V1_CONSTANTS } from './constants.ts';
@@ -22,6 +34,14 @@ export interface Device {
   readonly kind: 'audioInput' | 'videoInput';
   readonly deviceId: string;
   readonly label: string;
+}
+
+export interface ScreenSharingCapability {
+  readonly supported: boolean;
+  readonly supportedSources: { readonly screen?: boolean; readonly window?: boolean; readonly application?: boolean };
+  readonly extensionRequired: undefined;
+  readonly extensionRegistered: undefined;
+  readonly extensionInstalled: undefined;
 }
 
 export class Namespace extends Emitter {
@@ -93,7 +113,7 @@ export class Namespace extends Emitter {
 
   /** Cameras and microphones. Labels are empty until access was granted. */
   getDevices(done?: (error?: OTError, devices?: Device[]) => void): Promise<Device[]> {
-    const work = listInputs().then(
+    const work = listDevices('audioinput', 'videoinput').then(
       (inputs) =>
         inputs.map(({ kind, deviceId, label }): Device => ({
           kind: kind === 'audioinput' ? 'audioInput' : 'videoInput',
@@ -110,6 +130,59 @@ export class Namespace extends Emitter {
   /** Camera and microphone by the capture options of a Publisher. Rejects as `initPublisher` does. */
   getUserMedia(properties: Properties = {}): Promise<MediaStream> {
     return settle(capture(userMediaWishes(properties)));
+  }
+
+  /** Loudspeakers and headphones. */
+  getAudioOutputDevices(): Promise<OutputDevice[]> {
+    return settle(
+      listOutputs().catch((thrown: unknown) => {
+        throw asOTError(thrown, 'OT_NOT_SUPPORTED');
+      }),
+    );
+  }
+
+  /** Where the sound of this page comes out; members are null where the browser does not tell. */
+  getActiveAudioOutputDevice(): Promise<OutputDevice> {
+    return settle(
+      findOutput(this.#page.audioOutput ?? '').catch((thrown: unknown) => {
+        throw asOTError(thrown, 'OT_NOT_SUPPORTED');
+      }),
+    );
+  }
+
+  /** Lets the sound of every session in this page come out there. */
+  setAudioOutputDevice(deviceId?: unknown): Promise<void> {
+    return settle(
+      checkOutput(deviceId).then(async (known) => {
+        await Promise.all([...this.#page.subscribers].map((subscriber) => subscriber._routeSound(known)));
+        this.#page.audioOutput = known;
+      }),
+    );
+  }
+
+  /** VP8, VP9 and H264, as far as this browser encodes and decodes them. */
+  getSupportedCodecs(): Promise<SupportedCodecs> {
+    return settle((async () => supportedCodecs())());
+  }
+
+  /** Whether the screen can be shared. No browser needs an extension for it any more. */
+  checkScreenSharingCapability(done?: (answer: ScreenSharingCapability) => void): Promise<ScreenSharingCapability> {
+    const supported = canShareScreen();
+    const answer: ScreenSharingCapability = {
+      supported,
+      supportedSources: { screen: supported, window: supported, application: supported },
+      extensionRequired: undefined,
+      extensionRegistered: undefined,
+      extensionInstalled: undefined,
+    };
+    return settle(Promise.resolve(answer), (_error, value) => {
+      if (value !== undefined) done?.(value);
+    });
+  }
+
+  /** Sends everything that is not media through a proxy; call it before anything else. */
+  setProxyUrl(url?: unknown): void {
+    this.#page.proxyUrl = typeof url === 'string' && url !== '' ? url : null;
   }
 
   /** Where the server is, when the script was not loaded from it. */
@@ -133,9 +206,10 @@ export class Namespace extends Emitter {
     return Promise.resolve();
   }
 
-  hasMediaProcessorSupport(): boolean {
-    return false;
-  }
+  /** Whether a media processor can work on the frames of `video`, `audio` or `both`. */
+  readonly hasMediaProcessorSupport = Object.assign(hasMediaProcessorSupport, {
+    promise: async (mediaType?: unknown): Promise<boolean> => hasMediaProcessorSupport(mediaType),
+  });
 
   hasEndToEndEncryptionSupport(): boolean {
     return false;
@@ -163,6 +237,16 @@ export class Namespace extends Emitter {
     const { target, properties, done } = viewArguments<Done>(rest);
     return new Publisher(this.#page, target, properties, done);
   }
+}
+
+function hasMediaProcessorSupport(mediaType: unknown = 'video'): boolean {
+  const kinds =
+    mediaType === 'both'
+      ? (['audio', 'video'] as const)
+      : mediaType === 'audio'
+        ? (['audio'] as const)
+        : (['video'] as const);
+  return kinds.every(canProcess);
 }
 
 /** The namespace object of a page, with everything of its era; the page dispatches `exception` on it from now on. */

@@ -17,6 +17,10 @@ export class Page {
   namespace: Emitter | null = null;
   /** From the script's own address; the first connect fills it when it is empty. */
   apiKey = '';
+  /** Prefix of all addresses that are not of media; null without a proxy. */
+  proxyUrl: string | null = null;
+  /** Where sound comes out; null for the browser's default. */
+  audioOutput: string | null = null;
   readonly #raised = new WeakSet<OTError>();
 
   /** `serverUrl` is the server's http address; null when it is not known yet. */
@@ -30,7 +34,9 @@ export class Page {
   signallingUrl(): string | null {
     const server = this.serverUrl ?? document.querySelector<HTMLMetaElement>('meta[name="tertulia-server"]')?.content;
     if (server === undefined || server === '') return null;
-    const url = new URL('signalling', server.endsWith('/') ? server : `${server}/`);
+    const direct = new URL('signalling', server.endsWith('/') ? server : `${server}/`);
+    const { proxyUrl } = this;
+    const url = proxyUrl === null ? direct : new URL(`${proxyUrl.replace(/\/$/, '')}/${direct.host}${direct.pathname}`);
     url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
     return url.href;
   }

@@ -22,18 +22,39 @@ export function settle<Value>(work: Promise<Value>, done?: Done<Value>): Promise
 }
 
 /**
- * Gives `method` its `.promise` companion: the same arguments without the handler, resolving to what the method returns,
- * or rejecting with the handler's error.
+ * Gives `method` its `.promise` companion: the same arguments without the handler, resolving to what the method returns
+ * (or to what `valueOf` makes of that), or rejecting with the handler's error.
  */
-export function withPromise<Result>(
+export function withPromise<Result, Value = Result>(
   method: (...args: unknown[]) => Result,
-): ((...args: unknown[]) => Result) & { promise: (...args: unknown[]) => Promise<Result> } {
-  const promise = (...args: unknown[]): Promise<Result> =>
+  valueOf: (result: Result) => Value = (result) => result as unknown as Value,
+): ((...args: unknown[]) => Result) & { promise: (...args: unknown[]) => Promise<Value> } {
+  const promise = (...args: unknown[]): Promise<Value> =>
     new Promise((resolve, reject) => {
       const result = method(...args, (error?: OTError) => {
         if (error) reject(error);
-        else resolve(result);
+        else resolve(valueOf(result));
       });
     });
   return Object.assign((...args: unknown[]) => method(...args), { promise });
+}
+
+/**
+ * Gives `method`, which does its work at once, a `.promise` companion that resolves to nothing. A completion handler that
+ * is passed last is called as well.
+ */
+export function withQuickPromise<Result>(
+  method: (...args: unknown[]) => Result,
+): ((...args: unknown[]) => Result) & { promise: (...args: unknown[]) => Promise<void> } {
+  const called = (...args: unknown[]): Result => {
+    const result = method(...args);
+    const done = args.at(-1);
+    if (typeof done === 'function') void settle(Promise.resolve(), done as Done);
+    return result;
+  };
+  return Object.assign(called, {
+    promise: async (...args: unknown[]): Promise<void> => {
+      method(...args);
+    },
+  });
 }

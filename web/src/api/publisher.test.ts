@@ -179,8 +179,10 @@ describe('muting', () => {
   test('resolves by promise', async () => {
     const page = new FakePage(v2);
     const publisher = page.OT.initPublisher('me');
-    expect(await publisher.publishVideo.promise(false)).toBe(publisher);
-    expect(await publisher.destroy.promise()).toBe(publisher);
+    expect(await publisher.publishVideo.promise(false)).toBeUndefined();
+    expect(await publisher.publishAudio.promise(false)).toBeUndefined();
+    expect(publisher.getAudioSource()?.enabled).toBe(false);
+    expect(await publisher.destroy.promise()).toBeUndefined();
   });
 });
 

@@ -3,6 +3,7 @@ import type { IceWishes } from '../engine/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
+import type { SentLines } from '../rtc/index.ts';
 import type { Reason, RequestOf, StreamUpdate } from '../wire/index.ts';
 import { connectArguments, idOf, viewArguments, withoutApiKey } from './arguments.ts';
 import { Collection } from './collection.ts';
@@ -238,6 +239,11 @@ export class Session extends Emitter {
     for (const [streamId, own] of this.#model.publishers)
       if (own === publisher) this.#model.engine.unpublish(streamId, reason);
     publisher.session = null;
+  }
+
+  /** The lines that carry the Publisher at present. */
+  _lines(publisher: Publisher): SentLines | null {
+    return this.#model.engine.lines(publisher);
   }
 
   _updateStream(streamId: string, update: StreamUpdate): void {

@@ -3,13 +3,34 @@ import { findTarget, Widget } from '../dom/index.ts';
 import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
-import { flag, subscriberOptions, volume, type Properties, type SubscriberOptions } from '../options.ts';
-import { whenPictureBegins, whenSoundBegins } from '../rtc/index.ts';
-import type { StreamProperty } from '../wire/index.ts';
-import type { Target } from './arguments.ts';
+import {
+  flag,
+  preferredFrameRate,
+  preferredResolution,
+  subscriberOptions,
+  volume,
+  type PictureWishes,
+  type Properties,
+  type SubscriberOptions,
+} from '../options.ts';
+import {
+  merged,
+  Rates,
+  ReceivedCounters,
+  receivedStats,
+  routeSound,
+  whenPictureBegins,
+  whenSoundBegins,
+  type Kind,
+  type Processor,
+  type SubscriberStats,
+} from '../rtc/index.ts';
+import type { StreamProperty, SubscriptionWishes } from '../wire/index.ts';
+import { isProcessor, type Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
 import { DestroyedEvent, Event, MediaStreamAvailableEvent, VideoEnabledChangedEvent } from './events.ts';
-import { withPromise, type Done } from './promises.ts';
+import { settle, withQuickPromise, type Done } from './promises.ts';
+import { watchSubscriberQuality } from './quality.ts';
 import type { Session } from './session.ts';
 import type { SessionModel } from './session-model.ts';
 import { callBack, queueJob } from './tasks.ts';
@@ -18,14 +39,21 @@ import { View } from './view.ts';
 
 /** How long media may take to arrive before the subscription counts as failed. */
 const MEDIA_DEADLINE_MS = 30_000;
-const LEVEL_INTERVAL_MS = 100;
+/** How long an element must keep its size before a picture of that size is asked for. */
+const STEADY_SIZE_MS = 250;
 
 /** Members that begin with an underscore are the library's own. */
 export class Subscriber extends View implements SubscriptionSink {
   readonly session: Session;
-  readonly subscribeToAudio = withPromise((value?: unknown) => this.#subscribeToAudio(flag(value, true)));
-  readonly subscribeToVideo = withPromise((value?: unknown) => this.#subscribeToVideo(flag(value, true)));
-  readonly setAudioVolume = withPromise((value?: unknown) => this.#setVolume(value));
+  readonly subscribeToAudio = withQuickPromise((value?: unknown) => this.#subscribeToAudio(flag(value, true)));
+  readonly subscribeToVideo = withQuickPromise((value?: unknown) => this.#subscribeToVideo(flag(value, true)));
+  readonly setAudioVolume = withQuickPromise((value?: unknown) => this.#setVolume(value));
+  /** At most about one picture a second while it is on. */
+  readonly restrictFrameRate = withQuickPromise((value?: unknown): this => {
+    this.#restricted = flag(value, true);
+    this.#tellWishes();
+    return this;
+  });
 
   readonly #model: SessionModel;
   readonly #options: SubscriberOptions;
@@ -35,12 +63,22 @@ export class Subscriber extends View implements SubscriptionSink {
   #stream: MediaStream | null = null;
   #stopWaiting: (() => void)[] = [];
   #deadline: ReturnType<typeof setTimeout> | null = null;
-  #levelTimer: ReturnType<typeof setInterval> | null = null;
+  readonly #counters = { audio: new ReceivedCounters(), video: new ReceivedCounters() };
+  readonly #rates = new Rates();
+  readonly #quality = watchSubscriberQuality(this, () => this.#readStats());
+  readonly #processors: Record<Kind, Processor | null> = { audio: null, video: null };
   #done: Done | undefined;
 
   #wantsAudio: boolean;
   #wantsVideo: boolean;
   #volume: number;
+  #picture: PictureWishes;
+  #restricted = false;
+  /** The size in which the element is shown, in device pixels. */
+  #shownSize: { width: number; height: number } | null = null;
+  #sizeWatcher: ResizeObserver | null = null;
+  #captions: boolean;
+  #captionsLanguage: string | null;
   /** Whether there was a picture to show when that was last told. */
   #hadVideo: boolean;
   /** False when the server says that it cannot send this video. */
@@ -62,6 +100,9 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#wantsAudio = this.#options.subscribeToAudio;
     this.#wantsVideo = this.#options.subscribeToVideo;
     this.#volume = this.#options.audioVolume;
+    this.#picture = this.#options.picture;
+    this.#captions = this.#options.subscribeToCaptions;
+    this.#captionsLanguage = this.#options.captionsTranslationLanguage;
     this.#flows = model.engine.flowing;
     this.#hadVideo = this.#hasVideo;
     this.#build(target);
@@ -70,7 +111,8 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#deadline = setTimeout(() => {
       this.refused(new OTError('OT_TIMEOUT', 'No media of the stream has arrived.'));
     }, MEDIA_DEADLINE_MS);
-    this.#key = model.engine.subscribe(stream.streamId, { audio: this.#wantsAudio, video: this.#wantsVideo }, this);
+    this.#watchSize();
+    this.#key = model.engine.subscribe(stream.streamId, this.#wishes(), this);
   }
 
   getAudioVolume(): number {
@@ -80,6 +122,69 @@ export class Subscriber extends View implements SubscriptionSink {
   /** Whether the browser's autoplay rule keeps the sound off. */
   isAudioBlocked(): boolean {
     return this.#autoplayBlocked;
+  }
+
+  /** Asks for the layer nearest to a size; `auto` follows the element, null clears the wish. */
+  setPreferredResolution(size?: unknown): Promise<void> {
+    const resolution = preferredResolution(size);
+    if (resolution === null && size !== null && size !== undefined)
+      return settle(
+        Promise.reject(new OTError('OT_INVALID_PARAMETER', 'A resolution is auto, null or has a width and a height.')),
+      );
+    this.#picture = { ...this.#picture, resolution };
+    this.#watchSize();
+    this.#tellWishes();
+    return Promise.resolve();
+  }
+
+  /** Asks for the layer nearest to so many frames per second; null clears the wish. */
+  setPreferredFrameRate(rate?: unknown): Promise<void> {
+    const frameRate = preferredFrameRate(rate);
+    if (frameRate === null && rate !== null && rate !== undefined)
+      return settle(Promise.reject(new OTError('OT_INVALID_PARAMETER', 'A frame rate is null or a number above 0.')));
+    this.#picture = { ...this.#picture, frameRate };
+    this.#tellWishes();
+    return Promise.resolve();
+  }
+
+  /** Whether captions of the stream are wanted; may be said before there are any. */
+  subscribeToCaptions(value?: unknown): Promise<void> {
+    this.#captions = flag(value, true);
+    return Promise.resolve();
+  }
+
+  isSubscribedToCaptions(): boolean {
+    return this.#captions;
+  }
+
+  setCaptionsTranslationLanguage(code?: unknown): Promise<void> {
+    if (code !== null && !(typeof code === 'string' && /^[a-z]{2}-[A-Z]{2}$/.test(code)))
+      return settle(Promise.reject(new OTError('OT_INVALID_PARAMETER', 'A language is null or a code such as de-DE.')));
+    this.#captionsLanguage = code;
+    return Promise.resolve();
+  }
+
+  getCaptionsTranslationLanguage(): string | null {
+    return this.#captionsLanguage;
+  }
+
+  /** What has arrived for this Subscriber. Rejects with OT_NOT_CONNECTED while nothing is received. */
+  getStats(done?: Done<SubscriberStats>): Promise<SubscriberStats> {
+    return settle(this.#readStats(), done);
+  }
+
+  /** The browser's own statistics of the lines that carry the stream at present. */
+  getRtcStatsReport(): Promise<RTCStatsReport> {
+    return settle(this.#reports().then(({ audio, video }) => merged(audio, video)));
+  }
+
+  /** Shows what the application's processor makes of the picture; null takes the processor away. */
+  setVideoMediaProcessorConnector(connector?: unknown): Promise<void> {
+    return settle(this.#process('video', connector));
+  }
+
+  setAudioMediaProcessorConnector(connector?: unknown): Promise<void> {
+    return settle(this.#process('audio', connector));
   }
 
   /** The same as `session.unsubscribe(subscriber)`. */
@@ -95,11 +200,14 @@ export class Subscriber extends View implements SubscriptionSink {
     if (this.#state === 'destroyed') return;
     if (this.#media !== null) this.detach();
     this.#media = media;
+    if (media.audioFrom !== null || media.videoFrom !== null) void this.#countFromHere(media);
     this.#play();
   }
 
   suspend(): void {
     for (const stop of this.#stopWaiting.splice(0)) stop();
+    this.#counters.audio.end();
+    this.#counters.video.end();
     this.#media = null;
     this.#picturePlays = false;
     this.#soundPlays = false;
@@ -127,7 +235,14 @@ export class Subscriber extends View implements SubscriptionSink {
 
   video(enabled: boolean, reason: string): void {
     this.#serverSendsVideo = enabled;
+    this.widget?.setVideoDisabled(!enabled && reason === 'quality' ? 'disabled' : 'no');
     this.#videoChanged(reason);
+  }
+
+  /** The router is about to leave the video out, or will not after all. */
+  videoWarning(active: boolean): void {
+    this.widget?.setVideoDisabled(active ? 'warning' : 'no');
+    queueEvent(this, new Event(active ? 'videoDisableWarning' : 'videoDisableWarningLifted'));
   }
 
   flow(flows: boolean): void {
@@ -150,7 +265,9 @@ export class Subscriber extends View implements SubscriptionSink {
     const waiting = this.#state === 'waiting';
     this.#state = 'destroyed';
     this.#clearDeadline();
-    if (this.#levelTimer !== null) clearInterval(this.#levelTimer);
+    this.#sizeWatcher?.disconnect();
+    this.#quality.stop();
+    for (const kind of ['audio', 'video'] as const) void this.#processors[kind]?.destroy().catch(() => undefined);
     if (this.#key !== null) this.#model.engine.unsubscribe(this.#key);
     this.detach();
     this.#model.subscribers.delete(this);
@@ -170,8 +287,26 @@ export class Subscriber extends View implements SubscriptionSink {
 
   /** Inside a user's gesture: sound that the browser held back may start. */
   _unblock(): void {
+    if (!this.#autoplayBlocked) return;
     this.#autoplayBlocked = false;
     this.#applySound();
+    if (!this.#autoplayBlocked) queueEvent(this, new Event('audioUnblocked'));
+  }
+
+  /** Sends the sound to the output that the page chose. */
+  async _routeSound(deviceId: string): Promise<void> {
+    if (this.widget !== null) await routeSound(this.widget.video, deviceId);
+  }
+
+  protected override readLevel(): number | null {
+    if (this.#media === null || this.#state === 'destroyed') return null;
+    const [source] = this.#media.audio.getSynchronizationSources();
+    return this.#soundPlays ? (source?.audioLevel ?? 0) : 0;
+  }
+
+  protected override listenersChanged(): void {
+    super.listenersChanged();
+    this.#quality.update();
   }
 
   get #hasVideo(): boolean {
@@ -195,6 +330,9 @@ export class Subscriber extends View implements SubscriptionSink {
     widget.onMutePressed = () => {
       if (this.#autoplayBlocked) this._unblock();
       else this.#subscribeToAudio(!this.#wantsAudio);
+    };
+    widget.onUnblockPressed = () => {
+      this._unblock();
     };
     widget.setMuted(!this.#wantsAudio);
     this.adopt(widget, options.insertDefaultUI);
@@ -220,6 +358,11 @@ export class Subscriber extends View implements SubscriptionSink {
     }
     if (first) queueEvent(this, new MediaStreamAvailableEvent(stream));
     video.play().catch(() => undefined); // muted playback is always allowed; a removed element needs none
+    const { audioOutput } = this.#model.page;
+    if (audioOutput !== null) void routeSound(video, audioOutput).catch(() => undefined);
+    for (const kind of ['audio', 'video'] as const)
+      if (this.#processors[kind] !== null) void this.#showTrack(kind, media[kind].track);
+    this.updateLevels();
     this.#stopWaiting.push(
       whenSoundBegins(media.audio, media.audioFrom, () => {
         this.#soundPlays = true;
@@ -301,15 +444,7 @@ export class Subscriber extends View implements SubscriptionSink {
 
   #applyPoster(): void {
     this.widget?.setAudioOnly(!this.#hasVideo);
-    if (!this.#hasVideo && this.#levelTimer === null) {
-      this.#levelTimer = setInterval(() => {
-        const [source] = this.#media?.audio.getSynchronizationSources() ?? [];
-        this.widget?.setLevel(this.#soundPlays ? (source?.audioLevel ?? 0) : 0);
-      }, LEVEL_INTERVAL_MS);
-    } else if (this.#hasVideo && this.#levelTimer !== null) {
-      clearInterval(this.#levelTimer);
-      this.#levelTimer = null;
-    }
+    this.updateLevels();
   }
 
   #applySound(): void {
@@ -318,7 +453,8 @@ export class Subscriber extends View implements SubscriptionSink {
     const { video } = widget;
     video.volume = this.#volume / 100;
     const sounds = this.#soundPlays && this.#wantsAudio && !this.#autoplayBlocked;
-    widget.setMuted(!this.#wantsAudio || this.#autoplayBlocked);
+    widget.setMuted(!this.#wantsAudio);
+    widget.setAudioBlocked(this.#autoplayBlocked);
     if (video.muted !== sounds) return;
     video.muted = !sounds;
     if (!sounds) return;
@@ -328,6 +464,7 @@ export class Subscriber extends View implements SubscriptionSink {
       logger.warn('The browser holds the sound back until the user touches the page.');
       this.#autoplayBlocked = true;
       this.#applySound();
+      queueEvent(this, new Event('audioBlocked'));
       video.play().catch(() => undefined);
       addEventListener(
         'pointerdown',
@@ -361,8 +498,83 @@ export class Subscriber extends View implements SubscriptionSink {
   }
 
   #tellWishes(): void {
-    if (this.#key !== null)
-      this.#model.engine.updateSubscription(this.#key, { audio: this.#wantsAudio, video: this.#wantsVideo });
+    if (this.#key !== null) this.#model.engine.updateSubscription(this.#key, this.#wishes());
+  }
+
+  #wishes(): SubscriptionWishes {
+    const { resolution, frameRate } = this.#picture;
+    const size = resolution === 'auto' ? this.#shownSize : resolution;
+    const rate = this.#restricted ? 1 : frameRate;
+    return {
+      audio: this.#wantsAudio,
+      video: this.#wantsVideo,
+      ...(size === null ? {} : { resolution: size }),
+      ...(rate === null ? {} : { frameRate: rate }),
+    };
+  }
+
+  /** With `auto`, asks for the size in which the element is shown as soon as that has settled. */
+  #watchSize(): void {
+    this.#sizeWatcher?.disconnect();
+    this.#sizeWatcher = null;
+    const { widget } = this;
+    if (this.#picture.resolution !== 'auto' || widget === null || typeof ResizeObserver !== 'function') return;
+    let steady: ReturnType<typeof setTimeout> | undefined;
+    this.#sizeWatcher = new ResizeObserver(() => {
+      clearTimeout(steady);
+      steady = setTimeout(() => {
+        const { clientWidth, clientHeight } = widget.video;
+        const width = Math.round(clientWidth * devicePixelRatio);
+        const height = Math.round(clientHeight * devicePixelRatio);
+        const known = this.#shownSize;
+        if (width === 0 || height === 0 || (known?.width === width && known.height === height)) return;
+        this.#shownSize = { width, height };
+        this.#tellWishes();
+      }, STEADY_SIZE_MS);
+    });
+    this.#sizeWatcher.observe(widget.video);
+  }
+
+  /** What the slot counted for the streams before must not count for this one. */
+  async #countFromHere(media: SlotMedia): Promise<void> {
+    const [audio, video] = await Promise.all([media.audio.getStats(), media.video.getStats()]);
+    if (media !== this.#media) return;
+    this.#counters.audio.begin(audio);
+    this.#counters.video.begin(video);
+  }
+
+  async #reports(): Promise<Record<Kind, RTCStatsReport>> {
+    const media = this.#media;
+    if (media === null) throw new OTError('OT_NOT_CONNECTED', 'No media of the stream is received.');
+    const [audio, video] = await Promise.all([media.audio.getStats(), media.video.getStats()]);
+    return { audio, video };
+  }
+
+  async #readStats(): Promise<SubscriberStats> {
+    const reports = await this.#reports();
+    const { hasAudio = false, videoType } = this.stream ?? {};
+    const heard = hasAudio || this.#soundPlays;
+    return receivedStats(reports, this.#counters, this.#rates, { audio: heard, video: videoType !== undefined });
+  }
+
+  async #process(kind: Kind, connector: unknown): Promise<void> {
+    if (connector !== null && !isProcessor(connector))
+      throw new OTError('OT_INVALID_PARAMETER', 'A connector has the methods setTrack and destroy.');
+    const before = this.#processors[kind];
+    this.#processors[kind] = connector as Processor | null;
+    if (this.#media !== null) await this.#showTrack(kind, this.#media[kind].track);
+    await before?.destroy();
+  }
+
+  /** Puts the track, or what the processor makes of it, in the place of the one of its kind that is shown. */
+  async #showTrack(kind: Kind, received: MediaStreamTrack): Promise<void> {
+    const media = this.#media;
+    const track = (await this.#processors[kind]?.setTrack(received)) ?? received;
+    const stream = this.widget?.video.srcObject as MediaStream | null | undefined;
+    if (stream == null || media !== this.#media) return;
+    for (const shown of kind === 'audio' ? stream.getAudioTracks() : stream.getVideoTracks())
+      if (shown !== track) stream.removeTrack(shown);
+    stream.addTrack(track);
   }
 
   #clearDeadline(): void {

@@ -16,7 +16,7 @@ export function callBack<Arguments extends readonly unknown[]>(
   handler: ((...args: Arguments) => void) | undefined,
   ...args: Arguments
 ): void {
-  if (handler === undefined) return;
+  if (typeof handler !== 'function') return; // applications pass all kinds of things
   try {
     handler(...args);
   } catch (thrown) {

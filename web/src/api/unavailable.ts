@@ -13,61 +13,10 @@ interface Members {
 type Owner = 'namespace' | 'session' | 'publisher' | 'subscriber' | 'stream';
 
 const BOTH: Readonly<Record<Owner, Members>> = {
-  namespace: {
-    rejects: [
-      'getAudioOutputDevices',
-      'getActiveAudioOutputDevice',
-      'setAudioOutputDevice',
-      'getSupportedCodecs',
-      'checkScreenSharingCapability',
-      'reportIssue',
-    ],
-    throws: ['setProxyUrl'],
-  },
+  namespace: { rejects: ['reportIssue'], throws: [] },
   session: { rejects: ['setEncryptionSecret'], throws: [] },
-  publisher: {
-    rejects: [
-      'publishCaptions',
-      'cycleVideo',
-      'setVideoSource',
-      'setAudioSource',
-      'getStats',
-      'getRtcStatsReport',
-      'setVideoContentHint',
-      'setPreferredResolution',
-      'setPreferredFrameRate',
-      'setMaxVideoBitrate',
-      'setVideoBitratePreset',
-      'applyVideoFilter',
-      'clearVideoFilter',
-      'applyAudioFilter',
-      'clearAudioFilter',
-      'setVideoMediaProcessorConnector',
-      'setAudioMediaProcessorConnector',
-    ],
-    throws: [
-      'getVideoContentHint',
-      'getMaxVideoBitrate',
-      'getVideoBitratePreset',
-      'setTargetScalabilityMode',
-      'getTargetScalabilityMode',
-      'getVideoFilter',
-      'getAudioFilter',
-    ],
-  },
-  subscriber: {
-    rejects: [
-      'setPreferredResolution',
-      'setPreferredFrameRate',
-      'subscribeToCaptions',
-      'setCaptionsTranslationLanguage',
-      'getStats',
-      'getRtcStatsReport',
-      'setVideoMediaProcessorConnector',
-      'setAudioMediaProcessorConnector',
-    ],
-    throws: ['restrictFrameRate', 'isSubscribedToCaptions', 'getCaptionsTranslationLanguage'],
-  },
+  publisher: { rejects: [], throws: [] },
+  subscriber: { rejects: [], throws: [] },
   stream: { rejects: [], throws: [] },
 };
 

@@ -1,10 +1,14 @@
-/** What publishers and subscribers have in common: an element in the page, its look, its picture. */
+/** What publishers and subscribers have in common: an element in the page, its look, its picture, its sound level. */
 import { parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
+import type { Dimensions } from '../wire/index.ts';
 import { Emitter, queueEvent } from './emitter.ts';
-import { VideoElementCreatedEvent } from './events.ts';
+import { AudioLevelUpdatedEvent, VideoDimensionsChangedEvent, VideoElementCreatedEvent } from './events.ts';
 import type { Stream } from './values.ts';
+
+/** Twenty levels a second, and none while nobody listens and no meter is to be seen. */
+const LEVEL_INTERVAL_MS = 50;
 
 export class View extends Emitter {
   /** The root element; undefined with `insertDefaultUI: false`. */
@@ -15,6 +19,8 @@ export class View extends Emitter {
   stream: Stream | undefined = undefined;
   /** Null until the arguments were found to be good. */
   protected widget: Widget | null = null;
+  #levels: ReturnType<typeof setInterval> | null = null;
+  #size: Dimensions | null = null;
 
   get streamId(): string | undefined {
     return this.stream?.streamId;
@@ -32,12 +38,14 @@ export class View extends Emitter {
   }
 
   /** Changes one style key, or several; unknown keys and values are ignored. */
-  setStyle(keyOrStyle: string | Properties, value?: unknown): this {
+  setStyle(keyOrStyle?: string | Properties | null, value?: unknown): this {
     const wished = typeof keyOrStyle === 'string' ? { [keyOrStyle]: value } : keyOrStyle;
+    if (typeof wished !== 'object' || wished === null) return this;
     const style = parseStyle(wished, (key) => {
       logger.warn(`The style ${key} is unknown or has a value that it cannot have; it is ignored.`);
     });
     this.widget?.setStyle(style);
+    this.updateLevels();
     return this;
   }
 
@@ -56,9 +64,53 @@ export class View extends Emitter {
     this.element = inPage ? widget.root : undefined;
     this.id = widget.id;
     this.widgetId = widget.id;
+    widget.video.addEventListener('resize', () => {
+      this.#resized(widget.video);
+    });
   }
 
   protected announceVideoElement(widget: Widget): void {
     queueEvent(this, new VideoElementCreatedEvent(widget.video));
+  }
+
+  /** The loudness of this moment, from 0 to 1; null when there is no sound to measure any more. */
+  protected readLevel(): number | null {
+    return null;
+  }
+
+  /** Starts or stops measuring, by whether anybody listens or looks. */
+  protected updateLevels(): void {
+    const wanted = this.readLevel() !== null && (this._hears('audioLevelUpdated') || this.widget?.showsMeter === true);
+    if (wanted && this.#levels === null) {
+      this.#levels = setInterval(() => {
+        this.#measure();
+      }, LEVEL_INTERVAL_MS);
+    } else if (!wanted && this.#levels !== null) {
+      clearInterval(this.#levels);
+      this.#levels = null;
+      this.widget?.setLevel(0);
+    }
+  }
+
+  protected override listenersChanged(): void {
+    this.updateLevels();
+  }
+
+  #measure(): void {
+    const level = this.readLevel();
+    if (level === null) {
+      this.updateLevels();
+      return;
+    }
+    this.widget?.setLevel(level);
+    if (this._hears('audioLevelUpdated')) queueEvent(this, new AudioLevelUpdatedEvent(level));
+  }
+
+  #resized({ videoWidth: width, videoHeight: height }: HTMLVideoElement): void {
+    if (width === 0 || height === 0) return;
+    const before = this.#size;
+    this.#size = { width, height };
+    if (before !== null && (before.width !== width || before.height !== height))
+      queueEvent(this, new VideoDimensionsChangedEvent(before, this.#size));
   }
 }

@@ -9,7 +9,7 @@ import {
 } from './index.ts';
 
 const BINDING: Binding = { subscriptionId: 7, slot: 0, generation: 1, audioRtpTimestamp: 1, videoRtpTimestamp: 2 };
-const SUBSCRIBE: SubscriptionInput = { type: 'subscribe', key: 1, streamId: 's', audio: true, video: true };
+const SUBSCRIBE: SubscriptionInput = { type: 'subscribe', key: 1, streamId: 's', wishes: { audio: true, video: true } };
 const ANSWERED: SubscriptionInput = { type: 'answered', key: 1, id: 7 };
 const BOUND: SubscriptionInput = { type: 'bound', binding: BINDING };
 const UNBOUND: SubscriptionInput = { type: 'unbound', subscriptionId: 7, slot: 0, generation: 1 };
@@ -57,7 +57,7 @@ describe('a subscription', () => {
   });
 
   test('tells changed wishes once, and only when there is a number to tell them for', () => {
-    const update: SubscriptionInput = { type: 'update', key: 1, audio: true, video: false };
+    const update: SubscriptionInput = { type: 'update', key: 1, wishes: { audio: true, video: false } };
     const told = {
       type: 'send',
       request: { type: 'updateSubscription', subscriptionId: 7, audio: true, video: false },

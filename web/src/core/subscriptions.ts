@@ -5,16 +5,15 @@
  * client releases a slot only after it shows and plays nothing of the binding any more, so `detach` always precedes
  * `releaseSlot` among the effects. Keys are the client's own and never used twice.
  */
-import type { Binding, RequestOf, WireError } from '../wire/index.ts';
+import type { Binding, RequestOf, SubscriptionWishes, WireError } from '../wire/index.ts';
 
 export interface Subscription {
   readonly streamId: string;
   /** The server's number; null until the request was answered. */
   readonly id: number | null;
-  readonly audio: boolean;
-  readonly video: boolean;
-  /** What the server was told last of `audio` and `video`. */
-  readonly told: { readonly audio: boolean; readonly video: boolean };
+  readonly wishes: SubscriptionWishes;
+  /** The wishes that the server was told last. */
+  readonly told: SubscriptionWishes;
   readonly binding: Binding | null;
   /** The application unsubscribed before the request was answered. */
   readonly abandoned: boolean;
@@ -27,18 +26,18 @@ export type SubscriptionInput =
       readonly type: 'subscribe';
       readonly key: number;
       readonly streamId: string;
-      readonly audio: boolean;
-      readonly video: boolean;
+      readonly wishes: SubscriptionWishes;
     }
   | { readonly type: 'answered'; readonly key: number; readonly id: number }
   | { readonly type: 'refused'; readonly key: number; readonly error: WireError }
-  | { readonly type: 'update'; readonly key: number; readonly audio: boolean; readonly video: boolean }
+  | { readonly type: 'update'; readonly key: number; readonly wishes: SubscriptionWishes }
   | { readonly type: 'unsubscribe'; readonly key: number }
   | { readonly type: 'bound'; readonly binding: Binding }
   | { readonly type: 'unbound'; readonly subscriptionId: number; readonly slot: number; readonly generation: number }
   /** The bindings that the server holds, after a resume. */
   | { readonly type: 'bindings'; readonly bindings: readonly Binding[] }
   | { readonly type: 'video'; readonly subscriptionId: number; readonly enabled: boolean; readonly reason: string }
+  | { readonly type: 'videoWarning'; readonly subscriptionId: number; readonly active: boolean }
   /** A new peer connection took the place of the one before, and all slot pairs with it. */
   | { readonly type: 'transportReplaced' }
   | { readonly type: 'disconnected' };
@@ -54,7 +53,8 @@ export type SubscriptionEffect =
   /** The binding is void, but its last picture may stay until the next binding. */
   | { readonly type: 'suspend'; readonly key: number }
   | { readonly type: 'refuse'; readonly key: number; readonly error: WireError }
-  | { readonly type: 'video'; readonly key: number; readonly enabled: boolean; readonly reason: string };
+  | { readonly type: 'video'; readonly key: number; readonly enabled: boolean; readonly reason: string }
+  | { readonly type: 'videoWarning'; readonly key: number; readonly active: boolean };
 
 export interface SubscriptionStep {
   readonly state: SubscriptionsState;
@@ -67,20 +67,19 @@ export const NO_SUBSCRIPTIONS: SubscriptionsState = new Map();
 export function reduceSubscriptions(state: SubscriptionsState, input: SubscriptionInput): SubscriptionStep {
   switch (input.type) {
     case 'subscribe': {
-      const { key, streamId, audio, video } = input;
+      const { key, streamId, wishes } = input;
       const subscription: Subscription = {
         streamId,
         id: null,
-        audio,
-        video,
-        told: { audio, video },
+        wishes,
+        told: wishes,
         binding: null,
         abandoned: false,
       };
       return step(put(state, key, subscription), {
         type: 'ask',
         key,
-        request: { type: 'subscribe', streamId, audio, video },
+        request: { type: 'subscribe', streamId, ...wishes },
       });
     }
     case 'answered':
@@ -92,7 +91,7 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
       return refused.abandoned ? step(gone) : step(gone, { type: 'refuse', key: input.key, error: input.error });
     }
     case 'update':
-      return update(state, input.key, input.audio, input.video);
+      return update(state, input.key, input.wishes);
     case 'unsubscribe':
       return unsubscribe(state, input.key);
     case 'bound':
@@ -105,6 +104,10 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
       const found = findById(state, input.subscriptionId);
       if (found === null) return step(state);
       return step(state, { type: 'video', key: found[0], enabled: input.enabled, reason: input.reason });
+    }
+    case 'videoWarning': {
+      const found = findById(state, input.subscriptionId);
+      return found === null ? step(state) : step(state, { type: 'videoWarning', key: found[0], active: input.active });
     }
     case 'transportReplaced':
       return step(
@@ -123,17 +126,17 @@ function answered(state: SubscriptionsState, key: number, id: number): Subscript
   return tellWishes(state, key, { ...subscription, id });
 }
 
-function update(state: SubscriptionsState, key: number, audio: boolean, video: boolean): SubscriptionStep {
+function update(state: SubscriptionsState, key: number, wishes: SubscriptionWishes): SubscriptionStep {
   const subscription = state.get(key);
-  return subscription === undefined ? step(state) : tellWishes(state, key, { ...subscription, audio, video });
+  return subscription === undefined ? step(state) : tellWishes(state, key, { ...subscription, wishes });
 }
 
 function tellWishes(state: SubscriptionsState, key: number, subscription: Subscription): SubscriptionStep {
-  const { id, audio, video, told } = subscription;
-  if (id === null || (told.audio === audio && told.video === video)) return step(put(state, key, subscription));
+  const { id, wishes, told } = subscription;
+  if (id === null || JSON.stringify(told) === JSON.stringify(wishes)) return step(put(state, key, subscription));
   return step(
-    put(state, key, { ...subscription, told: { audio, video } }),
-    send({ type: 'updateSubscription', subscriptionId: id, audio, video }),
+    put(state, key, { ...subscription, told: wishes }),
+    send({ type: 'updateSubscription', subscriptionId: id, ...wishes }),
   );
 }
 

@@ -28,6 +28,8 @@ export class Widget {
   readonly video: HTMLVideoElement;
   /** Called when the mute button is pressed. */
   onMutePressed: () => void = () => undefined;
+  /** Called when the button that lets held-back sound start is pressed. */
+  onUnblockPressed: () => void = () => undefined;
 
   private readonly style: WidgetStyle;
   private readonly poster: HTMLElement;
@@ -36,6 +38,10 @@ export class Widget {
   private readonly mute: HTMLButtonElement;
   private readonly meter: HTMLElement;
   private readonly meterValue: HTMLElement;
+  private readonly disabled: HTMLElement;
+  private readonly blocked: HTMLButtonElement;
+  private readonly archiving: HTMLElement;
+  private readonly archivingStatus: HTMLElement;
 
   constructor(private readonly options: WidgetOptions) {
     injectStyle();
@@ -50,6 +56,10 @@ export class Widget {
     this.mute = make('button', 'OT_mute', 'OT_edge-bar-item');
     this.meter = make('div', 'OT_audio-level-meter');
     this.meterValue = make('div', 'OT_audio-level-meter__value');
+    this.disabled = make('div', 'OT_video-disabled-indicator', 'OT_edge-bar-item');
+    this.blocked = make('button', 'OT_audio-blocked-indicator', 'OT_edge-bar-item');
+    this.archiving = make('div', 'OT_archiving', 'OT_edge-bar-item', 'OT_archiving-off');
+    this.archivingStatus = make('span', 'OT_archiving-status');
     this.build(kind);
     this.applyStyle();
   }
@@ -77,6 +87,43 @@ export class Widget {
     this.mute.setAttribute('aria-label', `${word} ${this.options.kind === 'publisher' ? 'microphone' : 'sound'}`);
   }
 
+  /** Says that the video is left out for bandwidth, or soon will be. */
+  setVideoDisabled(state: 'no' | 'warning' | 'disabled'): void {
+    this.disabled.classList.toggle('OT_active', state === 'disabled');
+    this.disabled.classList.toggle('OT_warning', state === 'warning');
+    const words = {
+      no: '',
+      warning: 'The network is slow; the video may stop.',
+      disabled: 'The video is off because the network is slow.',
+    };
+    this.disabled.title = words[state];
+    this.disabled.setAttribute('aria-label', words[state]);
+    this.disabled.setAttribute('aria-hidden', String(state === 'no'));
+  }
+
+  /** Offers the button that lets sound start which the browser holds back. */
+  setAudioBlocked(blocked: boolean): void {
+    this.blocked.classList.toggle('OT_active', blocked);
+    this.blocked.tabIndex = blocked ? 0 : -1;
+    this.root.classList.toggle('OT_audio-blocked', blocked);
+  }
+
+  /** Shows that the session is being archived. */
+  setArchiving(archiving: boolean): void {
+    this.archiving.classList.toggle('OT_archiving-on', archiving);
+    this.archiving.classList.toggle('OT_archiving-off', !archiving);
+    this.archivingStatus.textContent = archiving ? 'Recording' : '';
+    this.applyStyle();
+  }
+
+  /** Whether the level meter is to be seen now. */
+  get showsMeter(): boolean {
+    const { showControls, insertDefaultUI } = this.options;
+    const mode = this.style.audioLevelDisplayMode;
+    if (!showControls || !insertDefaultUI || mode === 'off') return false;
+    return mode === 'on' || this.root.classList.contains('OT_audio-only');
+  }
+
   setFitMode(mode: 'cover' | 'contain'): void {
     this.root.classList.toggle('OT_fit-mode-cover', mode === 'cover');
     this.root.classList.toggle('OT_fit-mode-contain', mode === 'contain');
@@ -94,12 +141,16 @@ export class Widget {
 
   /** Shows a sentence inside the element, for a failure that the user should see. */
   showMessage(text: string, ...classes: readonly string[]): void {
-    this.root.querySelector('.OT_message')?.remove();
+    this.hideMessage();
     const message = make('div', 'OT_message');
     message.setAttribute('role', 'alert');
     message.textContent = text;
     this.root.classList.add(...classes);
     this.root.append(message);
+  }
+
+  hideMessage(): void {
+    this.root.querySelector('.OT_message')?.remove();
   }
 
   getStyle(): WidgetStyle {
@@ -153,13 +204,31 @@ export class Widget {
       this.onMutePressed();
     });
     this.setMuted(false);
+    this.blocked.type = 'button';
+    this.blocked.title = 'Turn the sound on';
+    this.blocked.setAttribute('aria-label', 'Turn the sound on');
+    this.blocked.addEventListener('click', () => {
+      this.onUnblockPressed();
+    });
+    this.disabled.setAttribute('role', 'status');
+    this.setVideoDisabled('no');
+    this.setAudioBlocked(false);
     this.meter.append(this.meterValue);
+    this.meter.setAttribute('aria-hidden', 'true');
+    this.archiving.setAttribute('role', 'status');
+    this.archiving.append(this.archivingStatus);
+    video.setAttribute(
+      'aria-label',
+      options.name === '' ? (kind === 'publisher' ? 'Own video' : 'Video') : options.name,
+    );
     const container = make('div', 'OT_widget-container', 'OT_video-container');
     container.append(this.poster, make('div', 'OT_video-loading'));
     root.append(container);
     // Outside the page the video belongs to the application, which puts it where it likes.
     if (options.insertDefaultUI) container.prepend(video);
-    if (options.showControls) root.append(this.bar, this.nameBar, this.meter, this.mute);
+    if (!options.showControls) return;
+    root.append(this.bar, this.nameBar, this.meter, this.disabled);
+    root.append(...(kind === 'publisher' ? [this.archiving] : [this.blocked]), this.mute);
   }
 
   private applyStyle(): void {
@@ -168,6 +237,10 @@ export class Widget {
     setMode(this.bar, this.options.name === '' ? 'off' : style.nameDisplayMode);
     setMode(this.mute, style.buttonDisplayMode);
     setMode(this.meter, style.audioLevelDisplayMode);
+    setMode(this.disabled, style.videoDisabledDisplayMode);
+    setMode(this.blocked, style.audioBlockedDisplayMode);
+    const archived = this.archiving.classList.contains('OT_archiving-on');
+    setMode(this.archiving, archived && style.archiveStatusDisplayMode !== 'off' ? 'on' : 'off');
     const image = backgroundImage(style.backgroundImageURI);
     this.poster.style.backgroundImage = image;
     this.poster.classList.toggle('OT_with-image', image !== '');

@@ -13,7 +13,7 @@ import {
   type SubscriptionInput,
 } from '../core/index.ts';
 import { asOTError, OTError } from '../errors.ts';
-import type { PeerFactory } from '../rtc/index.ts';
+import type { PeerFactory, SentLines } from '../rtc/index.ts';
 import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
 import type {
   Joined,
@@ -23,6 +23,7 @@ import type {
   ResultOf,
   StreamDescription,
   StreamUpdate,
+  SubscriptionWishes,
   WireStream,
 } from '../wire/index.ts';
 import { Media, type Publication, type SlotMedia } from './media.ts';
@@ -56,6 +57,8 @@ export interface SubscriptionSink {
   suspend(): void;
   refused(error: OTError): void;
   video(enabled: boolean, reason: string): void;
+  /** The router is about to leave the video out for bandwidth, or will not after all. */
+  videoWarning(active: boolean): void;
   /** Whether media from the server passes at all. */
   flow(flows: boolean): void;
 }
@@ -171,25 +174,26 @@ export class SessionEngine {
     this.input({ type: 'unpublished', streamId, reason });
   }
 
+  /** The lines that carry a publication at present; null before it is offered. */
+  lines(publication: Publication): SentLines | null {
+    return this.media.lines(publication);
+  }
+
   /** Tells the others of a change to an own stream. */
   updateStream(streamId: string, update: StreamUpdate): void {
     void this.request({ type: 'updateStream', streamId, ...update }).catch(() => undefined);
   }
 
   /** Asks for a stream and returns the key of the subscription. */
-  subscribe(
-    streamId: string,
-    wishes: { readonly audio: boolean; readonly video: boolean },
-    sink: SubscriptionSink,
-  ): number {
+  subscribe(streamId: string, wishes: SubscriptionWishes, sink: SubscriptionSink): number {
     const key = this.nextKey++;
     this.sinks.set(key, sink);
-    this.inputSubscription({ type: 'subscribe', key, streamId, ...wishes });
+    this.inputSubscription({ type: 'subscribe', key, streamId, wishes });
     return key;
   }
 
-  updateSubscription(key: number, wishes: { readonly audio: boolean; readonly video: boolean }): void {
-    this.inputSubscription({ type: 'update', key, ...wishes });
+  updateSubscription(key: number, wishes: SubscriptionWishes): void {
+    this.inputSubscription({ type: 'update', key, wishes });
   }
 
   unsubscribe(key: number): void {
@@ -267,6 +271,9 @@ export class SessionEngine {
             case 'subscriptionVideo':
               this.inputSubscription({ ...notice, type: 'video' });
               return;
+            case 'subscriptionVideoWarning':
+              this.inputSubscription({ ...notice, type: 'videoWarning' });
+              return;
             case 'slotsNeeded':
               this.media.slotsNeeded(notice.pairs);
               return;
@@ -330,6 +337,9 @@ export class SessionEngine {
       case 'refuse':
         this.sinks.get(effect.key)?.refused(new OTError(effect.error.name, effect.error.message, effect.error.code));
         this.sinks.delete(effect.key);
+        return;
+      case 'videoWarning':
+        this.sinks.get(effect.key)?.videoWarning(effect.active);
         return;
       case 'video':
         this.sinks.get(effect.key)?.video(effect.enabled, effect.reason);

@@ -132,6 +132,11 @@ export class Media {
     this.sent.delete(publication);
   }
 
+  /** The lines of a publication on the present peer; null before it is offered. */
+  lines(publication: Publication): SentLines | null {
+    return this.sent.get(publication)?.lines ?? null;
+  }
+
   /** Sends another track on the publication's line of that kind. */
   async replaceTrack(publication: Publication, kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<void> {
     await this.sent.get(publication)?.lines.replace(kind, track);

@@ -12,6 +12,10 @@ class FakeReceiver implements Receiver {
   readonly track = {} as MediaStreamTrack;
   newest: number | null = null;
 
+  getStats(): Promise<RTCStatsReport> {
+    return Promise.resolve(new Map() as unknown as RTCStatsReport);
+  }
+
   getSynchronizationSources(): { rtpTimestamp: number; timestamp: number }[] {
     return this.newest === null
       ? []

@@ -8,7 +8,7 @@ export interface CaptureWishes {
   readonly width: number;
   readonly height: number;
   readonly frameRate: number;
-  readonly facingMode?: string;
+  readonly facingMode?: string | undefined;
   readonly echoCancellation: boolean;
   readonly noiseSuppression: boolean;
   readonly autoGainControl: boolean;
@@ -85,10 +85,10 @@ export async function captureScreen(limits: {
   }
 }
 
-/** Cameras and microphones; labels are empty until the user has granted access. */
-export async function listInputs(): Promise<MediaDeviceInfo[]> {
+/** Devices of these kinds; labels are empty until the user has granted access. Rejects with OT_NOT_SUPPORTED. */
+export async function listDevices(...kinds: readonly MediaDeviceKind[]): Promise<MediaDeviceInfo[]> {
   const all = await mediaDevices().enumerateDevices();
-  return all.filter(({ kind }) => kind === 'audioinput' || kind === 'videoinput');
+  return all.filter(({ kind }) => kinds.includes(kind));
 }
 
 /** The constraints that express `wishes`. */

@@ -63,6 +63,13 @@ export class FakePeer implements Peer {
         this.log.push(`replace ${kind} ${track === null ? 'nothing' : 'track'}`);
         return Promise.resolve();
       },
+      stats: (kind) => Promise.resolve(mids[kind] === undefined ? null : (new Map() as unknown as RTCStatsReport)),
+      tune: (kind, change) => {
+        const encoding = {};
+        change(encoding);
+        this.log.push(`tune ${kind} ${JSON.stringify(encoding)}`);
+        return Promise.resolve();
+      },
       stop: () => {
         for (const mid of [mids.audio, mids.video]) {
           const line = this.lines[Number(mid)];
@@ -133,5 +140,9 @@ export function fakePeers(): { readonly make: PeerFactory; readonly made: FakePe
 }
 
 function fakeReceiver(): Receiver {
-  return { track: {} as MediaStreamTrack, getSynchronizationSources: () => [] };
+  return {
+    track: {} as MediaStreamTrack,
+    getSynchronizationSources: () => [],
+    getStats: () => Promise.resolve(new Map() as unknown as RTCStatsReport),
+  };
 }

@@ -2,5 +2,14 @@
 export type { Peer, PeerFactory, PeerState, Receiver, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 export { makeRtcPeer } from './rtc-peer.ts';
 export { reached, whenPictureBegins, whenSoundBegins } from './beginnings.ts';
-export { capture, captureScreen, listInputs, supportsWebRtc } from './capture.ts';
+export { capture, listDevices, supportsWebRtc } from './capture.ts';
 export type { CaptureWishes } from './capture.ts';
+export { canShareScreen, checkOutput, findOutput, listOutputs, routeSound, supportedCodecs } from './devices.ts';
+export type { OutputDevice, SupportedCodecs } from './devices.ts';
+export { canProcess, checkFilter, type Filter } from './filters.ts';
+export { meterOf, type LevelMeter } from './sound-level.ts';
+export { nextCamera, Sources } from './sources.ts';
+export type { Kind, Processor, SourceWatcher, SourceWishes } from './sources.ts';
+export type { OpusWishes } from './opus.ts';
+export { merged, Rates, ReceivedCounters, receivedStats, sentStats } from './media-stats.ts';
+export type { PublisherStats, SubscriberStats, TransportStats } from './media-stats.ts';

@@ -1,6 +1,8 @@
 /** One peer connection, as the rest of the client needs it. `rtc-peer.ts` is the browser's, `fake-peer.ts` the tests'. */
 import type { PathSample } from '../core/index.ts';
 
+import type { OpusWishes } from './opus.ts';
+
 /** `interrupted`: no media passes but it may come back; `failed`: it will not, make another peer. */
 export type PeerState = 'connecting' | 'connected' | 'interrupted' | 'failed';
 
@@ -12,6 +14,7 @@ export interface Receiver {
     readonly timestamp: number;
     readonly audioLevel?: number;
   }[];
+  getStats(): Promise<RTCStatsReport>;
 }
 
 export interface SlotReceivers {
@@ -30,7 +33,13 @@ export interface SendTracks {
   readonly audio: MediaStreamTrack | null;
   readonly video: MediaStreamTrack | null;
   /** Bits per second; absent leaves it to the browser. */
-  readonly audioBitrateBps?: number;
+  readonly audioBitrateBps?: number | undefined;
+  readonly videoBitrateBps?: number | undefined;
+  /** For example L3T3; absent leaves it to the browser. */
+  readonly scalabilityMode?: string | undefined;
+  readonly opus?: OpusWishes | undefined;
+  /** Names in small letters, the dearest first. */
+  readonly videoCodecs?: readonly string[] | undefined;
 }
 
 /** The lines that carry one stream of ours. */
@@ -40,6 +49,10 @@ export interface SentLines {
   readonly videoMid: string | undefined;
   /** Sends `track` on an existing line; null sends nothing. */
   replace(kind: 'audio' | 'video', track: MediaStreamTrack | null): Promise<void>;
+  /** The browser's statistics of the line; null without such a line. */
+  stats(kind: 'audio' | 'video'): Promise<RTCStatsReport | null>;
+  /** Changes how the line is encoded; does nothing without such a line. Rejects when the browser refuses. */
+  tune(kind: 'audio' | 'video', change: (encoding: RTCRtpEncodingParameters) => void): Promise<void>;
   /** Sends nothing more; the lines stay and are used again by a later stream. */
   stop(): void;
 }

@@ -2,6 +2,7 @@
 import type { PathSample } from '../core/index.ts';
 import { logger } from '../logger.ts';
 import { offeredCodecs } from './codecs.ts';
+import { withOpusWishes, type OpusWishes } from './opus.ts';
 import { pathSample } from './statistics.ts';
 import type { Peer, PeerFactory, PeerState, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 
@@ -20,6 +21,7 @@ class RtcPeer implements Peer {
   private readonly pc: RTCPeerConnection;
   private readonly pairs: Pair[] = [];
   private readonly idle: Record<Kind, RTCRtpTransceiver[]> = { audio: [], video: [] };
+  private readonly opus = new Map<RTCRtpTransceiver, OpusWishes>();
   private reported: PeerState = 'connecting';
 
   constructor(
@@ -64,13 +66,23 @@ class RtcPeer implements Peer {
 
   send(tracks: SendTracks): SentLines {
     const stream = new MediaStream([tracks.audio, tracks.video].filter((track) => track !== null));
-    const encoding: RTCRtpEncodingParameters =
-      tracks.audioBitrateBps === undefined ? {} : { maxBitrate: tracks.audioBitrateBps };
-    const audio = tracks.audio && this.sendLine(tracks.audio, { streams: [stream], sendEncodings: [encoding] });
-    const video = tracks.video && this.sendLine(tracks.video, { streams: [stream], sendEncodings: [{}] });
+    const audio = tracks.audio && this.sendLine(tracks.audio, stream, { maxBitrate: tracks.audioBitrateBps });
+    const video =
+      tracks.video &&
+      this.sendLine(
+        tracks.video,
+        stream,
+        { maxBitrate: tracks.videoBitrateBps, scalabilityMode: tracks.scalabilityMode },
+        tracks.videoCodecs,
+      );
+    if (audio !== null && tracks.opus !== undefined) this.opus.set(audio, tracks.opus);
     const lines = { audio, video };
     let stopped = false;
     return {
+      stats: async (kind) => (await lines[kind]?.sender.getStats()) ?? null,
+      tune: async (kind, change) => {
+        if (!stopped && lines[kind] !== null) await tune(lines[kind].sender, change);
+      },
       get audioMid() {
         return audio?.mid ?? undefined;
       },
@@ -87,6 +99,7 @@ class RtcPeer implements Peer {
           const line = lines[kind];
           if (line === null || this.pc.signalingState === 'closed') continue;
           line.direction = 'inactive';
+          this.opus.delete(line);
           line.sender.replaceTrack(null).catch((error: unknown) => {
             logger.warn('A track could not be taken off its line.', error);
           });
@@ -108,7 +121,9 @@ class RtcPeer implements Peer {
   }
 
   async accept(answer: string): Promise<void> {
-    await this.pc.setRemoteDescription({ type: 'answer', sdp: answer });
+    let sdp = answer;
+    for (const [line, wishes] of this.opus) if (line.mid !== null) sdp = withOpusWishes(sdp, line.mid, wishes);
+    await this.pc.setRemoteDescription({ type: 'answer', sdp });
     for (const pair of this.pairs) if (pair.audio.mid !== null) pair.announced = true;
   }
 
@@ -129,14 +144,33 @@ class RtcPeer implements Peer {
     this.pc.close();
   }
 
-  private sendLine(track: MediaStreamTrack, init: RTCRtpTransceiverInit): RTCRtpTransceiver {
+  private sendLine(
+    track: MediaStreamTrack,
+    stream: MediaStream,
+    wished: { readonly maxBitrate?: number | undefined; readonly scalabilityMode?: string | undefined },
+    codecs: readonly string[] = [],
+  ): RTCRtpTransceiver {
     const kind = track.kind as Kind;
+    const encoding = Object.fromEntries(Object.entries(wished).filter(([, value]) => value !== undefined));
     const used = this.idle[kind].pop();
-    if (used === undefined) return this.line(kind, 'sendonly', track, init);
+    if (used === undefined) {
+      const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings: [encoding] });
+      prefer(line, kind, codecs);
+      return line;
+    }
     used.direction = 'sendonly';
-    used.sender.replaceTrack(track).catch((error: unknown) => {
-      logger.warn('A track could not be put on its line.', error);
-    });
+    prefer(used, kind, codecs);
+    used.sender
+      .replaceTrack(track)
+      .then(() =>
+        tune(used.sender, (parameters) => {
+          delete parameters.maxBitrate;
+          Object.assign(parameters, encoding);
+        }),
+      )
+      .catch((error: unknown) => {
+        logger.warn('A track could not be put on its line.', error);
+      });
     return used;
   }
 
@@ -147,9 +181,7 @@ class RtcPeer implements Peer {
     init?: RTCRtpTransceiverInit,
   ): RTCRtpTransceiver {
     const line = this.pc.addTransceiver(track ?? kind, { ...init, direction });
-    const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs;
-    // Older Firefox has no codec preferences: its offers are just longer.
-    if (codecs !== undefined && 'setCodecPreferences' in line) line.setCodecPreferences(offeredCodecs(codecs));
+    prefer(line, kind, []);
     return line;
   }
 
@@ -159,4 +191,24 @@ class RtcPeer implements Peer {
     this.reported = state;
     this.onState(state);
   }
+}
+
+/** Offers the codecs that the router forwards, those in `dearest` first. */
+function prefer(line: RTCRtpTransceiver, kind: Kind, dearest: readonly string[]): void {
+  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs;
+  // Older Firefox has no codec preferences: its offers are just longer.
+  if (codecs === undefined || !('setCodecPreferences' in line)) return;
+  const rank = ({ mimeType }: { readonly mimeType: string }): number => {
+    const place = dearest.indexOf(mimeType.slice(mimeType.indexOf('/') + 1).toLowerCase());
+    return place < 0 ? dearest.length : place;
+  };
+  line.setCodecPreferences(offeredCodecs(codecs).sort((one, other) => rank(one) - rank(other)));
+}
+
+async function tune(sender: RTCRtpSender, change: (encoding: RTCRtpEncodingParameters) => void): Promise<void> {
+  const parameters = sender.getParameters();
+  // A browser without encodings before the first negotiation takes none here either.
+  if (!Array.isArray(parameters.encodings) || parameters.encodings.length === 0) return;
+  for (const encoding of parameters.encodings) change(encoding);
+  await sender.setParameters(parameters);
 }

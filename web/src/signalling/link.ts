@@ -258,6 +258,7 @@ export class SignallingLink {
       case 'unbound':
       case 'slotsNeeded':
       case 'subscriptionVideo':
+      case 'subscriptionVideoWarning':
       case 'mediaFailed':
         this.handlers.notice(body);
         return;

@@ -155,6 +155,8 @@ export interface StreamDescription {
   readonly videoType?: VideoType;
   readonly videoDimensions: Dimensions;
   readonly frameRate?: number;
+  /** Absent: true. */
+  readonly audioFallback?: boolean;
 }
 
 export interface StreamUpdate {
@@ -163,6 +165,14 @@ export interface StreamUpdate {
   readonly hasCaptions?: boolean;
   readonly videoDimensions?: Dimensions;
   readonly videoType?: VideoType;
+}
+
+/** What a subscriber wants of a stream: its media, and a picture of about that size and rate. */
+export interface SubscriptionWishes {
+  readonly audio: boolean;
+  readonly video: boolean;
+  readonly resolution?: Dimensions;
+  readonly frameRate?: number;
 }
 
 type Nothing = Readonly<Record<never, unknown>>;
@@ -178,11 +188,11 @@ export interface Requests {
   unpublish: { fields: { readonly streamId: string; readonly reason?: Reason }; result: Nothing };
   updateStream: { fields: StreamUpdate & { readonly streamId: string }; result: Nothing };
   subscribe: {
-    fields: { readonly streamId: string; readonly audio: boolean; readonly video: boolean };
+    fields: SubscriptionWishes & { readonly streamId: string };
     result: { readonly subscriptionId: number };
   };
   updateSubscription: {
-    fields: { readonly subscriptionId: number; readonly audio: boolean; readonly video: boolean };
+    fields: SubscriptionWishes & { readonly subscriptionId: number };
     result: Nothing;
   };
   unsubscribe: { fields: { readonly subscriptionId: number }; result: Nothing };
@@ -247,6 +257,13 @@ export interface SubscriptionVideo {
   readonly reason: string;
 }
 
+/** The router is about to leave the video out for bandwidth, or will not after all. */
+export interface SubscriptionVideoWarning {
+  readonly type: 'subscriptionVideoWarning';
+  readonly subscriptionId: number;
+  readonly active: boolean;
+}
+
 export interface MediaFailed {
   readonly type: 'mediaFailed';
   readonly epoch: number;
@@ -259,7 +276,16 @@ export interface Disconnected {
 }
 
 export type Notice =
-  Reply | Ping | Pong | Bound | Unbound | SlotsNeeded | SubscriptionVideo | MediaFailed | Disconnected;
+  | Reply
+  | Ping
+  | Pong
+  | Bound
+  | Unbound
+  | SlotsNeeded
+  | SubscriptionVideo
+  | SubscriptionVideoWarning
+  | MediaFailed
+  | Disconnected;
 
 // ---- events (numbered)
 

@@ -93,6 +93,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     unbound: fields({ subscriptionId: integer, slot: integer, generation: integer }),
     slotsNeeded: fields({ pairs: integer }),
     subscriptionVideo: fields({ subscriptionId: integer, enabled: boolean, reason: string }),
+    subscriptionVideoWarning: fields({ subscriptionId: integer, active: boolean }),
     mediaFailed: fields({ epoch: integer, message: string }),
     disconnected: fields({ reason }),
     connectionCreated: fields({ connection }),
