@@ -9,6 +9,7 @@ import { connectArguments, idOf, viewArguments, withoutApiKey } from './argument
 import { Collection } from './collection.ts';
 import { Emitter } from './emitter.ts';
 import type { Page } from './page.ts';
+import { watchPressure } from './pressure.ts';
 import { settle, withPromise, type Done } from './promises.ts';
 import { Publisher } from './publisher.ts';
 import { SessionModel } from './session-model.ts';
@@ -44,6 +45,7 @@ export class Session extends Emitter {
   readonly #page: Page;
   readonly #model: SessionModel;
   readonly #options: SessionOptions;
+  #pressure: (() => void) | null = null;
 
   constructor(page: Page, apiKey: string | undefined, sessionId: string, options: SessionOptions = {}) {
     super(page.era);
@@ -202,6 +204,15 @@ export class Session extends Emitter {
   getSubscribersForStream(stream?: unknown): Subscriber[] {
     const id = this.#streamId('getSubscribersForStream', stream);
     return id === undefined ? [] : this.#model.subscribersOf(id);
+  }
+
+  protected override listenersChanged(): void {
+    const heard = this._hears('cpuPerformanceChanged');
+    if (heard) this.#pressure ??= watchPressure(this);
+    else {
+      this.#pressure?.();
+      this.#pressure = null;
+    }
   }
 
   /** Replaces the ICE configuration for later peer connections. */

@@ -219,6 +219,33 @@ describe('the picture', () => {
     ]);
   });
 
+  test('a warning of the router is told and shown, and so is its end', async () => {
+    const { page, subscriber } = await watching();
+    page.listen(subscriber, 'subscriber', ['videoDisableWarning', 'videoDisableWarningLifted']);
+    page.takeLog();
+    const shown = (): string | undefined =>
+      subscriber.element?.querySelector('.OT_video-disabled-indicator')?.classList.value;
+    page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: true });
+    await page.calm();
+    expect(shown()).toContain('OT_warning');
+    page.server.notice({ type: 'subscriptionVideo', subscriptionId: 1, enabled: false, reason: 'quality' });
+    await page.calm();
+    expect(shown()).toContain('OT_active');
+    page.server.notice({ type: 'subscriptionVideo', subscriptionId: 1, enabled: true, reason: 'quality' });
+    page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: true });
+    page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: false });
+    await page.calm();
+    expect(shown()).not.toMatch(/OT_warning|OT_active/);
+    expect(page.log).toEqual([
+      'subscriber videoDisableWarning',
+      'subscriber videoDisabled quality',
+      'subscriber videoEnabled quality',
+      'subscriber videoDisableWarning',
+      'subscriber videoDisableWarningLifted',
+    ]);
+    expect(subscriber.stream?.hasVideo).toBe(true);
+  });
+
   test('that begins later is shown from its first frame', async () => {
     const { page, video, bind } = await watching({ hasVideo: false });
     bind();

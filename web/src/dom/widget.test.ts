@@ -205,3 +205,39 @@ test('sizes and initials', () => {
   expect([cssSize(12), cssSize('12'), cssSize('2.5em'), cssSize('50%')]).toEqual(['12px', '12px', '2.5em', '50%']);
   expect(['Ida Klein', 'ida', '', ' anna  maria  oz ', '👋 x'].map(initialsOf)).toEqual(['IK', 'I', '', 'AO', '👋X']);
 });
+
+test('the indicators say what is the matter, in words too', () => {
+  const shown = widget();
+  const disabled = part(shown, 'OT_video-disabled-indicator');
+  expect(disabled.getAttribute('aria-hidden')).toBe('true');
+  shown.setVideoDisabled('warning');
+  expect([disabled.className, disabled.getAttribute('aria-label')]).toEqual([
+    expect.stringContaining('OT_warning'),
+    expect.stringContaining('slow'),
+  ]);
+  shown.setVideoDisabled('disabled');
+  expect(disabled.className).toContain('OT_active');
+  shown.setVideoDisabled('no');
+  expect(disabled.className).not.toMatch(/OT_active|OT_warning/);
+  const publisher = widget({ kind: 'publisher', target: box() });
+  const light = part(publisher, 'OT_archiving');
+  expect([...light.classList]).toEqual(expect.arrayContaining(['OT_archiving-off', 'OT_mode-off']));
+  publisher.setArchiving(true);
+  expect([...light.classList]).toEqual(expect.arrayContaining(['OT_archiving-on', 'OT_mode-on']));
+  expect(part(publisher, 'OT_archiving-status').textContent).toBe('Recording');
+  publisher.setStyle({ archiveStatusDisplayMode: 'off' });
+  expect(light.classList.contains('OT_mode-off')).toBe(true);
+});
+
+test('the button for sound that waits is there when it is needed', () => {
+  const shown = widget();
+  const button = part(shown, 'OT_audio-blocked-indicator');
+  let pressed = 0;
+  shown.onUnblockPressed = () => (pressed += 1);
+  shown.setAudioBlocked(true);
+  expect([button.tabIndex, button.classList.contains('OT_active')]).toEqual([0, true]);
+  button.click();
+  expect(pressed).toBe(1);
+  shown.setAudioBlocked(false);
+  expect(button.tabIndex).toBe(-1);
+});

@@ -443,3 +443,24 @@ check('prevented-disconnect', async (t) => {
   await t.until(() => order.includes('publisher destroyed'), 'the publisher is destroyed');
   t.equal(order.slice(0, 2), ['session', 'publisher clientDisconnected'], 'the order');
 });
+
+check('cpu-performance', async (t) => {
+  let tell;
+  let stopped = false;
+  const real = window.PressureObserver;
+  window.PressureObserver = class {
+    constructor(told) { tell = (state) => told([{ state }]); }
+    observe(source, { sampleInterval }) { t.ok(source === 'cpu' && sampleInterval > 0, 'what is observed'); return Promise.resolve(); }
+    disconnect() { stopped = true; }
+  };
+  t.cleanups.push(() => (window.PressureObserver = real));
+  const session = OT.initSession(apiKey, await t.makeSession());
+  const told = [];
+  const note = (event) => told.push(event.cpuPerformanceState);
+  session.on('cpuPerformanceChanged', note);
+  for (const state of ['nominal', 'nominal', 'serious']) tell(state);
+  await t.until(() => told.length === 2, 'the changes');
+  t.equal(told, ['nominal', 'serious']);
+  session.off('cpuPerformanceChanged', note);
+  t.ok(stopped, 'nobody listens, nothing is observed');
+});
