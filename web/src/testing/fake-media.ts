@@ -67,10 +67,6 @@ export class FakeStream {
   removeTrack(track: FakeTrack): void {
     this.tracks = this.tracks.filter((known) => known !== track);
   }
-
-  removeTrack(track: FakeTrack): void {
-    this.tracks.splice(this.tracks.indexOf(track), 1);
-  }
 }
 
 export interface FakeDevices {
