@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -28,16 +30,22 @@ STOP_DEADLINE_S = 10
 
 
 class TertuliaServer:
-    """A `tertulia dev` of the test's own, on a free port, with its data in `folder`."""
+    """A `tertulia dev` of the test's own, on a free port, with its data in `folder`.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    `settings` are environment variables such as `TERTULIA_HTTP_REQUEST_S`.
+    """
+
+    def __init__(self, folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self._options = options
+        self._environment = {**os.environ, **(settings or {})}
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tertulia", "dev", "--json", "--port", "0", "--data", str(self.folder)]
         self._log = (self.folder / "server.log").open("wb")
-        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.PIPE, stderr=self._log)
+        self._process = subprocess.Popen(
+            [*command, *self._options], env=self._environment, stdout=subprocess.PIPE, stderr=self._log
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, f"the server did not start: {(self.folder / 'server.log').read_text()}"

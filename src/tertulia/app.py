@@ -11,16 +11,20 @@ import json
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from starlette.routing import WebSocketRoute
 
+from tertulia.adapters.gate import Gate
 from tertulia.adapters.http.announcement import facts_of, text_of
 from tertulia.adapters.http.application import make_application
+from tertulia.adapters.http.operations import Operations
 from tertulia.adapters.http.playground import open_playground
 from tertulia.adapters.http.server import serve
+from tertulia.adapters.readings import readings_of, transports_of
 from tertulia.adapters.router import RouterLink
 from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, SignallingLimits
@@ -31,6 +35,7 @@ from tertulia.domain.project import Project
 from tertulia.errors import TertuliaError
 from tertulia.ids import ApiKey, SystemIds
 from tertulia.observability.logging import configure
+from tertulia.observability.metrics import Metrics
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.supervisor.handover import offer
@@ -48,9 +53,10 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
     async with AsyncExitStack() as open_parts:
         open_parts.enter_context(offer(asyncio.get_running_loop(), settings.run_folder, listeners))
         clock, ids = SystemClock(), SystemIds()
-        store = await SqlStore.open(settings.database_url)
+        metrics = Metrics()
+        store = await SqlStore.open(settings.database_url, metrics)
         open_parts.push_async_callback(store.close)
-        router = RouterLink(settings.router_link, clock)
+        router = RouterLink(settings.router_link, clock, metrics)
         projects = Projects(store, ids)
         for given in settings.projects:
             await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
@@ -58,7 +64,7 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
         sessions = Sessions(
             store=store,
             router=router,
-            codec=SignallingCodec(),
+            codec=SignallingCodec(metrics),
             clock=clock,
             ids=ids,
             projects=projects,
@@ -81,15 +87,26 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             text = text_of(facts, with_picture=settings.http.certificate is not None)
             announcement = {"facts": facts, "text": text}
         limits = SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s)
+        gate = Gate(settings.http.pending, settings.http.pending_per_address)
+        metrics.read_from(readings_of(sessions, router, gate, settings.run_folder))
+        endpoint = SignallingEndpoint(sessions, clock, ids, limits, gate=gate, metrics=metrics)
+
+        async def router_is_up() -> bool:
+            return router.hello is not None
+
+        async def takes_clients() -> bool:
+            return not sessions.is_closing
+
         application = make_application(
             sessions=sessions,
             projects=projects,
             clock=clock,
             web=find_web(),
             docs=find_docs(),
-            checks={"router": lambda: router.hello is not None},
+            checks={"router": router_is_up, "store": store.is_available, "open": takes_clients},
+            operations=Operations(metrics, partial(transports_of, sessions, router), settings.metrics.token),
             playground=playground,
-            more=[WebSocketRoute(SIGNALLING_PATH, SignallingEndpoint(sessions, clock, ids, limits))],
+            more=[WebSocketRoute(SIGNALLING_PATH, endpoint)],
         )
 
         async def say_ready() -> None:
@@ -99,7 +116,7 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             draft.write_text(json.dumps(announcement), encoding="utf-8")
             draft.replace(ready_file)
 
-        await serve(application, settings.http, listeners, started=say_ready, stopping=sessions.close)
+        await serve(application, settings.http, listeners, gate=gate, started=say_ready, stopping=sessions.close)
 
 
 def _address(settings: Settings, listeners: list[socket.socket]) -> str:

@@ -19,6 +19,7 @@ ENVIRONMENT_PREFIX = "TERTULIA_"
 LOOPBACK = ("127.0.0.1", "::1")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -35,7 +36,9 @@ class HttpSettings(_Section, frozen=True):
     """Where REST, signalling and pages are served.
 
     `addresses` are IP addresses to listen on; `port` 0 lets the system choose. `certificate` and `private_key` are PEM
-    files for TLS; leave both out behind a proxy. `public_url` is what users type, if it differs.
+    files for TLS; leave both out behind a proxy. `public_url` is what users type, if it differs. A request must have
+    come whole within `request_s` seconds. `pending` connections may have proven nothing yet, `pending_per_address` of
+    them from one address (behind a proxy: from the proxy); above that the oldest give way.
     """
 
     addresses: tuple[str, ...] = LOOPBACK
@@ -43,6 +46,20 @@ class HttpSettings(_Section, frozen=True):
     certificate: str | None = None
     private_key: str | None = None
     public_url: str | None = None
+    request_s: Seconds = 10.0
+    pending: Count = 4_096
+    pending_per_address: Count = 1_024
+
+
+class MetricsSettings(_Section, frozen=True):
+    """Who may read `/metrics` and `/statistics`: whoever sends this token, or without one programs of this machine."""
+
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a token that can be guessed."""
+        if self.token is not None and len(self.token) < 20:
+            raise ValueError("metrics.token has at least 20 characters, as printed by `openssl rand -hex 20`")
 
 
 class MediaSettings(_Section, frozen=True):
@@ -94,6 +111,7 @@ class Settings(_Section, frozen=True):
     http: HttpSettings = HttpSettings()
     media: MediaSettings = MediaSettings()
     sessions: SessionSettings = SessionSettings()
+    metrics: MetricsSettings = MetricsSettings()
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False

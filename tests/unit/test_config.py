@@ -115,7 +115,7 @@ def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
 
     assert settings.http.public_url == "https://video.example.org"
     text = file.read_text(encoding="utf-8")
-    sections = (settings, settings.http, settings.media, settings.sessions)
+    sections = (settings, settings.http, settings.media, settings.sessions, settings.metrics)
     names = {name for section in sections for name in section.__struct_fields__}
     missing = {name for name in names - {"development", "local_only"} if name not in text}
     assert not missing

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,7 +19,7 @@ from tertulia.domain.commands import (
     Request,
     Resume,
 )
-from tertulia.domain.connection import Origin
+from tertulia.domain.connection import Connection, Origin
 from tertulia.domain.events import (
     Answered,
     Change,
@@ -56,6 +56,7 @@ from tertulia.services.audience import Audience, is_for
 from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
 from tertulia.services.kept_replies import Arrival, KeptReplies
 from tertulia.services.ports import (
+    Backlog,
     ClientSocket,
     Codec,
     KeptReply,
@@ -69,14 +70,24 @@ from tertulia.services.ports import (
 )
 from tertulia.services.router_lanes import RouterLanes
 
-__all__ = ["Directory", "Environment", "LiveSession"]
+__all__ = ["BACKLOG_ROWS", "Directory", "Environment", "LiveSession"]
 
 _INBOX_LIMIT = 1000
 _ENDS_LIMIT = 10_000
 """Connections whose end is remembered, about 200 bytes each. Our own choice."""
 
+BACKLOG_ROWS = 200
+"""Rows of the log that are read at once for a client that resumes; at most 1.7 MB, usually 50 KB. Our own choice."""
+
 _IDLE_S = 10.0
 """How long an empty session stays in memory, for whoever comes next."""
+
+
+class _BacklogGoneError(ConnectFailedError):
+    """The log no longer reaches back to what a client has handled last: it needs the state as a whole."""
+
+    def __init__(self) -> None:
+        super().__init__("What the client missed is no longer in the log.")
 
 
 class Directory:
@@ -119,6 +130,40 @@ class Environment:
     lanes: Callable[[SessionId, Callable[[Command], None], Callable[[], None]], RouterLanes]
     directory: Directory
     ended: Callable[["LiveSession"], None]
+
+
+class _Pages:
+    """The frames of the log with `after` < number <= `up_to` that are for this connection, by the page.
+
+    Raises _BacklogGoneError when the log no longer has them.
+    """
+
+    def __init__(
+        self, environment: Environment, session_id: SessionId, connection: Connection, after: int, up_to: int
+    ) -> None:
+        self._env = environment
+        self._session_id = session_id
+        self._connection = connection
+        self._after = after
+        self._up_to = up_to
+
+    def __aiter__(self) -> "_Pages":
+        return self
+
+    async def __anext__(self) -> list[str]:
+        if self._after >= self._up_to:
+            raise StopAsyncIteration
+        end = min(self._after + BACKLOG_ROWS, self._up_to)
+        rows = await self._env.store.read_log(self._session_id, self._after, end)
+        if len(rows) != end - self._after:
+            raise _BacklogGoneError()
+        self._after = end
+        own, spared = self._connection.connection_id, self._connection.connection_events_suppressed
+        return [
+            self._env.codec.frame(row.number, row.body)
+            for row in rows
+            if is_for(row.recipients, own) and not (row.about_connections and spared)
+        ]
 
 
 @dataclass(slots=True)
@@ -466,46 +511,39 @@ class LiveSession:
         self._audience.close(command.connection_id, SocketEnd.REPLACED)
         self._sockets[command.connection_id] = entry.socket
         self._take(events[:position])
-        frames = await self._missed(resumed, entry.after)
-        self._round.then.append(partial(self._seat_again, resumed, entry, frames))
+        frames, more = await self._missed(resumed, entry.after)
+        self._round.then.append(partial(self._seat_again, resumed, entry, frames, more))
         self._take(events[position + 1 :])
         await self._finish_round()
 
-    async def _missed(self, resumed: Resumed, after: int) -> list[str]:
-        """Return the frames that bring a client up to date: `resumed` and what followed `after`, or the whole state."""
+    async def _missed(self, resumed: Resumed, after: int) -> tuple[list[str], Backlog | None]:
+        """Return what brings a client up to date: `resumed` and what followed `after`, or the whole state.
+
+        The log's first page comes at once, the rest as the client takes it: nobody makes us hold a whole log in memory.
+        """
         connection, codec = resumed.connection, self._env.codec
         start = max(after, connection.joined_number)
         # What this very round logged is not for the client itself, and stands nowhere yet.
         stored_up_to = resumed.number - len(self._round.log)
-        rows: list[LogRow] = []
-        if start < stored_up_to:
-            rows = await self._env.store.read_log(self.session_id, start, stored_up_to)
-        complete = start <= resumed.number and len(rows) == max(0, stored_up_to - start)
+        pages = _Pages(self._env, self.session_id, connection, start, stored_up_to)
         snapshot: Joined | None = None
-        if not complete:
-            rows = []
+        first: Sequence[str] | None = None
+        try:
+            if start > resumed.number:
+                raise _BacklogGoneError()
+            first = await anext(pages, None)
+        except _BacklogGoneError:
             connections, streams = self._session.snapshot()
-            snapshot = Joined(
-                connection.connection_id,
-                connection,
-                tuple(connections),
-                tuple(streams),
-                resumed.number,
-                self._session.muted,
-            )
+            snapshot = Joined(connection.connection_id, connection, tuple(connections), tuple(streams), resumed.number)
         welcome = self._env.welcome(connection.connection_id, connection.key_issued)
-        frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot))]
-        spared = connection.connection_events_suppressed
-        for row in rows:
-            if is_for(row.recipients, connection.connection_id) and not (row.about_connections and spared):
-                frames.append(codec.frame(row.number, row.body))
-        return frames
+        frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot)), *(first or ())]
+        return frames, pages if snapshot is None and stored_up_to - start > BACKLOG_ROWS else None
 
-    def _seat_again(self, resumed: Resumed, entry: Seat, frames: list[str]) -> None:
+    def _seat_again(self, resumed: Resumed, entry: Seat, frames: list[str], more: Backlog | None) -> None:
         self._audience.attach(
             resumed.connection_id, entry.socket, spared=resumed.connection.connection_events_suppressed
         )
-        entry.socket.send_backlog(frames)
+        entry.socket.send_backlog(frames, more)
         _succeed(entry.seated)
 
     # ---- time and the end

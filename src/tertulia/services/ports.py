@@ -1,6 +1,6 @@
 """What the services need of the outside world, as protocols that the adapters fulfil, and the records they exchange."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -16,6 +16,7 @@ from tertulia.errors import TertuliaError
 from tertulia.ids import ApiKey, ConnectionId, Generation, SessionId, SlotIndex, TransportId
 
 __all__ = [
+    "Backlog",
     "ClientClaims",
     "ClientSocket",
     "Codec",
@@ -306,6 +307,10 @@ TokenVerifier = Callable[[str, Callable[[str], Project | None], WallTime], Clien
 """Verifies a client token, given the projects and the time; raises AuthenticationError that says what is wrong."""
 
 
+Backlog = AsyncIterator[Sequence[str]]
+"""Frames by the page."""
+
+
 class SocketEnd(StrEnum):
     """Why the services close a client's socket."""
 
@@ -325,8 +330,12 @@ class ClientSocket(Protocol):
     def send(self, frame: str) -> None:
         """Queue a frame; a client that reads too slowly is closed, which is reported as a lost socket."""
 
-    def send_backlog(self, frames: Sequence[str]) -> None:
-        """Queue what a resuming client missed, which may be more than a slow client is allowed."""
+    def send_backlog(self, frames: Sequence[str], more: "Backlog | None" = None) -> None:
+        """Queue what a resuming client missed: `frames`, then what `more` gives, before everything that is sent later.
+
+        `more` is read only as fast as the client takes it. Should it raise an UnavailableError, the socket closes so
+        that the client resumes.
+        """
 
     def close(self, end: SocketEnd) -> None:
         """Close after what is queued; the socket reports no loss any more."""

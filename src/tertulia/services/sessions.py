@@ -1,7 +1,8 @@
 """Sessions: making them, letting clients in, and what the server's API does to them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +23,7 @@ from tertulia.domain.commands import (
     Resume,
     SendSignal,
 )
+from tertulia.domain.connection import SeatState
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
@@ -62,7 +64,15 @@ from tertulia.services.resume_keys import ResumeKeys
 from tertulia.services.router_lanes import RouterLanes
 from tertulia.services.tasks import TaskSet
 
-__all__ = ["Attachment", "ConnectionEndedError", "JoinRequest", "ResumeRequest", "SessionSettings", "Sessions"]
+__all__ = [
+    "Attachment",
+    "Census",
+    "ConnectionEndedError",
+    "JoinRequest",
+    "ResumeRequest",
+    "SessionSettings",
+    "Sessions",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -109,6 +119,15 @@ class ResumeRequest:
     connection_id: str
     resume_key: str = field(repr=False)
     after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many sessions and streams there are, and how many seats by where they stand."""
+
+    sessions: int
+    streams: int
+    connections: Mapping[str, int]
 
 
 class Attachment:
@@ -197,6 +216,24 @@ class Sessions:
             live.post(Stop())
         await asyncio.gather(*(live.ended.wait() for live in running))
         await self._tasks.close()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether clients are being sent away."""
+        return self._closing
+
+    def census(self) -> Census:
+        """Count what is in memory."""
+        states: Counter[str] = Counter({state.value: 0 for state in SeatState})
+        running = [future.result() for future in self._live.values() if future.done() and not future.exception()]
+        for live in running:
+            states.update(connection.state.value for connection in live.state.connections.values())
+        return Census(len(running), sum(len(live.state.streams) for live in running), states)
+
+    def owner_of(self, transport_id: TransportId) -> tuple[SessionId, ConnectionId] | None:
+        """Return whose transport this is, if it is known."""
+        known = self._directory.transports.get(transport_id)
+        return None if known is None else (known[0].session_id, known[1])
 
     # ---- the server's API
 

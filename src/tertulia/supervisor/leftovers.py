@@ -71,11 +71,17 @@ def take_lock(folder: Path) -> IO[str]:
 def remember(folder: Path, name: str, pid: int, fingerprint: str) -> None:
     """Write down that this process is ours. A child does so itself before it becomes the program: none is missed."""
     known = _read(folder)
-    known[name] = {"pid": pid, "started": start_time(pid), "fingerprint": fingerprint}
+    starts = known.get(name, {}).get("starts", 0) + 1
+    known[name] = {"pid": pid, "started": start_time(pid), "fingerprint": fingerprint, "starts": starts}
     file = folder / _FILE
     draft = file.with_suffix(".new")
     draft.write_text(json.dumps(known), encoding="utf-8")
     draft.replace(file)
+
+
+def count_starts(folder: Path) -> dict[str, int]:
+    """How often each process was started since the server was, over all supervisors."""
+    return {name: one["starts"] for name, one in _read(folder).items()}
 
 
 def forget(folder: Path) -> None:

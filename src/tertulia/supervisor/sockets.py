@@ -9,6 +9,10 @@ from contextlib import ExitStack
 from tertulia.supervisor.errors import CannotStartError
 
 BACKLOG = 2048
+# Of one connection to control, in bytes; the kernel doubles it for its own book-keeping.
+SEND_BUFFER_BYTES = 131_072
+# A connection whose client takes nothing of what was sent for so long is cut (TCP_USER_TIMEOUT of tcp(7)).
+UNTAKEN_S = 30.0
 _PORT_ATTEMPTS = 20
 _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
@@ -56,6 +60,11 @@ def _bind(address: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # What a client does not take waits in the kernel too, up to some megabytes by default; the sockets that are
+        # accepted inherit both.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNTAKEN_S * 1000))
         listener.bind((address, port))
         listener.listen(BACKLOG)
     except OSError:

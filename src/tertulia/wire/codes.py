@@ -6,10 +6,14 @@ from typing import Final
 __all__ = [
     "AUTHENTICATION_S",
     "HEARTBEAT_S",
+    "JSON_VALUES",
     "KEPT_REPLIES",
     "MEDIA_LINES",
     "MESSAGE_BYTES",
     "OFFER_MESSAGE_BYTES",
+    "REFUSALS",
+    "REQUESTS_PER_SECOND",
+    "REQUEST_BURST",
     "SIGNALLING_PATH",
     "SIGNALS_PER_SECOND",
     "UNANSWERED_REQUESTS",
@@ -24,6 +28,14 @@ OFFER_MESSAGE_BYTES: Final = 262_144
 MEDIA_LINES: Final = 128
 """Of one offer."""
 SIGNALS_PER_SECOND: Final = 100
+REQUESTS_PER_SECOND: Final = 100
+"""Everything but signals, of one connection."""
+REQUEST_BURST: Final = 500
+"""How many of those may come at once: a client that joins a large session subscribes to all of it."""
+REFUSALS: Final = 200
+"""Refusals for rate before the socket closes; a tenth of them comes back every second."""
+JSON_VALUES: Final = 512
+"""Arrays and objects in one frame, which bounds how deep they are nested as well; an offer with 48 pairs has 52."""
 KEPT_REPLIES: Final = 256
 UNANSWERED_REQUESTS: Final = 256
 AUTHENTICATION_S: Final = 5.0

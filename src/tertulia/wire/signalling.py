@@ -5,6 +5,7 @@ A frame is JSON text. Client to server `[id, ack, body]`, server to client `[num
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -13,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from tertulia.errors import InvalidParameterError, MalformedFrameError, UnknownMessageError
-from tertulia.wire.codes import MEDIA_LINES, MESSAGE_BYTES
+from tertulia.wire.codes import JSON_VALUES, MEDIA_LINES, MESSAGE_BYTES
 
 __all__ = [
     "CLIENT_MESSAGES",
@@ -717,6 +718,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
 OFFER_MESSAGES: Final = frozenset({"negotiate", "publish", "republish"})
 """The messages that carry an offer and may therefore be larger."""
 
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _ENCODER = msgspec.json.Encoder()
 _CLIENT_ENVELOPE = msgspec.json.Decoder(tuple[Count, Count, msgspec.Raw])
 _SERVER_ENVELOPE = msgspec.json.Decoder(tuple[Count, msgspec.Raw])
@@ -732,14 +734,24 @@ def decode_client_frame(text: str) -> ClientFrame:
     so that the request can be answered.
 
     Raises:
-        MalformedFrameError: If the text is not JSON or not an envelope.
+        MalformedFrameError: If the text is not JSON, not an envelope, or of too many parts.
     """
+    if _has_too_many_values(text):
+        raise MalformedFrameError(f"A frame has at most {JSON_VALUES} arrays and objects.")
     try:
         request_id, ack, raw = _CLIENT_ENVELOPE.decode(text)
         name = _HEAD.decode(raw).type
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise MalformedFrameError("The frame is not [id, ack, body] with a body that has a type.") from error
     return ClientFrame(request_id, ack, _decode_client_body(name, raw, len(text)))
+
+
+def _has_too_many_values(text: str) -> bool:
+    """Count arrays and objects, which are at least as many as levels of nesting; texts may hold any brackets."""
+    if text.count("[") + text.count("{") <= JSON_VALUES:
+        return False
+    bare = _JSON_STRING.sub("", text)
+    return bare.count("[") + bare.count("{") > JSON_VALUES
 
 
 def _decode_client_body(

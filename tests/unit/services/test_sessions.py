@@ -16,7 +16,9 @@ from tertulia.errors import (
     NotFoundError,
     SignalInvalidError,
     StreamNotFoundError,
+    UnavailableError,
 )
+from tertulia.services.live_session import BACKLOG_ROWS
 from tertulia.services.ports import SocketEnd
 from tertulia.services.sessions import ConnectionEndedError, JoinRequest, ResumeRequest
 from tertulia.wire import signalling
@@ -219,6 +221,38 @@ async def test_resuming_elsewhere_closes_the_old_socket_and_interrupts_nobody(ho
     await ben.ask(signalling.SendSignal(to=ana.id, data="still there"))
     assert [signal.data for signal in ana.of(signalling.Signal)] == ["still there"]
     assert ben.of(signalling.ConnectionInterrupted) == []
+
+
+async def test_a_long_absence_is_made_up_for_page_by_page(house: House) -> None:
+    ana, ben = await house.join(), await house.join()
+    await ben.lose()
+    missed = 2 * BACKLOG_ROWS + 7
+    for number in range(missed):
+        await house.sessions.signal(house.record.session_id, to=None, signal_type=None, data=str(number))
+    await ben.resume()
+    assert len(ben.of(signalling.Signal)) <= BACKLOG_ROWS, "the rest waits until the client has taken these"
+    await ana.ask(signalling.SendSignal(data="after that"))
+
+    await ben.socket.read_on()
+
+    heard = [signal.data for signal in ben.of(signalling.Signal)]
+    assert heard == [*map(str, range(missed)), "after that"]
+    assert ben.socket.numbers == sorted(set(ben.socket.numbers))
+
+
+async def test_a_log_that_is_trimmed_during_a_long_backlog_makes_the_client_resume(
+    house: House, store: MemoryStore
+) -> None:
+    await house.join()
+    ben = await house.join()
+    await ben.lose()
+    for _ in range(2 * BACKLOG_ROWS):
+        await house.sessions.signal(house.record.session_id, to=None, signal_type=None, data=None)
+    await ben.resume()
+    store.forget_log(house.record.session_id, up_to=ben.last_number + 10)
+
+    with pytest.raises(UnavailableError):
+        await ben.socket.read_on()
 
 
 async def test_a_forged_or_foreign_resume_key_is_refused_and_nothing_changes(house: House) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 
 from tertulia.adapters.http.answers import on_error, on_http_exception, on_tertulia_error
 from tertulia.adapters.http.docs import docs_routes
-from tertulia.adapters.http.health import health_routes
+from tertulia.adapters.http.health import Check, health_routes
+from tertulia.adapters.http.operations import OPERATION_PATHS, Operations, operation_routes
 from tertulia.adapters.http.pages import page_routes
 from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
 from tertulia.adapters.http.playground import CONFIG_PATH, Playground, playground_routes
@@ -34,7 +35,8 @@ def make_application(
     clock: Clock,
     web: Path,
     docs: Path,
-    checks: dict[str, Callable[[], bool]],
+    checks: dict[str, Check],
+    operations: Operations,
     playground: Playground | None,
     more: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
@@ -45,12 +47,13 @@ def make_application(
         *script_routes(web),
         *page_routes(web),
         *docs_routes(docs),
-        *health_routes(checks),
+        *health_routes(checks, clock),
+        *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
     ]
     application = Starlette(
         routes=routes,
-        middleware=[Middleware(TidyPaths), Middleware(OpenToOrigins, closed=CONFIG_PATH)],
+        middleware=[Middleware(TidyPaths), Middleware(OpenToOrigins, closed=(CONFIG_PATH, *OPERATION_PATHS))],
         exception_handlers={
             TertuliaError: on_tertulia_error,
             HTTPException: on_http_exception,

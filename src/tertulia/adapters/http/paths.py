@@ -27,10 +27,10 @@ class TidyPaths:
 class OpenToOrigins:
     """Lets pages of any origin use scripts and API: the token is the credential, no cookie is ever looked at.
 
-    Except for `closed`, a prefix of paths that hand out tokens.
+    Except for paths that begin with one of `closed`: they hand out tokens, or are for the operator.
     """
 
-    def __init__(self, app: ASGIApp, *, closed: str) -> None:
+    def __init__(self, app: ASGIApp, *, closed: tuple[str, ...]) -> None:
         self._app = app
         self._closed = closed
         self._open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], max_age=3600)

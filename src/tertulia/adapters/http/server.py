@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from tertulia.adapters.gate import Gate
+from tertulia.adapters.http.protocols import guarded
 from tertulia.config import HttpSettings
 from tertulia.wire.codes import OFFER_MESSAGE_BYTES
 
@@ -24,21 +26,24 @@ async def serve(
     settings: HttpSettings,
     listeners: list[socket.socket],
     *,
+    gate: Gate,
     started: Callable[[], Awaitable[None]],
     stopping: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve on `listeners` until SIGTERM or SIGINT.
 
-    `started` is awaited once clients are served, `stopping` before their sockets are cut.
+    `started` is awaited once clients are served, `stopping` before their sockets are cut; connections wait at `gate`
+    until their first request is whole.
     """
+    http, websocket = guarded(gate, settings.request_s)
     # uvicorn stops at these, and repeats them when it has stopped: by then there is nothing left to end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     config = uvicorn.Config(
         application,
         loop="none",
-        http="httptools",
-        ws="websockets-sansio",
+        http=http,
+        ws=websocket,
         ws_max_size=OFFER_MESSAGE_BYTES,
         # The signalling protocol has its own heartbeat, and compressing small messages costs more than it saves.
         ws_ping_interval=None,

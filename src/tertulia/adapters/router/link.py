@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from tertulia.adapters.router.readings import RouterReadings
 from tertulia.clock import Clock, MonotonicTime
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
@@ -20,6 +21,7 @@ from tertulia.errors import (
     UnexpectedAnswerError,
 )
 from tertulia.ids import Generation, SlotIndex, TransportId
+from tertulia.observability.metrics import Metrics
 from tertulia.services.ports import RouterListener, TransportListing
 from tertulia.wire import router as wire
 
@@ -46,10 +48,13 @@ class RouterLink:
     Args:
         path: The socket that the router listens on.
         clock: The time.
+        metrics: Where the link's own state is noted.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, metrics: Metrics | None = None) -> None:
         self._path = path
+        self._metrics = metrics or Metrics()
+        self.statistics = RouterReadings()
         self._clock = clock
         self._listener: RouterListener | None = None
         self._connection: _Connection | None = None
@@ -157,7 +162,11 @@ class RouterLink:
     async def _ask(self, make: MakeRequest, expected: type[B]) -> B:
         if self._connection is None:
             raise ConnectFailedError("The media router is not connected; try again in a moment.")
-        return await self._connection.ask(make, expected)
+        try:
+            return await self._connection.ask(make, expected)
+        except TertuliaError:
+            self._metrics.router_requests_failed.inc()
+            raise
 
     async def _run(self, listener: RouterListener) -> None:
         delay_s = _FIRST_DELAY_S
@@ -167,7 +176,7 @@ class RouterLink:
             except OSError:
                 delay_s = await self._wait(delay_s)
                 continue
-            connection = _Connection(reader, writer, self._clock, listener)
+            connection = _Connection(reader, writer, self._clock, listener, self.statistics)
             reading = asyncio.create_task(connection.read(), name="router link reader")
             try:
                 self._hello = await connection.ask(
@@ -175,6 +184,7 @@ class RouterLink:
                 )
                 self._connection = connection
                 delay_s = _FIRST_DELAY_S
+                self._metrics.router_connects.inc()
                 listener.router_connected()
                 await asyncio.wait({reading})
                 _log.warning("media router lost")
@@ -185,6 +195,7 @@ class RouterLink:
                 reading.cancel()
                 await asyncio.wait({reading})
                 connection.fail()
+                self.statistics.forget()
             delay_s = await self._wait(delay_s)
 
     async def _wait(self, delay_s: float) -> float:
@@ -200,12 +211,18 @@ class _Connection:
     """One connection of the link: replies find their requests by id, events go to the listener."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Clock, listener: RouterListener
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        clock: Clock,
+        listener: RouterListener,
+        statistics: RouterReadings,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._clock = clock
         self._listener = listener
+        self._statistics = statistics
         self._ids = itertools.count(1)
         self._open: dict[int, asyncio.Future[wire.Reply]] = {}
         self._room = asyncio.Semaphore(_IN_FLIGHT)
@@ -274,7 +291,10 @@ class _Connection:
 
     def _take_event(self, event: wire.Event) -> None:
         match event:
+            case wire.Statistics() | wire.RouterStatistics():
+                self._statistics.take(event)
             case wire.TransportState(transport, seat, "failed" | "closed", reason):
+                self._statistics.close(transport)
                 message = f"The media transport ended: {reason}." if reason else "The media transport ended."
                 self._listener.transport_ended(seat, TransportId(transport), message)
             case wire.CodecNotSupported(transport, slot, generation, "video"):

@@ -18,6 +18,7 @@ from tertulia.domain.project import Project
 from tertulia.domain.subscription import SlotPair
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import ApiKey, ConnectionId, SessionId
+from tertulia.observability.metrics import Metrics
 from tertulia.services.ports import KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
 
 __all__ = ["LOG_AGE_MS", "SqlStore"]
@@ -29,16 +30,17 @@ LOG_AGE_MS = 24 * 3600 * 1000
 class SqlStore:
     """Projects, sessions and seats in one database. Make it with `open`, end it with `close`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
         self._engine = engine
-        self._writer = Writer(engine)
+        self._writer = Writer(engine, metrics)
 
     @classmethod
-    async def open(cls, url: str) -> "SqlStore":
+    async def open(cls, url: str, metrics: Metrics | None = None) -> "SqlStore":
         """Open a database, make it if it is a file that does not exist, and bring its tables up to date.
 
         Args:
             url: For SQLAlchemy, for example `sqlite+aiosqlite:////var/lib/tertulia/tertulia.db`.
+            metrics: Where the time of each write is noted.
 
         Raises:
             ConnectFailedError: If the database cannot be opened or migrated.
@@ -52,9 +54,17 @@ class SqlStore:
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
             raise ConnectFailedError("The database cannot be opened or brought up to date.") from error
-        store = cls(engine)
+        store = cls(engine, metrics or Metrics())
         store._writer.start()
         return store
+
+    async def is_available(self) -> bool:
+        """Say whether the database answers."""
+        try:
+            await self._all(select(tables.secrets.c.name).limit(1))
+        except ConnectFailedError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Write what is queued and close the database."""

@@ -29,6 +29,7 @@ from tertulia.domain.events import (
 )
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import ConnectionId, SessionId
+from tertulia.observability.metrics import Metrics
 from tertulia.services.ports import WriteBatch
 
 __all__ = ["KEPT_REPLIES", "LOG_ROWS", "Writer"]
@@ -109,10 +110,12 @@ class Writer:
 
     Args:
         engine: The database; the writer keeps one connection of it.
+        metrics: Where the time of each transaction is noted.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
         self._engine = engine
+        self._metrics = metrics
         self._queue: deque[tuple[WriteBatch, asyncio.Future[None]]] = deque()
         self._filled = asyncio.Event()
         self._closing = False
@@ -173,9 +176,11 @@ class Writer:
         for batch in batches:
             plan.add(batch)
         try:
-            async with self._engine.begin() as connection:
-                await self._execute(connection, plan)
+            with self._metrics.store_write.time():
+                async with self._engine.begin() as connection:
+                    await self._execute(connection, plan)
         except (SQLAlchemyError, OSError, ValueError) as error:
+            self._metrics.store_writes_failed.inc()
             return error
         return None
 

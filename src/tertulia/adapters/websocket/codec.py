@@ -7,6 +7,7 @@ from tertulia.domain.connection import Connection
 from tertulia.domain.roles import Capability, capabilities_of
 from tertulia.domain.stream import Dimensions, PropertyValue, Stream
 from tertulia.errors import TertuliaError
+from tertulia.observability.metrics import Metrics
 from tertulia.services.ports import Welcome
 from tertulia.wire import signalling
 
@@ -19,7 +20,10 @@ def error_part(error: TertuliaError) -> signalling.Error:
 
 
 class SignallingCodec:
-    """The codec port on JSON."""
+    """The codec port on JSON. Counts what passes: each signal and each refusal is encoded once."""
+
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
 
     def frame(self, number: int, body: str) -> str:
         """Put a body into its envelope; number 0 for everything that is not in the log."""
@@ -27,6 +31,8 @@ class SignallingCodec:
 
     def fact(self, fact: events.Fact) -> str:
         """Encode a fact's body."""
+        if isinstance(fact, events.SignalSent):
+            self._metrics.signals.inc()
         return signalling.encode_body(_fact(fact))
 
     def result(self, request_id: int, result: events.Result) -> str:
@@ -35,6 +41,7 @@ class SignallingCodec:
 
     def error(self, request_id: int, error: TertuliaError) -> str:
         """Encode a reply that says no."""
+        self._metrics.requests_refused.labels(error.kind.name, str(error.kind.code)).inc()
         return signalling.reply_body(request_id, error_part(error))
 
     def notice(self, notice: events.Notice, welcome: Welcome | None, snapshot: events.Joined | None) -> str:

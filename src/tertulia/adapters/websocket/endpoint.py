@@ -7,8 +7,9 @@ from typing import Any
 
 import structlog
 
+from tertulia.adapters.gate import Gate, Pass
 from tertulia.adapters.websocket.codec import error_part
-from tertulia.adapters.websocket.flood import TokenBucket
+from tertulia.adapters.websocket.flood import RateBook, Rates
 from tertulia.adapters.websocket.heartbeat import Heartbeat
 from tertulia.adapters.websocket.requests import RequestMessage, command_of
 from tertulia.adapters.websocket.socket import OutgoingSocket, Send
@@ -24,9 +25,18 @@ from tertulia.errors import (
     UnavailableError,
 )
 from tertulia.ids import IdSource
+from tertulia.observability.metrics import Metrics
 from tertulia.services.sessions import Attachment, ConnectionEndedError, JoinRequest, ResumeRequest, Sessions
 from tertulia.wire import signalling
-from tertulia.wire.codes import AUTHENTICATION_S, HEARTBEAT_S, SIGNALS_PER_SECOND, CloseCode
+from tertulia.wire.codes import (
+    AUTHENTICATION_S,
+    HEARTBEAT_S,
+    REFUSALS,
+    REQUEST_BURST,
+    REQUESTS_PER_SECOND,
+    SIGNALS_PER_SECOND,
+    CloseCode,
+)
 
 __all__ = ["SignallingEndpoint", "SignallingLimits"]
 
@@ -46,7 +56,9 @@ class SignallingLimits:
     Attributes:
         authentication_s: How long a socket may stay without join or resume.
         heartbeat_s: How often it is pinged; twice that in silence is a lost network.
-        signals_per_second: Above it a signal is answered with an error.
+        signals_per_second: Above it a signal is answered with an error; as many may come at once.
+        requests_per_second: The same for everything else.
+        request_burst: How many others may come at once: a client subscribes to a whole session when it joins.
         refusals: How many such errors in a row, coming back at a tenth per second, close the socket.
         closing_s: How long a client may take to read what is left before its socket is dropped.
     """
@@ -54,24 +66,47 @@ class SignallingLimits:
     authentication_s: float = AUTHENTICATION_S
     heartbeat_s: float = HEARTBEAT_S
     signals_per_second: int = SIGNALS_PER_SECOND
-    refusals: int = 200
+    requests_per_second: int = REQUESTS_PER_SECOND
+    request_burst: int = REQUEST_BURST
+    refusals: int = REFUSALS
     closing_s: float = 5.0
 
 
 class SignallingEndpoint:
     """Serves signalling sockets. To be routed by the web framework, or run by an ASGI server as it is."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, ids: IdSource, limits: SignallingLimits) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        ids: IdSource,
+        limits: SignallingLimits,
+        *,
+        gate: Gate | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._ids = ids
         self._limits = limits
+        self._gate = Gate() if gate is None else gate
+        self._metrics = metrics or Metrics()
+        self._rates = RateBook(
+            signals_per_second=limits.signals_per_second,
+            requests_per_second=limits.requests_per_second,
+            burst=limits.request_burst,
+            refusals=limits.refusals,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until it is closed."""
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        await _Conversation(self._sessions, self._clock, self._ids, self._limits, receive, send).run()
+        conversation = _Conversation(
+            self._sessions, self._clock, self._ids, self._limits, self._rates, self._gate, self._metrics, receive, send
+        )
+        with self._metrics.sockets.track_inprogress():
+            await conversation.run(str((scope.get("client") or ("",))[0]))
 
 
 class _Conversation:
@@ -83,6 +118,9 @@ class _Conversation:
         clock: Clock,
         ids: IdSource,
         limits: SignallingLimits,
+        rates: RateBook,
+        gate: Gate,
+        metrics: Metrics,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -96,11 +134,14 @@ class _Conversation:
         self._heartbeat: Heartbeat | None = None
         self._writer: asyncio.Task[None] | None = None
         self._timers: list[TimerHandle] = []
-        now = clock.monotonic()
-        self._signals = TokenBucket(limits.signals_per_second, limits.signals_per_second, now)
-        self._refusals = TokenBucket(limits.refusals / 10, limits.refusals, now)
+        self._book = rates
+        self._rates: Rates | None = None
+        self._gate = gate
+        self._metrics = metrics
+        self._pass: Pass | None = None
 
-    async def run(self) -> None:
+    async def run(self, address: str) -> None:
+        self._pass = self._gate.enter(address, self._miss_authentication)
         self._call_later(self._limits.authentication_s, self._miss_authentication)
         self._writer = asyncio.create_task(self._socket.run(), name="signalling writer")
         reader = asyncio.create_task(self._read(), name="signalling reader")
@@ -109,13 +150,15 @@ class _Conversation:
             if self._socket.close_code is not None:
                 await asyncio.wait({self._writer})  # the last words are still on their way; `_drop` limits this
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            self._stop_timers()
+            self._gate.leave(self._pass)
             if self._heartbeat is not None:
                 self._heartbeat.stop()
             reader.cancel()
             self._writer.cancel()
             await asyncio.wait({reader, self._writer})
+            code = self._socket.close_code
+            self._metrics.sockets_closed.labels("lost" if code is None else code.name.lower()).inc()
             if self._attachment is not None:
                 self._attachment.lost()
             if not reader.cancelled() and (error := reader.exception()) is not None:
@@ -168,20 +211,30 @@ class _Conversation:
                 case _:
                     raise InvalidParameterError("The first frame is join or resume.")
         except UnavailableError as error:
+            self._count(frame.body, "unavailable")
             if isinstance(frame.body, signalling.Resume):
                 self._socket.close_with(CloseCode.RESTART)  # the seat may well be there in a moment
             else:
                 self._refuse(error)
         except ConnectionEndedError as error:
+            self._count(frame.body, "ended")
             self._say_why(error.reason)
         except TertuliaError as error:
+            self._count(frame.body, "refused")
             self._refuse(error)
         else:
+            self._count(frame.body, "seated")
+            if self._pass is not None:
+                self._gate.leave(self._pass)
+            self._rates = self._book.of(self._attachment.connection_id, self._clock.monotonic())
             self._heartbeat = Heartbeat(
                 self._clock, self._limits.heartbeat_s, lambda: self._socket.send(_PING), self._fall_silent
             )
 
     async def _handle(self, attachment: Attachment, frame: signalling.ClientFrame) -> None:
+        if not self._may_ask(frame.body):
+            self._refuse_for_rate(frame.id)
+            return
         match frame.body:
             case signalling.Pong():
                 pass
@@ -195,8 +248,6 @@ class _Conversation:
                 self._socket.close_with(CloseCode.UNLAWFUL)
             case signalling.Join() | signalling.Resume():
                 self._reply(frame.id, InvalidParameterError("This socket has its connection already."))
-            case signalling.SendSignal() if not self._signals.take(self._clock.monotonic()):
-                self._refuse_signal(frame.id)
             case message:
                 await self._ask(attachment, frame.id, message)
 
@@ -204,15 +255,29 @@ class _Conversation:
         origin = Origin(attachment.connection_id, request_id)
         await attachment.request(command_of(message, origin, self._ids, self._clock.wall()))
 
-    def _refuse_signal(self, request_id: int) -> None:
-        if self._refusals.take(self._clock.monotonic()):
-            self._reply(request_id, RateLimitError())
-        else:
+    def _may_ask(self, body: object) -> bool:
+        """Count a frame; whatever it holds, it costs. A goodbye always comes through."""
+        assert self._rates is not None, "a client that asks has a seat"
+        if isinstance(body, signalling.Leave):
+            return True
+        bucket = self._rates.signals if isinstance(body, signalling.SendSignal) else self._rates.requests
+        return bucket.take(self._clock.monotonic())
+
+    def _refuse_for_rate(self, request_id: int) -> None:
+        assert self._rates is not None, "a client that asks has a seat"
+        if not self._rates.refusals.take(self._clock.monotonic()):
             self._socket.close_with(CloseCode.FLOODING)
+        elif request_id != 0:
+            self._reply(request_id, RateLimitError())
+
+    def _count(self, body: object, outcome: str) -> None:
+        counter = self._metrics.resumes if isinstance(body, signalling.Resume) else self._metrics.joins
+        counter.labels(outcome).inc()
 
     # ---- writing
 
     def _reply(self, request_id: int, error: TertuliaError) -> None:
+        self._metrics.requests_refused.labels(error.kind.name, str(error.kind.code)).inc()
         self._socket.send(signalling.server_frame(0, signalling.reply_body(request_id, error_part(error))))
 
     def _say_why(self, reason: Reason) -> None:

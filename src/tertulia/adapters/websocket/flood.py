@@ -1,8 +1,15 @@
 """Limits on how fast a client may ask."""
 
-from tertulia.clock import MonotonicTime
+from collections import OrderedDict
+from dataclasses import dataclass
 
-__all__ = ["TokenBucket"]
+from tertulia.clock import MonotonicTime
+from tertulia.ids import ConnectionId
+
+__all__ = ["KNOWN_CONNECTIONS", "RateBook", "Rates", "TokenBucket"]
+
+KNOWN_CONNECTIONS = 20_000
+"""Connections whose rates are remembered, so that a new socket is no fresh start; some 500 bytes each."""
 
 
 class TokenBucket:
@@ -28,3 +35,43 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+@dataclass(slots=True)
+class Rates:
+    """What one connection may still ask for.
+
+    Attributes:
+        signals: Signals.
+        requests: Everything else.
+        refusals: Refusals of either; when there are none left its socket closes.
+    """
+
+    signals: TokenBucket
+    requests: TokenBucket
+    refusals: TokenBucket
+
+
+class RateBook:
+    """The rates of connections, over all their sockets; those that were used longest ago are forgotten."""
+
+    def __init__(self, *, signals_per_second: int, requests_per_second: int, burst: int, refusals: int) -> None:
+        self._signals_per_second = signals_per_second
+        self._requests_per_second = requests_per_second
+        self._burst = burst
+        self._refusals = refusals
+        self._known: OrderedDict[ConnectionId, Rates] = OrderedDict()
+
+    def of(self, connection_id: ConnectionId, now: MonotonicTime) -> Rates:
+        """Return the rates of a connection."""
+        rates = self._known.get(connection_id)
+        if rates is None:
+            rates = self._known[connection_id] = Rates(
+                TokenBucket(self._signals_per_second, self._signals_per_second, now),
+                TokenBucket(self._requests_per_second, self._burst, now),
+                TokenBucket(self._refusals / 10, self._refusals, now),
+            )
+            if len(self._known) > KNOWN_CONNECTIONS:
+                self._known.popitem(last=False)
+        self._known.move_to_end(connection_id)
+        return rates

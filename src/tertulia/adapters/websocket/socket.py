@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from tertulia.services.ports import SocketEnd
+from tertulia.errors import UnavailableError
+from tertulia.services.ports import Backlog, SocketEnd
 from tertulia.wire.codes import CloseCode
 
 __all__ = ["QUEUE_BYTES", "QUEUE_MESSAGES", "OutgoingSocket", "Send"]
@@ -40,8 +41,9 @@ class OutgoingSocket:
         self._send = send
         self._closing = closing
         self._backlog: deque[str] = deque()
+        self._more: Backlog | None = None
         self._frames: deque[str] = deque()
-        self._characters = 0
+        self._bytes = 0
         self._filled = asyncio.Event()
         self._close_code: CloseCode | None = None
 
@@ -55,16 +57,16 @@ class OutgoingSocket:
         if self._close_code is not None:
             return
         self._frames.append(frame)
-        self._characters += len(frame)
-        if len(self._frames) > QUEUE_MESSAGES or self._characters > QUEUE_BYTES:
-            self._frames.clear()
-            self.close_with(CloseCode.TOO_SLOW)
+        self._bytes += _size(frame)
+        if len(self._frames) > QUEUE_MESSAGES or self._bytes > QUEUE_BYTES:
+            self._give_up(CloseCode.TOO_SLOW)
         self._filled.set()
 
-    def send_backlog(self, frames: Sequence[str]) -> None:
-        """Queue what a resuming client missed, before everything else; it may be more than a slow client is allowed."""
+    def send_backlog(self, frames: Sequence[str], more: Backlog | None = None) -> None:
+        """Queue what a resuming client missed, before everything else; `more` is read as it takes what came before."""
         if self._close_code is None:
             self._backlog.extend(frames)
+            self._more = more
             self._filled.set()
 
     def close(self, end: SocketEnd) -> None:
@@ -77,6 +79,14 @@ class OutgoingSocket:
             self._close_code = code
             self._filled.set()
             self._closing()
+
+    def _give_up(self, code: CloseCode) -> None:
+        """Close without what is queued: its client is sent all of it again when it resumes."""
+        self._frames.clear()
+        self._backlog.clear()
+        self._more = None
+        self._bytes = 0
+        self.close_with(code)
 
     async def run(self) -> None:
         """Send until the socket is closed from this side, or the client has gone."""
@@ -93,9 +103,29 @@ class OutgoingSocket:
             return  # the client has gone; whoever reads from the socket learns it too
 
     async def _drain(self) -> None:
-        while self._backlog:
-            await self._send({"type": "websocket.send", "text": self._backlog.popleft()})
+        while self._backlog or self._more is not None:
+            while self._backlog:
+                await self._send({"type": "websocket.send", "text": self._backlog.popleft()})
+            await self._read_on()
         while self._frames:
             frame = self._frames.popleft()
-            self._characters -= len(frame)
+            self._bytes -= _size(frame)
             await self._send({"type": "websocket.send", "text": frame})
+
+    async def _read_on(self) -> None:
+        if self._more is None:
+            return
+        more = self._more
+        try:
+            page = await anext(more, None)
+        except UnavailableError:
+            self._give_up(CloseCode.RESTART)
+            return
+        if page is None:
+            self._more = None
+        elif self._more is more:
+            self._backlog.extend(page)
+
+
+def _size(frame: str) -> int:
+    return len(frame) if frame.isascii() else len(frame.encode())

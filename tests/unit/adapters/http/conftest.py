@@ -7,10 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from tertulia.adapters.http.application import make_application
+from tertulia.adapters.http.operations import Operations
 from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.websocket import SignallingCodec
+from tertulia.observability.metrics import Metrics
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.wire.tokens import verify_client_token
@@ -42,21 +45,27 @@ class Server:
             settings=SessionSettings(),
         )
         self.playground: Playground
+        self.application: ASGIApp
+        self.operations = Operations(Metrics())
+
+    async def _is_router_up(self) -> bool:
+        return self.router_is_up
 
     async def start(self, file: Path, *, development: bool = True) -> httpx.AsyncClient:
         """Starts the services; returns a client that speaks to the application."""
         await self.sessions.start()
         self.playground = await open_playground(self.projects, self.sessions, self.clock, file)
-        application = make_application(
+        self.application = make_application(
             sessions=self.sessions,
             projects=self.projects,
             clock=self.clock,
             web=self.web,
             docs=self.docs,
-            checks={"router": lambda: self.router_is_up},
+            checks={"router": self._is_router_up},
+            operations=self.operations,
             playground=self.playground if development else None,
         )
-        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(self.application, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080")
 
 

@@ -195,7 +195,16 @@ async def test_a_store_that_is_away_refuses_a_join_and_makes_a_resume_try_again(
 # ---- bad frames
 
 
-@pytest.mark.parametrize("text", ["hello", "[]", '[1,0,"x"]', "[1,0,{}]", "[" * 1000])
+DEEP = '[1,0,{"type":"signal","x":' + "[" * 10_000 + "]" * 10_000 + "}]"
+WIDE = '[1,0,{"type":"signal","x":[' + "{}," * 1_000 + "{}]}]"
+
+
+async def test_brackets_in_a_text_are_only_text(door: Door) -> None:
+    ana = await door.enter()
+    assert (await ana.ask(1, type="signal", data='[{"' * 1_000))["result"] == {}
+
+
+@pytest.mark.parametrize("text", ["hello", "[]", '[1,0,"x"]', "[1,0,{}]", "[" * 1000, DEEP, WIDE])
 async def test_a_frame_that_is_no_envelope_closes_with_4000(door: Door, text: str) -> None:
     ana, ben = await door.enter(), await door.enter()
     await ana.say(text)
@@ -308,6 +317,34 @@ async def test_too_many_signals_are_refused_and_then_close_the_socket(door: Door
         await ana.say([number, 0, {"type": "signal"}])
     assert ana.close_code == 4029
     assert len(ben.bodies("signal")) < 15
+
+
+async def test_other_requests_are_bounded_as_well_and_a_goodbye_comes_through(house: House) -> None:
+    door = Door(house, SignallingLimits(requests_per_second=1, request_burst=5, refusals=10))
+    ana, ben = await door.enter(), await door.enter()
+    for number in range(1, 8):
+        await ana.say([number, 0, {"type": "subscribe", "streamId": "none", "audio": True, "video": True}])
+    assert [body["error"]["code"] for body in ana.bodies("reply")] == [1600] * 5 + [429] * 2
+    for _ in range(3):
+        await ana.say([0, 0, {"type": "pong"}])
+    assert (await ana.ask(8, type="leave"))["result"] == {}
+    assert ana.close_code == 4005
+    for number in range(1, 30):
+        await ben.say([number, 0, {"type": "nothing known"}])
+    assert ben.close_code == 4029
+    await door.leave()
+
+
+async def test_a_new_socket_is_no_fresh_start(door: Door) -> None:
+    ana = await door.enter()
+    for number in range(1, 6):
+        await ana.ask(number, type="signal")
+    await ana.vanish()
+    again = door.knock()
+    key = ana.bodies("joined")[0]["resumeKey"]
+    resume = {"type": "resume", "connectionId": ana.connection_id, "resumeKey": key, "after": 0}
+    await again.say([0, 0, resume])
+    assert (await again.ask(6, type="signal"))["error"]["code"] == 429
 
 
 async def test_a_client_that_does_not_read_is_dropped_and_its_seat_held(door: Door) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tertulia.adapters.websocket.socket import QUEUE_BYTES, QUEUE_MESSAGES, OutgoingSocket
+from tertulia.errors import ConnectFailedError
 from tertulia.services.ports import SocketEnd
 from tertulia.wire.codes import CloseCode
 
@@ -111,3 +112,71 @@ async def test_a_client_that_has_gone_ends_the_writing_quietly(network: Network)
     network.socket.send("x")
     await network.socket.run()
     assert network.sent == []
+
+
+class Pages:
+    """A log that is read page by page; `failing` instead of an end."""
+
+    def __init__(self, *pages: list[str], failing: bool = False) -> None:
+        self.left = list(pages)
+        self.read = 0
+        self.failing = failing
+
+    def __aiter__(self) -> "Pages":
+        return self
+
+    async def __anext__(self) -> list[str]:
+        if not self.left:
+            if self.failing:
+                raise ConnectFailedError("The store is away.")
+            raise StopAsyncIteration
+        self.read += 1
+        return self.left.pop(0)
+
+
+async def test_a_long_backlog_is_read_only_as_the_client_takes_it(network: Network) -> None:
+    network.stick()
+    pages = Pages(["b", "c"], ["d"], ["e"])
+    network.socket.send_backlog(["a"], pages)
+    writing = asyncio.create_task(network.socket.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    network.socket.send("new")
+    assert pages.read == 0
+
+    network.flow()
+    network.socket.close(SocketEnd.ENDED)
+    await writing
+
+    assert network.sent == ["a", "b", "c", "d", "e", "new"]
+    assert network.closed == [4005]
+
+
+async def test_a_backlog_that_cannot_be_read_to_its_end_makes_the_client_resume(network: Network) -> None:
+    network.socket.send_backlog(["a"], Pages(["b"], failing=True))
+    network.socket.send("never before what was missed")
+    await network.socket.run()
+
+    assert network.sent == ["a", "b"]
+    assert network.closed == [1012]
+
+
+async def test_a_client_too_slow_for_its_backlog_is_closed_and_sent_no_more_of_it(network: Network) -> None:
+    network.stick()
+    pages = Pages(*[["old"]] * 100)
+    network.socket.send_backlog(["a"], pages)
+    writing = asyncio.create_task(network.socket.run())
+    await asyncio.sleep(0)
+    for number in range(QUEUE_MESSAGES + 1):
+        network.socket.send(str(number))
+    network.flow()
+    await writing
+
+    assert network.sent == ["a"]
+    assert network.closed == [4004]
+
+
+async def test_the_queue_is_bounded_in_bytes_whatever_the_letters(network: Network) -> None:
+    network.stick()
+    network.socket.send("€" * (QUEUE_BYTES // 3 + 1))
+    assert network.socket.close_code is CloseCode.TOO_SLOW

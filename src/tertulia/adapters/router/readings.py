@@ -1,0 +1,72 @@
+"""The router's newest counters, as it last told them."""
+
+from collections.abc import Sequence
+
+from tertulia.observability.metrics import ShardReading
+from tertulia.wire import router as wire
+
+__all__ = ["RouterReadings"]
+
+OTHER_CAUSE = "other"
+"""What a newer router calls by a name that we do not know."""
+
+
+class RouterReadings:
+    """Counters by shard and by transport; empty while the router is away."""
+
+    def __init__(self) -> None:
+        self._shards: Sequence[wire.Shard] = ()
+        self._transports: dict[int, wire.Statistics] = {}
+
+    def take(self, event: wire.Statistics | wire.RouterStatistics) -> None:
+        """Keep the newest counters."""
+        if isinstance(event, wire.RouterStatistics):
+            self._shards = event.shards
+        else:
+            self._transports[event.transport] = event
+
+    def close(self, transport: int) -> None:
+        """Forget a transport that has ended."""
+        self._transports.pop(transport, None)
+
+    def forget(self) -> None:
+        """Forget everything: the router has gone, and the next one begins at zero."""
+        self._shards = ()
+        self._transports.clear()
+
+    @property
+    def transports(self) -> dict[int, wire.Statistics]:
+        """The newest counters of each transport."""
+        return dict(self._transports)
+
+    def shards(self) -> list[ShardReading]:
+        """The newest counters of each shard."""
+        return [
+            ShardReading(
+                shard=shard.shard,
+                gauges={
+                    "transports": shard.transports,
+                    "tcp_connections": shard.tcp_connections,
+                    "largest_batch_packets": shard.largest_batch,
+                },
+                counters={
+                    "received_packets": shard.packets_received,
+                    "received_bytes": shard.bytes_received,
+                    "sent_packets": shard.packets_sent,
+                    "sent_bytes": shard.bytes_sent,
+                    "retransmitted_packets": shard.retransmissions,
+                    "handed_over_packets": shard.handed_over,
+                    "system_calls": shard.system_calls,
+                },
+                drops=_by_cause(shard.drops),
+            )
+            for shard in self._shards
+        ]
+
+
+def _by_cause(drops: Sequence[wire.Drop]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for drop in drops:
+        cause = drop.cause if drop.cause in wire.DROP_CAUSES else OTHER_CAUSE
+        counted[cause] = counted.get(cause, 0) + drop.count
+    return counted
