@@ -20,7 +20,7 @@ lint:
 	@exec $(PYTHON) scripts/test.py lint
 
 fmt:
-	@$(PYTHON) scripts/build.py python && $(HERE) -m ruff check --fix-only --quiet . && $(HERE) -m ruff format . && cargo fmt --all && npm --prefix web run --silent format
+	@$(PYTHON) scripts/build.py python && $(HERE) -m ruff check --fix-only --quiet . && $(HERE) -m ruff format . && $(HERE) scripts/limits.py && cargo fmt --all && npm --prefix web run --silent format
 
 bench:
 	@$(PYTHON) scripts/build.py && exec $(HERE) -m bench.run $(ARGS)

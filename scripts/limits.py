@@ -1,0 +1,381 @@
+"""Writes docs/limits.md from the constants of all three languages. `--check` says whether it is as the code has it.
+
+.venv/bin/python scripts/limits.py [--check]
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "limits.md"
+
+CODES = "src/tertulia/wire/codes.py"
+DOMAIN = "src/tertulia/domain/limits.py"
+SOCKET = "src/tertulia/adapters/websocket/socket.py"
+GATE = "src/tertulia/adapters/gate.py"
+HTTP = "src/tertulia/adapters/http/protocols.py"
+CORE = "src/tertulia/client/core.py"
+MEDIA = "web/src/engine/media.ts"
+LINK = "web/src/signalling/link.ts"
+
+HEAD = """\
+# Limits
+
+What the server refuses, what it waits for, and what the clients keep. This page is made from the code by
+`scripts/limits.py`; a name in `code` is a limit of the wire and stands in `contract/` as well.
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One row: `name` is a key of the contract when it is an identifier, and else words."""
+
+    name: str
+    file: str
+    constant: str
+    unit: str
+    above: str
+    setting: str = ""
+
+
+SECTIONS: dict[str, list[Limit]] = {
+    "Signalling": [
+        Limit("message_bytes", CODES, "MESSAGE_BYTES", "bytes", "The request is answered with an error."),
+        Limit(
+            "offer_message_bytes",
+            CODES,
+            "OFFER_MESSAGE_BYTES",
+            "bytes",
+            "Of `negotiate`, `publish` and `republish`; above it the socket closes with 1009.",
+        ),
+        Limit("json_values", CODES, "JSON_VALUES", "arrays and objects in a frame", "The socket closes with 4000."),
+        Limit("media_lines", CODES, "MEDIA_LINES", "lines in one offer", "The request is answered with an error."),
+        Limit("signal_data_bytes", DOMAIN, "SIGNAL_DATA_BYTES", "bytes of UTF-8", "Error 413."),
+        Limit("signal_type_bytes", DOMAIN, "SIGNAL_TYPE_BYTES", "bytes of UTF-8", "Error 413."),
+        Limit(
+            "signals_per_second",
+            CODES,
+            "SIGNALS_PER_SECOND",
+            "signals of one connection",
+            "Error 429. If it goes on, the socket closes with 4029.",
+        ),
+        Limit("requests_per_second", CODES, "REQUESTS_PER_SECOND", "other requests of one connection", "The same."),
+        Limit("request_burst", CODES, "REQUEST_BURST", "other requests at once", "The same."),
+        Limit("refusals", CODES, "REFUSALS", "refusals for rate", "The socket closes with 4029."),
+        Limit(
+            "unanswered_requests",
+            CODES,
+            "UNANSWERED_REQUESTS",
+            "requests of one connection",
+            "The socket closes with 4000. The clients keep below it.",
+        ),
+        Limit(
+            "kept_replies",
+            CODES,
+            "KEPT_REPLIES",
+            "replies of one connection",
+            "A request that is repeated after more than that many later ones is answered with an error.",
+        ),
+        Limit("messages that wait for a client", SOCKET, "QUEUE_MESSAGES", "messages", "The socket closes with 4004."),
+        Limit("what waits for a client", SOCKET, "QUEUE_BYTES", "bytes", "The socket closes with 4004."),
+        Limit(
+            "rows of the log read at once for a client that resumes",
+            "src/tertulia/services/live_session.py",
+            "BACKLOG_ROWS",
+            "rows",
+            "The next are read when it has taken these.",
+        ),
+        Limit("fragments of a message", HTTP, "FRAGMENTS", "frames", "The connection is cut."),
+        Limit(
+            "rows of a session's log",
+            "src/tertulia/adapters/storage/writer.py",
+            "LOG_ROWS",
+            "rows",
+            "Who was away for longer gets the session's state instead of the events.",
+        ),
+    ],
+    "Time": [
+        Limit(
+            "authentication_s",
+            CODES,
+            "AUTHENTICATION_S",
+            "seconds",
+            "A socket that has said neither `join` nor `resume` by then is closed with 4003.",
+            "sessions.authentication_s",
+        ),
+        Limit(
+            "heartbeat_s",
+            CODES,
+            "HEARTBEAT_S",
+            "seconds",
+            "The server asks for a sign of life this often. Two missed ones are a lost network.",
+            "sessions.heartbeat_s",
+        ),
+        Limit(
+            "reconnect_window_s",
+            DOMAIN,
+            "reconnect_window_s",
+            "seconds",
+            "A client tries this long to come back.",
+            "sessions.reconnect_window_s",
+        ),
+        Limit(
+            "reconnect_grace_s",
+            DOMAIN,
+            "reconnect_grace_s",
+            "seconds",
+            "The server holds the seat this much longer.",
+            "sessions.reconnect_grace_s",
+        ),
+        Limit(
+            "after a restart of control, before a client counts as interrupted",
+            DOMAIN,
+            "adoption_grace_s",
+            "seconds",
+            "The others are told.",
+        ),
+        Limit("control without any supervisor", "src/tertulia/supervisor/orphan.py", "GRACE_S", "seconds", "It ends."),
+        Limit(
+            "the router without control and supervisor",
+            "crates/router-net/src/program.rs",
+            "ALONE",
+            "seconds",
+            "It ends.",
+        ),
+    ],
+    "Connections to control": [
+        Limit("a request, until it is whole", HTTP, "REQUEST_S", "seconds", "The connection is cut.", "http.request_s"),
+        Limit("request line and headers", HTTP, "HEAD_BYTES", "bytes", "Status 431, and the connection is cut."),
+        Limit("a request in all", HTTP, "REQUEST_BYTES", "bytes", "Status 413, and the connection is cut."),
+        Limit(
+            "the body of a REST request",
+            "src/tertulia/adapters/http/answers.py",
+            "MAX_BODY_BYTES",
+            "bytes",
+            "Status 400 or 413.",
+        ),
+        Limit(
+            "connections that have proven nothing yet",
+            GATE,
+            "PENDING",
+            "connections",
+            "The oldest of them is cut.",
+            "http.pending",
+        ),
+        Limit(
+            "the same from one address (IPv6: one /64)",
+            GATE,
+            "PENDING_PER_ADDRESS",
+            "connections",
+            "The oldest of that address is cut.",
+            "http.pending_per_address",
+        ),
+        Limit("last words that are not taken", HTTP, "CLOSING_S", "seconds", "The connection is cut."),
+        Limit(
+            "data that the client's system does not take",
+            "src/tertulia/supervisor/sockets.py",
+            "UNTAKEN_S",
+            "seconds",
+            "The connection is cut.",
+        ),
+        Limit(
+            "what the system keeps for one connection",
+            "src/tertulia/supervisor/sockets.py",
+            "SEND_BUFFER_BYTES",
+            "bytes",
+            "Control waits, up to its own limits.",
+        ),
+    ],
+    "The router link": [
+        Limit(
+            "max_frame_bytes",
+            "src/tertulia/wire/router.py",
+            "MAX_FRAME_BYTES",
+            "bytes",
+            "The link is closed and opened again.",
+        ),
+        Limit(
+            "replies that wait",
+            "crates/router-net/src/link/outbox.rs",
+            "MAX_WAITING_REPLIES",
+            "replies",
+            "No further request is read.",
+        ),
+        Limit(
+            "events that wait",
+            "crates/router-net/src/link/outbox.rs",
+            "MAX_WAITING_EVENTS",
+            "events",
+            "Statistics and levels are dropped first, and counted.",
+        ),
+        Limit(
+            "requests between link and shard",
+            "crates/router-net/src/program.rs",
+            "MAX_JOBS",
+            "requests",
+            "No further request is read.",
+        ),
+    ],
+    "The router": [
+        Limit("an offer", "crates/router/src/sdp/offer.rs", "MAX_BYTES", "bytes", "It is refused."),
+        Limit("media lines of an offer", "crates/router/src/sdp/offer.rs", "MAX_LINES", "lines", "It is refused."),
+        Limit(
+            "encodings of a track",
+            "crates/router/src/track.rs",
+            "MAX_ENCODINGS",
+            "encodings",
+            "Further ones are dropped.",
+        ),
+        Limit(
+            "what an engine may say at one go",
+            "crates/router/src/router.rs",
+            "MAX_OUTPUTS",
+            "outputs",
+            "That transport ends.",
+        ),
+        Limit(
+            "an old name of a transport, after an ICE restart",
+            "crates/router/src/demux.rs",
+            "OLD_UFRAG",
+            "seconds",
+            "It is forgotten.",
+        ),
+    ],
+    "A session": [
+        Limit("connections", DOMAIN, "connections", "connections", "Error 1027."),
+        Limit("streams", DOMAIN, "streams", "streams", "Error 1605."),
+        Limit("streams of one connection", DOMAIN, "streams_per_connection", "streams", "Error 1605."),
+        Limit("a stream's name", DOMAIN, "MAX_NAME_CHARACTERS", "characters", "Error 1011."),
+        Limit(
+            "ended connections whose reason is remembered for a client that was away",
+            "src/tertulia/services/live_session.py",
+            "_ENDS_LIMIT",
+            "connections of one server",
+            "The oldest is forgotten; its client is told `networkDisconnected`.",
+        ),
+    ],
+    "The browser client": [
+        Limit("a socket, until `joined`", LINK, "OPENING_DEADLINE_MS", "milliseconds", "`connect()` fails."),
+        Limit("a socket, until `resumed`", LINK, "RESUME_DEADLINE_MS", "milliseconds", "It tries again."),
+        Limit(
+            "`disconnect()` without an answer", LINK, "LEAVE_DEADLINE_MS", "milliseconds", "It is over all the same."
+        ),
+        Limit(
+            "longest time between two tries",
+            "web/src/signalling/retry.ts",
+            "LONGEST_DELAY_MS",
+            "milliseconds",
+            "Shortened by chance by up to a half.",
+        ),
+        Limit(
+            "requests that wait while the client is away",
+            "web/src/signalling/requests.ts",
+            "WAITING",
+            "requests",
+            "Further ones fail.",
+        ),
+        Limit(
+            "media that stops without a word",
+            MEDIA,
+            "FLOW_PATIENCE_MS",
+            "milliseconds",
+            "Subscribers are told `disconnected`.",
+        ),
+        Limit(
+            "media, until it flows for the first time", MEDIA, "CONNECT_DEADLINE_MS", "milliseconds", "`publish` fails."
+        ),
+    ],
+    "The Python client": [
+        Limit("`connect()` without an answer", CORE, "ANSWER_S", "seconds", "It fails."),
+        Limit("a request without an answer", CORE, "REQUEST_S", "seconds", "It fails."),
+        Limit("`disconnect()` without an answer", CORE, "LEAVE_S", "seconds", "It returns all the same."),
+        Limit(
+            "first pause between tries",
+            "src/tertulia/client/retry.py",
+            "FIRST_DELAY_S",
+            "seconds",
+            "Doubled with each try; the very first comes at once.",
+        ),
+        Limit(
+            "longest pause",
+            "src/tertulia/client/retry.py",
+            "LONGEST_DELAY_S",
+            "seconds",
+            "Shortened by chance by up to a half.",
+        ),
+    ],
+}
+
+TAIL = """
+A client has at most 48 slot pairs, which bounds its subscriptions at one time; the pool grows 2, 4, 8, 16, 32, 48. The
+Python client stops reading while 10,000 events wait for its handlers, and an iterator that falls as far behind fails.
+"""
+
+
+def value_of(limit: Limit) -> float:
+    """The constant's number, in seconds if it is a time. Raises LookupError unless it is there exactly once."""
+    text = (ROOT / limit.file).read_text(encoding="utf-8")
+    found = re.findall(rf"^[ \w()]*\b{limit.constant}(?:: [^=\n]+)? = ([^;\n#]+);?", text, re.MULTILINE)
+    if len(found) != 1:
+        raise LookupError(f"{limit.constant} is {len(found)} times in {limit.file}")
+    expression = re.sub(r"Duration::from_secs\(([\d_]+)\)", r"\1", found[0].strip())
+    expression = re.sub(r"Duration::from_millis\(([\d_]+)\)", r"\1 / 1000", expression)
+    return _evaluate(ast.parse(expression, mode="eval").body)
+
+
+_OPERATORS = {ast.Mult: operator.mul, ast.Div: operator.truediv, ast.LShift: operator.lshift, ast.Add: operator.add}
+
+
+def _evaluate(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return node.value
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        result: float = _OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
+        return result
+    raise LookupError(f"not a number: {ast.unparse(node)}")
+
+
+def page() -> str:
+    """The whole page. Raises LookupError for a limit that is not in the code, or differs from the contract."""
+    wire = yaml.safe_load((ROOT / "contract" / "signalling.yaml").read_text(encoding="utf-8"))["limits"]
+    missing = set(wire) - {limit.name for limits in SECTIONS.values() for limit in limits}
+    if missing:
+        raise LookupError(f"limits of the wire without a row in scripts/limits.py: {', '.join(sorted(missing))}")
+    parts = [HEAD]
+    for title, limits in SECTIONS.items():
+        parts.append(f"\n## {title}\n\n| what | limit | unit | above it |\n|---|--:|---|---|\n")
+        for limit in limits:
+            value = value_of(limit)
+            if limit.name in wire and wire[limit.name] != value:
+                raise LookupError(f"{limit.name} is {value} in {limit.file} and {wire[limit.name]} in the contract")
+            name = f"`{limit.name}`" if re.fullmatch(r"[a-z]+(_[a-z]+)+|refusals", limit.name) else limit.name
+            above = f"{limit.above} Setting `{limit.setting}`." if limit.setting else limit.above
+            parts.append(
+                f"| {name} | {value:,g} | {limit.unit} | {above} |\n"
+                if value != int(value)
+                else f"| {name} | {int(value):,} | {limit.unit} | {above} |\n"
+            )
+    return "".join(parts) + TAIL
+
+
+def main(arguments: list[str]) -> int:
+    text = page()
+    if "--check" in arguments:
+        if PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print("docs/limits.md is not as the code has it; run `make fmt`.")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
