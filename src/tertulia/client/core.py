@@ -70,8 +70,31 @@ Request = (
     | wire.ForceMuteStream
     | wire.ForceMuteAll
     | wire.DisableForceMute
+    | wire.Negotiate
+    | wire.Publish
+    | wire.Republish
+    | wire.Unpublish
+    | wire.UpdateStream
+    | wire.Subscribe
+    | wire.UpdateSubscription
+    | wire.Unsubscribe
+    | wire.ReleaseSlot
 )
-"""What a program can ask for."""
+"""What a program, or the media of the client, can ask for."""
+
+MediaNotice = wire.Bound | wire.Unbound | wire.SlotsNeeded | wire.SubscriptionVideo | wire.MediaFailed
+"""What the server says about the media of this client alone."""
+
+MediaNews = (
+    MediaNotice
+    | wire.Joined
+    | wire.Resumed
+    | wire.StreamDestroyed
+    | wire.ConnectionInterrupted
+    | wire.ConnectionRestored
+    | wire.StreamMuted
+)
+"""What the media of the client must know; of streams that end, only the client's own."""
 
 
 class State(enum.Enum):
@@ -198,10 +221,11 @@ class DisconnectDone:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Effect: the request with this ticket has its answer."""
+    """Effect: the request with this ticket has its answer: an error, or the reply with its result."""
 
     ticket: int
     error: SessionError | None = None
+    reply: wire.Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +235,21 @@ class Dispatched:
     event: Event
 
 
-Effect = OpenSocket | CloseSocket | Send | ConnectDone | DisconnectDone | Answered | Dispatched
+@dataclass(frozen=True, slots=True)
+class ForMedia:
+    """Effect: the media of the client must know this, at once."""
+
+    news: MediaNews
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOver:
+    """Effect: the connection has ended, and all media with it. `sessionDisconnected` follows."""
+
+    reason: DisconnectReason
+
+
+Effect = OpenSocket | CloseSocket | Send | ConnectDone | DisconnectDone | Answered | Dispatched | ForMedia | MediaOver
 
 
 @dataclass(slots=True)
@@ -326,7 +364,7 @@ class Core:
         self._steady_at = now
         self._timers = {Timer.SILENCE: now + 2 * self._heartbeat_s}
         events = self.presence.enter(joined)
-        self._emit(ConnectDone())
+        self._emit(ForMedia(joined), ConnectDone())
         self._dispatch(events)
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
@@ -352,7 +390,14 @@ class Core:
     # While connected
 
     def _happened(self, fact: Fact, now: float) -> None:
+        if isinstance(fact, wire.ConnectionInterrupted | wire.ConnectionRestored | wire.StreamMuted) or (
+            isinstance(fact, wire.StreamDestroyed) and self.presence.is_own(fact.connection_id)
+        ):
+            self._emit(ForMedia(fact))
         self._dispatch(self.presence.apply(fact))
+
+    def _noticed(self, notice: MediaNotice, now: float) -> None:
+        self._emit(ForMedia(notice))
 
     def _ping(self, message: wire.Ping, now: float) -> None:
         self._emit(Send(0, self._last_number, wire.Pong()))
@@ -386,7 +431,7 @@ class Core:
         pending = self._pending.pop(reply.id, None)
         if pending is None:
             return
-        self._emit(Answered(pending.ticket, None if reply.error is None else _error(reply.error)))
+        self._emit(Answered(pending.ticket, None if reply.error is None else _error(reply.error), reply))
         self._watch_oldest_request()
 
     def _pause_or_read_on(self, input: Reading, now: float) -> None:
@@ -439,6 +484,7 @@ class Core:
         if resumed.snapshot is not None:
             self._last_number = max(self._last_number, resumed.snapshot.number)
             self._dispatch(self.presence.reconcile(resumed.snapshot))
+        self._emit(ForMedia(resumed))
         self._held = deque(self._pending)
         self._send_held(PACE_FIRST, now)
 
@@ -489,7 +535,7 @@ class Core:
         self._held.clear()
         self._let_go()
         self._emit(*(Answered(request.ticket, disconnected()) for request in pending.values()))
-        self._emit(DisconnectDone(), Dispatched(SessionDisconnectEvent(reason)))
+        self._emit(MediaOver(reason), DisconnectDone(), Dispatched(SessionDisconnectEvent(reason)))
 
     def _let_go(self) -> None:
         self.state = State.DISCONNECTED
@@ -603,6 +649,7 @@ _ROWS: dict[tuple[State, type[object]], _Row] = {
     (State.DISCONNECTING, wire.Ping): Core._ping,
     (State.DISCONNECTING, wire.Disconnected): Core._disconnected,
     **{(state, event): Core._happened for state in (State.CONNECTED, State.DISCONNECTING) for event in get_args(Fact)},
+    **{(State.CONNECTED, notice): Core._noticed for notice in get_args(MediaNotice)},
 }
 """What each input does in each state. One without a row is late, doubled or for a later version: it has no effect."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tertulia.client.errors import LimitExceededError, SessionError, invalid_parameter
-from tertulia.client.events import EVENT_CLASSES, Event, SessionDisconnectEvent
+from tertulia.client.events import DestroyedEvent, Event, SessionDisconnectEvent
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E], object]
@@ -25,8 +25,8 @@ WAITING_EVENTS = 10_000
 FAREWELL_S = 1.0
 """How long handlers may still run when the event loop is shut down while events wait for them. Our own choice."""
 
-EVENT_TYPES = frozenset(name for kind in EVENT_CLASSES for name in kind.types)
-"""Every name that can be listened to, beside `signal:<type>`."""
+PATIENCE_S = 10.0
+"""An asynchronous handler that takes longer than this is reported, goes on by itself, and is waited for no more."""
 
 _log = logging.getLogger("tertulia.client")
 
@@ -46,14 +46,17 @@ class _Registration:
 
 
 class EventDispatcher:
-    """Keeps the handlers of one Session and calls them.
+    """Keeps the handlers of one Session, Publisher or Subscriber and calls them.
 
     A task lives only while events wait. Handlers of an event run in the order of registration; an asynchronous handler
-    is awaited before the next one runs, so a handler that takes long delays every later event of this Session.
+    is awaited before the next one runs, for at most 10 s. One that takes longer is reported and goes on by itself,
+    while the others get theirs; it can prevent no default any more. `cancel_hanging` ends those.
     """
 
-    def __init__(self, when_drained: Callable[[], None]) -> None:
-        """Takes a function that is called each time the last waiting event has been delivered."""
+    def __init__(self, names: frozenset[str], when_drained: Callable[[], None] = lambda: None) -> None:
+        """Takes the names that can be listened to, and who is told each time the last waiting event was delivered."""
+        self._names = names
+        self._running: set[asyncio.Future[Any]] = set()
         self._registrations: list[_Registration] = []
         self._iterators: weakref.WeakSet[EventIterator] = weakref.WeakSet()
         self._waiting: deque[Event] = deque()
@@ -67,7 +70,7 @@ class EventDispatcher:
         Raises:
             InvalidParameterError: no event has that name, or the handler cannot be called.
         """
-        _check_wanted(wanted)
+        self._check_wanted(wanted)
         if not callable(handler):
             raise invalid_parameter(f"The handler of {wanted} is not callable.")
         self._registrations.append(_Registration(wanted, handler, once))
@@ -100,8 +103,16 @@ class EventDispatcher:
     async def drained(self) -> None:
         """Waits until every waiting event has been delivered. Called from a handler it returns at once."""
         task = self._task
-        if task is not None and task is not asyncio.current_task():
+        if task is not None and asyncio.current_task() not in (task, *self._running):
             await asyncio.shield(task)
+
+    async def cancel_hanging(self) -> None:
+        """Ends the handlers that nobody waits for any more. Called from a handler it leaves that one alone."""
+        hanging = self._running - {asyncio.current_task()}
+        for task in hanging:
+            task.cancel()
+        if hanging:
+            await asyncio.wait(hanging)
 
     async def _run(self) -> None:
         try:
@@ -137,17 +148,34 @@ class EventDispatcher:
             self._registrations.remove(registration)
         try:
             result = registration.handler(event)
-            if inspect.isawaitable(result):
-                await result
         except Exception as error:  # noqa: BLE001 - the program's own code may raise anything, and stops nobody else
-            _log.exception("a handler of %s raised", event.type)
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a handler of {event.type} raised", "exception": error, "handler": registration.handler}
-            )
+            _report(registration, event, error)
+            return
+        if inspect.isawaitable(result):
+            await self._wait_for(asyncio.ensure_future(result), registration, event)
+
+    async def _wait_for(self, running: asyncio.Future[Any], registration: _Registration, event: Event) -> None:
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        running.add_done_callback(lambda done: _report_end(done, registration, event))
+        try:
+            done, _ = await asyncio.wait((running,), timeout=PATIENCE_S)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        if not done:
+            _log.warning("a handler of %s has taken more than %.0f s; the others go on", event.type, PATIENCE_S)
+
+    def _check_wanted(self, wanted: object) -> None:
+        if isinstance(wanted, type) and issubclass(wanted, Event):
+            return
+        signal = isinstance(wanted, str) and wanted.startswith("signal:") and "signal" in self._names
+        if not isinstance(wanted, str) or not (wanted in self._names or signal):
+            raise invalid_parameter(f"There is no event {wanted!r} here; there are {', '.join(sorted(self._names))}.")
 
 
 class EventIterator(AsyncIterator[Event]):
-    """Events of one Session in their order, from the call that made it to the next `sessionDisconnected`.
+    """Events in their order, from the call that made it to the next `sessionDisconnected` or `destroyed`.
 
     It gets an event after the handlers, so its default can no longer be prevented here. An iterator that falls
     10,000 events behind raises `LimitExceededError`; nobody else waits for it.
@@ -168,7 +196,7 @@ class EventIterator(AsyncIterator[Event]):
             self._events.clear()
         else:
             self._events.append(event)
-            self._complete = isinstance(event, SessionDisconnectEvent)
+            self._complete = isinstance(event, SessionDisconnectEvent | DestroyedEvent)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -189,8 +217,15 @@ def _fell_behind() -> SessionError:
     )
 
 
-def _check_wanted(wanted: object) -> None:
-    if isinstance(wanted, type) and issubclass(wanted, Event):
-        return
-    if not isinstance(wanted, str) or not (wanted in EVENT_TYPES or wanted.startswith("signal:")):
-        raise invalid_parameter(f"A Session has no event {wanted!r}; it has {', '.join(sorted(EVENT_TYPES))}.")
+def _report_end(done: asyncio.Future[Any], registration: _Registration, event: Event) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        if not isinstance(error, Exception):
+            raise error  # the program is to end
+        _report(registration, event, error)
+
+
+def _report(registration: _Registration, event: Event, error: Exception) -> None:
+    _log.error("a handler of %s raised", event.type, exc_info=error)
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": f"a handler of {event.type} raised", "exception": error, "handler": registration.handler}
+    )

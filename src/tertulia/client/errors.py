@@ -9,10 +9,13 @@
         PermissionDeniedError       the role does not allow it
         NotFoundError               the connection or stream that was named is not in the session
         LimitExceededError          too many or too much: connections, signals per second, unanswered requests
+        NotSupportedError           this installation cannot do it; the message says what is missing
+        CaptureError                a file, a device or the program's own frames cannot be published
       UnavailableError              a dependency or a deadline; trying again later can help
         ConnectFailedError          the server cannot be reached or cannot take the connection now
         RequestTimeoutError         no answer in time; whether the request had an effect is not known
         DisconnectedError           the connection ended before the answer came
+        MediaFailedError            no media path to the server could be made
       ServerError                   a defect of the server, or an unlawful answer
 
 Names and codes are those of `contract/errors.yaml`, which are OpenTok's own where it has one.
@@ -77,6 +80,14 @@ class LimitExceededError(CallerError):
     """Too many or too much: connections, signals in a second, unanswered requests."""
 
 
+class NotSupportedError(CallerError):
+    """This installation cannot do it; the message says what is missing."""
+
+
+class CaptureError(CallerError):
+    """A file, a device or the program's own frames cannot be published."""
+
+
 class UnavailableError(SessionError):
     """A dependency failed or a deadline passed; trying again later can help."""
 
@@ -91,6 +102,10 @@ class RequestTimeoutError(UnavailableError):
 
 class DisconnectedError(UnavailableError):
     """The connection ended before the answer came."""
+
+
+class MediaFailedError(UnavailableError):
+    """No media path to the server could be made, or it ended before the stream was accepted."""
 
 
 class ServerError(SessionError):
@@ -112,6 +127,13 @@ _CLASSES: dict[str, type[SessionError]] = {
     "OT_CONNECT_FAILED": ConnectFailedError,
     "OT_TIMEOUT": RequestTimeoutError,
     "OT_DISCONNECTED": DisconnectedError,
+    "OT_NOT_SUPPORTED": NotSupportedError,
+    "OT_NO_DEVICES_FOUND": CaptureError,
+    "OT_HARDWARE_UNAVAILABLE": CaptureError,
+    "OT_UNABLE_TO_CAPTURE_MEDIA": CaptureError,
+    "OT_CREATE_PEER_CONNECTION_FAILED": MediaFailedError,
+    "OT_SET_REMOTE_DESCRIPTION_FAILED": MediaFailedError,
+    "OT_ICE_WORKFLOW_FAILED": MediaFailedError,
 }
 
 
@@ -163,3 +185,47 @@ def timed_out(message: str) -> SessionError:
 def too_many_requests(limit: int) -> SessionError:
     """More requests wait for answers than the server accepts from one connection."""
     return LimitExceededError("OT_RATE_LIMIT_EXCEEDED", 429, f"{limit} requests of this session are unanswered.")
+
+
+def unexpected_answer(message: str) -> SessionError:
+    """The server answered something unlawful."""
+    return ServerError("OT_UNEXPECTED_SERVER_RESPONSE", 2001, message)
+
+
+def media_failed(message: str) -> SessionError:
+    """No media path to the server."""
+    return MediaFailedError("OT_ICE_WORKFLOW_FAILED", 1553, message)
+
+
+def media_not_installed(cause: ImportError) -> SessionError:
+    """The package was installed without its media part."""
+    error = NotSupportedError(
+        "OT_NOT_SUPPORTED", 1500, f"Media needs more packages ({cause}): pip install 'tertulia[media]'"
+    )
+    error.__cause__ = cause
+    return error
+
+
+def not_supported(message: str) -> SessionError:
+    """Something that this client cannot do."""
+    return NotSupportedError("OT_NOT_SUPPORTED", 1500, message)
+
+
+def capture_failed(message: str) -> SessionError:
+    """A file or the program's own frames cannot be published."""
+    return CaptureError("OT_UNABLE_TO_CAPTURE_MEDIA", 1500, message)
+
+
+def device_failed(message: str, *, missing: bool) -> SessionError:
+    """A camera or microphone is not there, or is busy or broken."""
+    return CaptureError("OT_NO_DEVICES_FOUND" if missing else "OT_HARDWARE_UNAVAILABLE", 1500, message)
+
+
+def stream_destroyed(message: str) -> SessionError:
+    """The stream ended meanwhile."""
+    return NotFoundError("OT_STREAM_DESTROYED", 1600, message)
+
+
+def stream_not_found() -> SessionError:
+    """There is no such stream in the session."""
+    return NotFoundError("OT_STREAM_NOT_FOUND", 1600, "There is no such stream in the session.")

@@ -6,12 +6,14 @@ The texts inside events (types, reasons, names of properties) are OpenTok's own;
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from tertulia.client.values import Connection, DisconnectReason, Stream, StreamReason
 
 if TYPE_CHECKING:
-    from tertulia.client.session import Session
+    from tertulia.client.emitter import Emitter
+    from tertulia.client.errors import SessionError
 
 _log = logging.getLogger("tertulia.client")
 
@@ -21,22 +23,24 @@ class Event:
 
     Attributes:
         type: the name under which it is dispatched, for example `sessionDisconnected`.
-        target: the Session that dispatches it.
+        target: the Session, Publisher or Subscriber that dispatches it.
     """
 
-    types: ClassVar[tuple[str, ...]] = ("sessionReconnecting", "sessionReconnected")
+    types: ClassVar[tuple[str, ...]] = ("sessionReconnecting", "sessionReconnected", "connected", "disconnected")
     """The types that this class is dispatched as. A signal has `signal:<type>` as well."""
 
     cancelable_types: ClassVar[frozenset[str]] = frozenset()
 
-    target: Session
+    target: Emitter
 
-    __slots__ = ("_prevented", "_settled", "target", "type")
+    __slots__ = ("_prevented", "_settled", "default", "target", "type")
 
     def __init__(self, type: str) -> None:
         self.type = type
         self._prevented = False
         self._settled = False
+        self.default: Callable[[], None] | None = None
+        """What happens after the last handler, prevented or not; it asks. The client's own."""
 
     @property
     def cancelable(self) -> bool:
@@ -58,8 +62,10 @@ class Event:
         return self._prevented
 
     def settle(self) -> None:
-        """Ends the time in which the default can be prevented. Called by the dispatcher after the last handler."""
+        """Ends the time in which the default can be prevented, and does it. Called after the last handler."""
         self._settled = True
+        if self.default is not None:
+            self.default()
 
     def __repr__(self) -> str:
         slots = (name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ()))
@@ -67,7 +73,7 @@ class Event:
         return f"{type(self).__name__}({', '.join([f'type={self.type!r}', *fields])})"
 
 
-_UNPRINTED = frozenset({"target", "type", "_prevented", "_settled"})
+_UNPRINTED = frozenset({"default", "target", "type", "_prevented", "_settled"})
 
 
 class SessionConnectEvent(Event):
@@ -131,7 +137,7 @@ class ConnectionEvent(Event):
 
 
 class StreamEvent(Event):
-    """Another client's stream began or ended.
+    """A stream began or ended: on the Session one of another client, on a Publisher its own.
 
     Attributes:
         stream: the stream.
@@ -209,6 +215,80 @@ class SignalEvent(Event):
         self.from_ = from_
 
 
+class MediaStoppedEvent(Event):
+    """The source of a Publisher's audio or video came to its end, or failed.
+
+    Unless prevented, the Publisher is destroyed once none of its sources is left.
+
+    Attributes:
+        track: `audio` or `video`.
+        error: why the source failed; None if it came to its end.
+    """
+
+    types = ("mediaStopped",)
+    cancelable_types = frozenset(types)
+    __slots__ = ("error", "track")
+
+    def __init__(self, track: str, error: SessionError | None = None) -> None:
+        super().__init__("mediaStopped")
+        self.track = track
+        self.error = error
+
+
+class DestroyedEvent(Event):
+    """A Publisher or Subscriber is over: it sends or hands over nothing more, and cannot be used again.
+
+    Attributes:
+        reason: the reason of the event that caused it; `unsubscribed`, `mediaStopped` or `clientDisconnected`
+        otherwise.
+    """
+
+    types = ("destroyed",)
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("destroyed")
+        self.reason = reason
+
+
+class VideoEnabledChangedEvent(Event):
+    """The video of a Subscriber stops coming, or comes again.
+
+    Attributes:
+        reason: `publishVideo`, `subscribeToVideo`, `quality`, `codecNotSupported` or `codecChanged`.
+    """
+
+    types = ("videoDisabled", "videoEnabled")
+    __slots__ = ("reason",)
+
+    def __init__(self, type: str, reason: str) -> None:
+        super().__init__(type)
+        self.reason = reason
+
+
+SESSION_EVENTS = frozenset(
+    {
+        "sessionConnected",
+        "sessionDisconnected",
+        "sessionReconnecting",
+        "sessionReconnected",
+        "connectionCreated",
+        "connectionDestroyed",
+        "streamCreated",
+        "streamDestroyed",
+        "streamPropertyChanged",
+        "muteForced",
+        "signal",
+    }
+)
+"""What a Session dispatches, beside `signal:<type>`."""
+
+PUBLISHER_EVENTS = frozenset({"streamCreated", "streamDestroyed", "muteForced", "mediaStopped", "destroyed"})
+"""What a Publisher dispatches."""
+
+SUBSCRIBER_EVENTS = frozenset({"connected", "disconnected", "videoDisabled", "videoEnabled", "destroyed"})
+"""What a Subscriber dispatches."""
+
 EVENT_CLASSES: tuple[type[Event], ...] = (
     Event,
     SessionConnectEvent,
@@ -218,5 +298,8 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StreamPropertyChangedEvent,
     MuteForcedEvent,
     SignalEvent,
+    MediaStoppedEvent,
+    DestroyedEvent,
+    VideoEnabledChangedEvent,
 )
-"""Every class that a Session dispatches; `Event` itself stands for the two reconnection events."""
+"""Every class that is dispatched; `Event` itself stands for those that carry nothing."""

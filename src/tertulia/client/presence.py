@@ -48,6 +48,10 @@ class Presence:
         self.streams: dict[str, Stream] = {}
         self.muted = False
 
+    def is_own(self, connection_id: str) -> bool:
+        """Whether that is the client's own connection."""
+        return self.own is not None and self.own.id == connection_id
+
     def clear(self) -> None:
         """Forgets everything: the client is not in the session any more."""
         self.own = self.capabilities = None
@@ -106,19 +110,19 @@ class Presence:
             case wire.StreamCreated():
                 return self.stream_created(fact.stream)
             case wire.StreamDestroyed():
-                return self.stream_destroyed(fact.stream_id, _stream_reason(fact.reason))
+                return self.stream_destroyed(fact.stream_id, stream_reason(fact.reason))
             case wire.StreamPropertyChanged():
                 return self._property_changed(fact.stream_id, fact.property, fact.new_value)
             case wire.MuteForced():
                 self.muted = fact.active
                 return [MuteForcedEvent(fact.active)]
             case wire.StreamMuted():
-                return []  # it concerns Publishers, which this client does not have yet
+                return []  # it concerns Publishers alone
             case wire.Signal():
                 sender = None if fact.sender is None else self._connection_of(fact.sender)
                 return [SignalEvent(fact.signal_type or "", fact.data or "", sender)]
             case wire.ConnectionInterrupted() | wire.ConnectionRestored():
-                return []  # they concern Subscribers, which this client does not have yet
+                return []  # they concern Subscribers alone
 
     def connection_created(self, message: wire.Connection) -> list[Event]:
         """A client is there. One that is known already makes no event."""
@@ -179,7 +183,7 @@ class Presence:
         return [StreamPropertyChangedEvent(stream, name, old_value, new_value)]
 
     def _is_own(self, stream: Stream) -> bool:
-        return self.own is not None and stream.connection.id == self.own.id
+        return self.is_own(stream.connection.id)
 
     def _connection_of(self, connection_id: str) -> Connection:
         """A connection of which perhaps only the id is known: it left, or its events are suppressed."""
@@ -203,7 +207,8 @@ def disconnect_reason(text: str) -> DisconnectReason:
         return DisconnectReason.FORCE_DISCONNECTED
 
 
-def _stream_reason(text: str) -> StreamReason:
+def stream_reason(text: str) -> StreamReason:
+    """The reason of the wire as a program sees it."""
     try:
         return StreamReason(text)
     except ValueError:

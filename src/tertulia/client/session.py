@@ -6,9 +6,10 @@ import asyncio
 import logging
 import secrets
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Self
 
 from tertulia.client.core import (
     Answered,
@@ -21,7 +22,9 @@ from tertulia.client.core import (
     DisconnectDone,
     Dispatched,
     Effect,
+    ForMedia,
     Input,
+    MediaOver,
     OpenSocket,
     Reading,
     Received,
@@ -31,21 +34,34 @@ from tertulia.client.core import (
     SocketOpened,
     State,
 )
-from tertulia.client.dispatch import E, EventDispatcher, EventIterator, Handler
+from tertulia.client.dispatch import EventDispatcher
+from tertulia.client.emitter import Emitter
 from tertulia.client.errors import (
     SessionError,
     authentication_error,
     invalid_parameter,
     invalid_session_id,
+    not_connected,
     signal_too_long,
+    stream_not_found,
+    unexpected_answer,
 )
-from tertulia.client.events import Event
+from tertulia.client.events import (
+    SESSION_EVENTS,
+    Event,
+    SessionDisconnectEvent,
+    StreamEvent,
+    StreamPropertyChangedEvent,
+)
 from tertulia.client.presence import Presence
+from tertulia.client.publisher import Publisher
+from tertulia.client.session_media import SessionMedia
+from tertulia.client.subscriber import Subscriber
 from tertulia.client.values import Capabilities, Connection, Stream
 from tertulia.client.websocket import Dial, Socket, dial, signalling_address
 from tertulia.errors import MalformedFrameError
 from tertulia.wire import signalling as wire
-from tertulia.wire.codes import MESSAGE_BYTES
+from tertulia.wire.codes import MESSAGE_BYTES, OFFER_MESSAGE_BYTES
 
 SIGNAL_DATA_BYTES, SIGNAL_TYPE_BYTES = 8192, 128
 """`signal_data_bytes` and `signal_type_bytes` in `contract/signalling.yaml`."""
@@ -53,12 +69,10 @@ SIGNAL_DATA_BYTES, SIGNAL_TYPE_BYTES = 8192, 128
 ENVELOPE_BYTES = 64
 """More than the two numbers and the brackets around a body can take."""
 
-F = TypeVar("F", bound=Callable[[Any], object])
-
 _log = logging.getLogger("tertulia.client")
 
 
-class Session:
+class Session(Emitter):
     """One session of a Tertulia server, as one client of it sees it.
 
     It is connected with a token, can be left and connected again, and keeps itself connected over lost networks. All
@@ -109,10 +123,13 @@ class Session:
         self._ssl_context = ssl_context
         self._dial = dial
         self._core = Core(self._opening, Presence(suppressed=connection_events_suppressed))
-        self._dispatcher = EventDispatcher(self._read_on)
+        super().__init__(EventDispatcher(SESSION_EVENTS, self._read_on))
         self._connect_waiters: list[asyncio.Future[None]] = []
         self._disconnect_waiters: list[asyncio.Future[None]] = []
-        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._answers: dict[int, _Answer] = {}
+        self._effects: deque[Effect] = deque()
+        self._carrying_out = False
+        self._media = SessionMedia(self._core.presence, self._ask)
         self._tickets = 0
         self._dialling: asyncio.Task[None] | None = None
         self._socket: Socket | None = None
@@ -199,54 +216,91 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.disconnect()
+        await self._media.closed()
         await self._dispatcher.drained()
+        await self._dispatcher.cancel_hanging()
 
-    # Events
+    # Media
 
-    @overload
-    def on(self, event: type[E], handler: Handler[E]) -> Self: ...
-    @overload
-    def on(self, event: str, handler: Handler[Any]) -> Self: ...
-    @overload
-    def on(self, event: type[Event] | str) -> Callable[[F], F]: ...
-    def on(self, event: type[Event] | str, handler: Handler[Any] | None = None) -> Any:
-        """Calls `handler` for every event of this name or class from now on.
+    @property
+    def publishers(self) -> list[Publisher]:
+        """What this client publishes in the session, in the order of publishing."""
+        return self._media.publishers
 
-        With two arguments it returns the Session; with one it is a decorator. Handlers may be plain or `async`
-        functions; each is finished before the next one starts, so start a task for long work. A handler that raises is
-        reported to the log and to the event loop's exception handler, and stops nothing.
+    @property
+    def subscribers(self) -> list[Subscriber]:
+        """What this client subscribes to, in the order of subscribing."""
+        return self._media.subscribers
 
-        Args:
-            event: a name such as `sessionDisconnected` or `signal:chat`, or a class such as `SessionDisconnectEvent`.
-            handler: a function of one event.
+    async def publish(self, publisher: Publisher) -> Publisher:
+        """Publishes, and returns the Publisher when media passes to the server.
+
+        Its sources are opened first, and the media connection is made if there is none yet. If it is cancelled,
+        the stream is taken out again.
 
         Raises:
-            InvalidParameterError: there is no such event, or the handler cannot be called.
+            InvalidParameterError: it is no Publisher, is destroyed, or is published already.
+            CaptureError: the file or device cannot be opened.
+            NotSupportedError: the media part of the package is not installed.
+            PermissionDeniedError: the token's role does not allow publishing (code 1500).
+            LimitExceededError: there are too many streams.
+            MediaFailedError: no media path to the server was found within 30 s.
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
         """
-        return self._listen(event, handler, once=False)
+        if not isinstance(publisher, Publisher):
+            raise invalid_parameter(f"A Publisher can be published, not a {type(publisher).__name__}.")
+        if not self.connected:
+            raise not_connected()
+        await self._media.publish(publisher)
+        return publisher
 
-    @overload
-    def once(self, event: type[E], handler: Handler[E]) -> Self: ...
-    @overload
-    def once(self, event: str, handler: Handler[Any]) -> Self: ...
-    @overload
-    def once(self, event: type[Event] | str) -> Callable[[F], F]: ...
-    def once(self, event: type[Event] | str, handler: Handler[Any] | None = None) -> Any:
-        """Like `on()`, for the first such event only."""
-        return self._listen(event, handler, once=True)
+    async def unpublish(self, publisher: Publisher) -> None:
+        """Ends the stream of a Publisher. `streamDestroyed` and, unless prevented, `destroyed` follow on the Publisher.
 
-    def off(self, event: type[Event] | str | None = None, handler: Handler[Any] | None = None) -> Self:
-        """Removes handlers: all of them, all of `event`, or `handler` of `event`. Returns the Session."""
-        self._dispatcher.remove(event, handler)
-        return self
-
-    def events(self) -> EventIterator:
-        """Every event from this call on, for `async for`; it ends after `sessionDisconnected`.
-
-        An event comes here after its handlers have run, so its default can no longer be prevented. An iterator that
-        falls 10,000 events behind raises `LimitExceededError`.
+        Raises:
+            InvalidParameterError: it is no Publisher, or not published in this session.
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
         """
-        return self._dispatcher.iterate()
+        if not isinstance(publisher, Publisher):
+            raise invalid_parameter(f"A Publisher can be unpublished, not a {type(publisher).__name__}.")
+        await self._media.unpublish(publisher)
+
+    async def subscribe(self, stream: Stream | str, *, audio: bool = True, video: bool = True) -> Subscriber:
+        """Subscribes to a stream, the client's own included. Returns when the server has accepted it; media follows.
+
+        Args:
+            stream: a Stream of this session, or its id.
+            audio: whether its sound is received at first.
+            video: whether its pictures are received at first.
+
+        Raises:
+            NotFoundError: no such stream in the session.
+            NotSupportedError: the media part of the package is not installed.
+            PermissionDeniedError: the token's role does not allow subscribing (code 1501).
+            LimitExceededError: the client has as many subscriptions as there can be.
+            InvalidParameterError: it is neither a Stream nor a text.
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        if not isinstance(stream, Stream | str):
+            raise invalid_parameter(f"A Stream or its id is needed, not a {type(stream).__name__}.")
+        if not self.connected:
+            raise not_connected()
+        found = self._core.presence.streams.get(_id_of(stream, "The stream id is empty."))
+        if found is None:
+            raise stream_not_found()
+        subscriber = Subscriber(found, audio=bool(audio), video=bool(video))
+        await self._media.subscribe(found, subscriber)
+        return subscriber
+
+    async def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Ends a subscription. `destroyed` follows on the Subscriber. One that is over already is left alone.
+
+        Raises:
+            InvalidParameterError: it is no Subscriber.
+        """
+        if not isinstance(subscriber, Subscriber):
+            raise invalid_parameter(f"A Subscriber can be unsubscribed, not a {type(subscriber).__name__}.")
+        subscriber.destroy()
 
     # Requests
 
@@ -326,17 +380,6 @@ class Session:
 
     # The edge
 
-    def _listen(self, event: type[Event] | str, handler: Handler[Any] | None, *, once: bool) -> Any:
-        if handler is not None:
-            self._dispatcher.add(event, handler, once=once)
-            return self
-
-        def register(function: F) -> F:
-            self._dispatcher.add(event, function, once=once)
-            return function
-
-        return register
-
     def _opening(self, token: str) -> wire.Join:
         from tertulia import __version__
 
@@ -348,24 +391,38 @@ class Session:
             client=wire.ClientInfo(name="tertulia-python", version=__version__),
         )
 
-    async def _ask(self, request: Request) -> None:
-        if len(wire.encode_body(request).encode()) + ENVELOPE_BYTES > MESSAGE_BYTES:
-            raise invalid_parameter(f"The request is longer than {MESSAGE_BYTES} bytes.")
+    async def _ask(self, request: Request, now: Callable[[wire.Result], None] | None = None) -> wire.Result:
+        """Sends a request and returns its result; `now` gets it in the very moment in which it comes."""
+        name = str(request.__struct_config__.tag)
+        most = OFFER_MESSAGE_BYTES if name in wire.OFFER_MESSAGES else MESSAGE_BYTES
+        if len(wire.encode_body(request).encode()) + ENVELOPE_BYTES > most:
+            raise invalid_parameter(f"The request is longer than {most} bytes.")
         self._tickets += 1
         ticket = self._tickets
-        answer = self._answers[ticket] = asyncio.get_running_loop().create_future()
+        answer = self._answers[ticket] = _Answer(name, now)
         self._feed(Ask(ticket, request))
         try:
-            await answer
+            return await answer.future
         finally:
             self._answers.pop(ticket, None)
 
     def _feed(self, input: Input) -> None:
         """Gives the core an input and does what it says."""
         loop = asyncio.get_running_loop()
-        for effect in self._core.handle(input, loop.time()):
-            self._carry_out(effect)
+        self._carry_out(self._core.handle(input, loop.time()))
         self._arm(loop)
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        """Does what the core says, in order: what an effect leads to comes after what was decided before."""
+        self._effects.extend(effects)
+        if self._carrying_out:
+            return
+        self._carrying_out = True
+        try:
+            while self._effects:
+                self._do(self._effects.popleft())
+        finally:
+            self._carrying_out = False
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sets the timer for the core's next deadline. One that is set too early is left: it finds nothing to do."""
@@ -379,20 +436,24 @@ class Session:
     def _wake(self) -> None:
         self._timer = None
         loop = asyncio.get_running_loop()
-        for effect in self._core.handle_timeout(loop.time()):
-            self._carry_out(effect)
+        self._carry_out(self._core.handle_timeout(loop.time()))
         self._arm(loop)
 
-    def _carry_out(self, effect: Effect) -> None:
+    def _do(self, effect: Effect) -> None:
         match effect:
             case Dispatched(event):
-                event.target = self
-                self._dispatcher.dispatch(event)
+                self._attach_default(event)
+                self._dispatch(event)
+            case ForMedia(news):
+                self._media.take(news)
+            case MediaOver(reason):
+                self._end_media = self._media.over(reason)
             case Send(id, ack, body):
                 if self._socket is not None:
                     self._socket.send(wire.client_frame(id, ack, body).encode())
-            case Answered(ticket, error):
-                _settle([self._answers[ticket]] if ticket in self._answers else [], error)
+            case Answered(ticket, error, reply):
+                if (answer := self._answers.get(ticket)) is not None:
+                    answer.settle(error, reply)
             case ConnectDone(error):
                 waiters, self._connect_waiters = self._connect_waiters, []
                 _settle(waiters, error)
@@ -403,6 +464,17 @@ class Session:
                 self._dialling = asyncio.get_running_loop().create_task(self._open(number), name="tertulia dial")
             case CloseSocket():
                 self._close()
+
+    def _attach_default(self, event: Event) -> None:
+        """Gives an event what happens after its handlers."""
+        match event:
+            case SessionDisconnectEvent():
+                end = self._end_media
+                event.default = lambda: end(event.is_default_prevented())
+            case StreamEvent(type="streamDestroyed"):
+                event.default = lambda: self._media.stream_ended(event)
+            case StreamPropertyChangedEvent():
+                self._media.stream_changed(event.stream, event.changed_property)
 
     def _close(self) -> None:
         if self._dialling is not None:
@@ -447,6 +519,38 @@ class Session:
         """The socket with this number has ended. Called by the socket."""
         why = "the connection was closed" if code is None else f"the connection was closed with code {code}"
         self._feed(SocketLost(number, code, _jitter(), why))
+
+
+class _Answer:
+    """Where the answer to one request goes."""
+
+    __slots__ = ("_name", "_now", "future")
+
+    def __init__(self, name: str, now: Callable[[wire.Result], None] | None) -> None:
+        self._name = name
+        self._now = now
+        self.future: asyncio.Future[wire.Result] = asyncio.get_running_loop().create_future()
+
+    def settle(self, error: SessionError | None, reply: wire.Reply | None) -> None:
+        """Takes the answer. A result that is not what the request is answered with is the server's mistake."""
+        result: wire.Result = wire.Empty()
+        failure: Exception | None = error
+        try:
+            if error is None and reply is not None:
+                result = wire.decode_result(self._name, reply)
+                if self._now is not None:
+                    self._now(result)
+        except MalformedFrameError as malformed:
+            failure = unexpected_answer(f"{malformed} Ask the operator of the server which version it is.")
+            failure.__cause__ = malformed
+        except Exception as raised:  # noqa: BLE001 - whoever asked gets it, and the socket goes on
+            failure = raised
+        if self.future.done():
+            return
+        if failure is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(failure)
 
 
 class _Ear:

@@ -22,7 +22,10 @@ from tertulia.client.core import (
     DisconnectDone,
     Dispatched,
     Effect,
+    ForMedia,
     Input,
+    MediaNotice,
+    MediaOver,
     OpenSocket,
     Reading,
     Received,
@@ -132,7 +135,7 @@ def input_of(kind: type, driver: Driver) -> Input:
     return simple.get(kind) or Received(driver.socket, 0, next(m for m in MESSAGES if type(m) is kind))
 
 
-ENDED = [CloseSocket, DisconnectDone, Dispatched]
+ENDED = [CloseSocket, MediaOver, DisconnectDone, Dispatched]
 
 TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
     (State.DISCONNECTED, Connect): ([OpenSocket], State.CONNECTING),
@@ -142,7 +145,7 @@ TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
     (State.CONNECTING, Ask): ([Answered], State.CONNECTING),
     (State.CONNECTING, SocketOpened): ([Send], State.CONNECTING),
     (State.CONNECTING, SocketLost): ([CloseSocket, ConnectDone], State.DISCONNECTED),
-    (State.CONNECTING, wire.Joined): ([ConnectDone, Dispatched, Dispatched], State.CONNECTED),
+    (State.CONNECTING, wire.Joined): ([ForMedia, ConnectDone, Dispatched, Dispatched], State.CONNECTED),
     (State.CONNECTING, wire.Refused): ([CloseSocket, ConnectDone], State.DISCONNECTED),
     (State.CONNECTING, wire.Disconnected): ([CloseSocket, ConnectDone], State.DISCONNECTED),
     (State.CONNECTED, Connect): ([ConnectDone], State.CONNECTED),
@@ -158,7 +161,7 @@ TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
     (State.RECONNECTING, Ask): ([], State.RECONNECTING),
     (State.RECONNECTING, SocketOpened): ([Send], State.RECONNECTING),
     (State.RECONNECTING, SocketLost): ([CloseSocket], State.RECONNECTING),
-    (State.RECONNECTING, wire.Resumed): ([Dispatched], State.CONNECTED),
+    (State.RECONNECTING, wire.Resumed): ([Dispatched, ForMedia], State.CONNECTED),
     (State.RECONNECTING, wire.Refused): (ENDED, State.DISCONNECTED),
     (State.RECONNECTING, wire.Disconnected): (ENDED, State.DISCONNECTED),
     (State.DISCONNECTING, Connect): ([ConnectDone], State.DISCONNECTING),
@@ -181,7 +184,8 @@ def name(value: State | type) -> str:
 
 def test_the_table_here_is_the_whole_table() -> None:
     facts = set(itertools.product((State.CONNECTED, State.DISCONNECTING), FACTS))
-    assert set(module._ROWS) == set(TABLE) | facts
+    notices = {(State.CONNECTED, notice) for notice in get_args(MediaNotice)}
+    assert set(module._ROWS) == set(TABLE) | facts | notices
     assert set(FACTS) < set(get_args(wire.ServerMessage))
 
 
@@ -200,6 +204,17 @@ def test_facts_of_the_session_are_told_while_the_client_is_in_it(state: State) -
     [effect] = driver.message(wire.Signal("own", "chat", "hello"), 12)
     assert isinstance(effect, Dispatched)
     assert effect.event.type == "signal:chat"
+
+
+def test_what_concerns_the_media_of_the_client_goes_there() -> None:
+    driver = driver_in(State.CONNECTED)
+    bound = wire.Bound(wire.Binding(1, 0, 1))
+    assert driver.message(bound) == [ForMedia(bound)]
+    own, others = (wire.StreamDestroyed("stream", of, "forceUnpublished") for of in ("own", "ida"))
+    assert driver.message(own, 12) == [ForMedia(own)]
+    assert driver.message(others, 13) == []
+    interrupted = wire.ConnectionInterrupted("ida")
+    assert driver.message(interrupted, 14) == [ForMedia(interrupted)]
 
 
 KNOWN = [kind for kind in (*INPUTS, *(type(message) for message in MESSAGES))]
@@ -392,7 +407,7 @@ def test_the_end_is_told_after_everything_else_is_settled() -> None:
     driver.feed(Ask(5, wire.SendSignal()))
     effects = driver.message(wire.Disconnected("forceDisconnected"))
     kinds = [type(effect) for effect in effects]
-    assert kinds == [CloseSocket, Answered, DisconnectDone, Dispatched]
+    assert kinds == [CloseSocket, Answered, MediaOver, DisconnectDone, Dispatched]
     last = effects[-1]
     assert isinstance(last, Dispatched)
     assert isinstance(last.event, SessionDisconnectEvent)

@@ -17,12 +17,13 @@ from tertulia.client import (
     SignalEvent,
 )
 from tertulia.client.dispatch import EventDispatcher
+from tertulia.client.events import SESSION_EVENTS
 from tests.unit.client.virtual_time import VirtualTimeLoop
 
 
 @pytest.fixture
 async def dispatcher(loop: VirtualTimeLoop) -> EventDispatcher:
-    return EventDispatcher(when_drained=lambda: None)
+    return EventDispatcher(SESSION_EVENTS)
 
 
 def signal(data: str = "", type: str = "") -> SignalEvent:
@@ -169,7 +170,7 @@ async def test_removing_is_as_narrow_as_it_is_told(
 
 @pytest.mark.parametrize("wanted", ["sesionConnected", "", "archiveStarted", int, None])
 async def test_an_event_that_does_not_exist_is_refused(dispatcher: EventDispatcher, wanted: Any) -> None:
-    with pytest.raises(InvalidParameterError, match="has no event"):
+    with pytest.raises(InvalidParameterError, match="There is no event"):
         dispatcher.add(wanted, print, once=False)
 
 

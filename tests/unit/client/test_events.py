@@ -10,8 +10,10 @@ import pytest
 from tertulia.client import (
     Connection,
     ConnectionEvent,
+    DestroyedEvent,
     DisconnectReason,
     Event,
+    MediaStoppedEvent,
     MuteForcedEvent,
     SessionConnectEvent,
     SessionDisconnectEvent,
@@ -21,8 +23,9 @@ from tertulia.client import (
     StreamPropertyChangedEvent,
     StreamReason,
     VideoDimensions,
+    VideoEnabledChangedEvent,
 )
-from tertulia.client.events import EVENT_CLASSES
+from tertulia.client.events import EVENT_CLASSES, PUBLISHER_EVENTS, SESSION_EVENTS, SUBSCRIBER_EVENTS
 from tests.unit.client.conftest import contract
 
 IDA = Connection("22222222", 500, "Ida")
@@ -40,26 +43,36 @@ EXAMPLES: dict[str, Event] = {
     "streamPropertyChanged": StreamPropertyChangedEvent(DESK, "hasAudio", True, False),
     "muteForced": MuteForcedEvent(True),
     "signal": SignalEvent("", "hello", IDA),
+    "connected": Event("connected"),
+    "disconnected": Event("disconnected"),
+    "mediaStopped": MediaStoppedEvent("video"),
+    "destroyed": DestroyedEvent("unsubscribed"),
+    "videoDisabled": VideoEnabledChangedEvent("videoDisabled", "quality"),
+    "videoEnabled": VideoEnabledChangedEvent("videoEnabled", "quality"),
 }
 
 
-def session_events() -> dict[str, dict[str, Any]]:
-    """What the contract says that a Session dispatches in Python."""
+def python_events() -> dict[str, dict[str, Any]]:
+    """What the contract says that is dispatched in Python."""
     events: dict[str, dict[str, Any]] = contract("events.yaml")["events"]
-    return {
-        name: event
-        for name, event in events.items()
-        if "session" in event["target"] and "python" in event.get("eras", ["v1", "v2", "python"])
-    }
+    return {name: event for name, event in events.items() if "python" in event.get("eras", ["v1", "v2", "python"])}
 
 
-def test_the_client_has_the_sessions_events_and_no_others() -> None:
-    assert set(session_events()) == {name for kind in EVENT_CLASSES for name in kind.types} == set(EXAMPLES)
+def test_the_client_has_the_events_of_the_contract_and_no_others() -> None:
+    assert set(python_events()) == {name for kind in EVENT_CLASSES for name in kind.types} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [("session", SESSION_EVENTS), ("publisher", PUBLISHER_EVENTS), ("subscriber", SUBSCRIBER_EVENTS)],
+)
+def test_each_object_has_the_events_of_the_contract_and_no_others(target: str, names: frozenset[str]) -> None:
+    assert {name for name, event in python_events().items() if target in event["target"]} == names
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_an_event_has_the_class_and_the_fields_of_the_contract(name: str) -> None:
-    event, row = EXAMPLES[name], session_events()[name]
+    event, row = EXAMPLES[name], python_events()[name]
     assert type(event).__name__ == row["class"]
     assert event.type == name
     for field, text in row.get("fields", {}).items():
@@ -75,7 +88,7 @@ def _python_name(field: str) -> str:
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_an_event_is_cancelable_if_it_has_a_default(name: str) -> None:
     event = EXAMPLES[name]
-    assert event.cancelable is ("default" in session_events()[name])
+    assert event.cancelable is ("default" in python_events()[name])
     assert event.is_default_prevented() is False
 
 

@@ -605,6 +605,7 @@ async def test_slow_handlers_stop_the_reading_and_nothing_is_lost(
     await settle()
     paused = server.socket.paused
     await done.wait()
+    await settle()
     assert paused
     assert seen == [str(n) for n in range(20)]
     assert server.of_type("resume") == []
