@@ -1,0 +1,190 @@
+"""The Python client's media through a real router: what one program sends is what another one gets."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from av import AudioFrame
+
+from tertulia import (
+    CaptureError,
+    Publisher,
+    Session,
+    SessionError,
+    Stream,
+    StreamEvent,
+    StreamPropertyChangedEvent,
+    VideoDimensions,
+)
+from tests.servers import TertuliaServer
+from tests.signs import TONE_HZ, counter, number_in, strength, tone
+
+DEADLINE_S = 30
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
+    with TertuliaServer(tmp_path_factory.mktemp("media")) as running:
+        yield running
+
+
+@pytest.fixture
+async def pair(server: TertuliaServer) -> AsyncIterator[tuple[Session, Session]]:
+    """Two clients of one session. When both have left, no task and no thread is left."""
+    async with asyncio.timeout(2 * DEADLINE_S):
+        session_id = server.create_session()
+        one = Session(server.api_key, session_id, server=server.url)
+        other = Session(server.api_key, session_id, server=server.url)
+        async with one, other:
+            await one.connect(server.token(session_id, "moderator"))
+            await other.connect(server.token(session_id))
+            yield one, other
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("tertulia")] == []
+    for thread in threading.enumerate():
+        if thread.name.startswith("tertulia"):
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
+
+
+async def stream_at(session: Session) -> Stream:
+    """The first stream that the session hears of."""
+    while not session.streams:
+        heard = asyncio.Event()
+        session.once("streamCreated", lambda _, heard=heard: heard.set())  # type: ignore[misc]  # a default argument
+        async with asyncio.timeout(DEADLINE_S):
+            if not session.streams:
+                await heard.wait()
+    return session.streams[0]
+
+
+@pytest.mark.parametrize(("codec", "simulcast"), [("vp8", False), ("h264", False), ("vp8", True)])
+async def test_a_counter_and_a_tone_arrive_in_order(pair: tuple[Session, Session], codec: str, simulcast: bool) -> None:
+    one, other = pair
+    publisher = Publisher(audio=tone(), video=counter(), video_codec=codec, simulcast=simulcast)  # type: ignore[arg-type]  # one of the two
+    async with publisher:
+        await one.publish(publisher)
+        subscriber = await other.subscribe(await stream_at(other))
+        heard: list[AudioFrame] = []
+        async with subscriber.video() as pictures, subscriber.audio() as sounds:
+            numbers = [number_in(await anext(pictures)) for _ in range(10)]
+            heard = [await anext(sounds) for _ in range(25)]
+    assert numbers == sorted(set(numbers))
+    assert strength(heard[5:], TONE_HZ) > 0.9
+    assert strength(heard[5:], 660) < 0.05
+    assert 0.05 < subscriber.audio_level < 0.3
+
+
+async def test_packets_come_without_decoding_and_begin_with_a_key_frame(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+    async with Publisher(audio=tone(), video=counter()) as publisher:
+        await one.publish(publisher)
+        subscriber = await other.subscribe(await stream_at(other))
+        async with subscriber.packets("video") as packets:
+            got = [await anext(packets) for _ in range(5)]
+    assert got[0].key_frame
+    assert {packet.codec for packet in got} == {"vp8"}
+    steps = [(b.rtp_timestamp - a.rtp_timestamp) % 2**32 for a, b in itertools.pairwise(got)]
+    assert all(0 < step < 90_000 for step in steps)
+
+
+async def test_a_frame_of_another_size_is_announced_and_decoded(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+    changes: asyncio.Queue[object] = asyncio.Queue()
+    other.on(StreamPropertyChangedEvent, lambda event: changes.put_nowait(event.new_value))
+    grow = asyncio.Event()
+
+    async def growing() -> AsyncIterator[object]:
+        number = 0
+        async for frame in counter():
+            if number < 4096 and grow.is_set():
+                break
+            yield frame
+        async for frame in counter(sizes=[(640, 360)] * 100_000):
+            yield frame
+
+    async with Publisher(video=growing(), width=320, height=240) as publisher:  # type: ignore[arg-type]  # frames they are
+        await one.publish(publisher)
+        subscriber = await other.subscribe(await stream_at(other))
+        async with subscriber.video() as pictures:
+            first = await anext(pictures)
+            grow.set()
+            assert await changes.get() == VideoDimensions(640, 360)
+            async for frame in pictures:
+                if frame.width == 640:
+                    break
+    assert (first.width, first.height, frame.height) == (320, 240, 360)
+
+
+async def test_a_source_that_fails_is_told_and_ends_the_publisher(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+    ended: asyncio.Queue[StreamEvent] = asyncio.Queue()
+    other.on("streamDestroyed", ended.put_nowait)
+    errors: list[SessionError] = []
+
+    async def failing() -> AsyncIterator[AudioFrame]:
+        async for frame in tone():
+            yield frame
+            if ended_soon.is_set():
+                raise RuntimeError("the model has crashed")
+
+    ended_soon = asyncio.Event()
+    publisher = Publisher(audio=failing()).on("mediaStopped", lambda event: errors.append(event.error))
+    await one.publish(publisher)
+    await stream_at(other)
+    ended_soon.set()
+    await publisher.ended()
+    assert (await ended.get()).reason == "mediaStopped"
+    assert isinstance(errors[0], CaptureError)
+    assert "the model has crashed" in str(errors[0])
+
+
+async def test_unpublishing_ends_both_ends_and_a_slot_is_used_again(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+    for first in (0, 1000, 2000, 3000):
+        async with Publisher(video=counter(first)) as publisher:
+            await one.publish(publisher)
+            subscriber = await other.subscribe(await stream_at(other))
+            async with subscriber.video() as pictures:
+                assert first <= number_in(await anext(pictures)) < first + 900
+            gone = asyncio.Event()
+            subscriber.on("destroyed", lambda _, gone=gone: gone.set())  # type: ignore[misc]  # a default argument
+            await one.unpublish(publisher)
+            await publisher.ended()
+            await gone.wait()
+    assert (other.subscribers, one.publishers) == ([], [])
+
+
+async def test_a_moderator_mutes_a_publisher(pair: tuple[Session, Session]) -> None:
+    moderator, other = pair
+    muted = asyncio.Event()
+    async with Publisher(audio=tone()) as publisher:
+        publisher.on("muteForced", lambda _: muted.set())
+        await other.publish(publisher)
+        stream = await stream_at(moderator)
+        await moderator.force_mute_stream(stream)
+        async with asyncio.timeout(DEADLINE_S):
+            await muted.wait()
+            while stream.has_audio:
+                await anext(moderator.events())
+    assert not publisher.publishes_audio
+
+
+async def test_more_streams_than_the_first_slot_pairs_hold(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+    publishers = [Publisher(video=counter(1000 * n), name=str(n)) for n in range(4)]
+    for publisher in publishers:
+        await one.publish(publisher)
+    while len(other.streams) < 4:
+        await anext(other.events())
+    numbers = {}
+    for stream in other.streams:
+        subscriber = await other.subscribe(stream)
+        async with subscriber.video() as pictures:
+            numbers[int(stream.name)] = number_in(await anext(pictures)) // 1000
+    assert numbers == {0: 0, 1: 1, 2: 2, 3: 3}
+    for publisher in publishers:
+        publisher.destroy()
