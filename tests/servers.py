@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -123,19 +123,25 @@ class PageServer:
 
     def __init__(self, folder: Path) -> None:
         made: dict[str, bytes] = {}
+        answers: dict[str, Callable[[dict[str, str]], object]] = {}
         self._made = made
+        self._answers = answers
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def __init__(self, *args: object, **kwargs: object) -> None:
                 super().__init__(*args, directory=str(folder), **kwargs)  # type: ignore[arg-type]  # stdlib signature
 
             def do_GET(self) -> None:
-                body = made.get(self.path.partition("?")[0])
+                path, _, query = self.path.partition("?")
+                body, kind = made.get(path), "text/html; charset=utf-8"
+                if path in answers:
+                    answer = answers[path](dict(urllib.parse.parse_qsl(query)))
+                    body, kind = json.dumps(answer).encode(), "application/json"
                 if body is None:
                     super().do_GET()
                     return
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -162,6 +168,10 @@ class PageServer:
         """Serves `html` at `path` and returns its address."""
         self._made[path] = html.encode()
         return self.url + path
+
+    def answer(self, path: str, make: Callable[[dict[str, str]], object]) -> None:
+        """Answers requests for `path` with the JSON that `make` makes of the query."""
+        self._answers[path] = make
 
     def person_page(self, server_url: str, era: Era) -> str:
         """The address of the page that the harness drives, with the script address of `era`."""

@@ -51,6 +51,17 @@ window.suite = (() => {
       });
     }
 
+    // Waits until the element presents new frames. (Firefox counts none of a stream's in getVideoPlaybackQuality.)
+    async moves(video, frames = 5) {
+      let shown = 0;
+      const count = () => {
+        shown += 1;
+        if (shown < frames) video.requestVideoFrameCallback(count);
+      };
+      video.requestVideoFrameCallback(count);
+      await this.until(() => shown >= frames, 'the picture moves');
+    }
+
     // What a promise is rejected with; its name and code are checked.
     async rejected(work, name, code) {
       let error;
@@ -106,12 +117,14 @@ window.suite = (() => {
       return told;
     }
 
-    makeSession(options = {}) {
-      return makeSession(options);
+    async makeSession() {
+      return (await fetch('/make-session')).json();
     }
 
-    makeToken(sessionId, role = 'publisher', data = '', options = {}) {
-      return makeToken(sessionId, role, data, options);
+    // A token, good for an hour or for so many seconds.
+    async makeToken(sessionId, role = 'publisher', data = '', { expiresIn = 3600 } = {}) {
+      const query = new URLSearchParams({ sessionId, role, data, expiresIn });
+      return (await fetch(`/make-token?${query}`)).json();
     }
 
     // A session of this page, connected.
