@@ -52,3 +52,24 @@ def test_a_moderator_mutes_one_stream_of_either_era(arrive: Arrive) -> None:
         mona.hears_nothing_of(stream)
     ann.sees("muteForced", source="publisher")
     assert not mona.count("session", "muteForced")
+
+
+def test_a_moderator_mutes_unpublishes_and_kicks_and_the_others_see_it(arrive: Arrive) -> None:
+    mona, ann, bob = arrive(role="moderator"), arrive(), arrive(Era.V1)
+    anns, bobs = ann.publish(), bob.publish()
+    for person in (mona, ann):
+        person.watches(bobs)
+    mona.page.evaluate("id => person.session.forceMuteStream(id)", anns)
+    bob.sees("streamPropertyChanged")
+    mona.page.evaluate("id => person.session.forceUnpublish(id)", anns)
+    ann.sees("streamDestroyed", source="publisher", reason="forceUnpublished")
+    for person in (mona, bob):
+        person.sees("streamDestroyed", reason="forceUnpublished", streams=[anns])
+    again = ann.publish()
+    mona.watches(again)
+    mona.page.evaluate("id => person.session.forceDisconnect(id)", ann.connection_id)
+    ann.sees("sessionDisconnected", reason="forceDisconnected")
+    for person in (mona, bob):
+        person.sees("streamDestroyed", reason="forceDisconnected", streams=[again])
+        person.sees("connectionDestroyed", reason="forceDisconnected")
+    mona.watches(bobs)
