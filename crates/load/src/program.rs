@@ -187,14 +187,11 @@ impl<'a> Run<'a> {
                 let now = Instant::now();
                 self.ready_at = Some(now);
                 self.facts.joining = now - self.started_at;
-                let joining_s = self.facts.joining.as_secs_f64();
-                self.tell(&json!({"type": "ready", "seconds": joining_s, "complete": !self.conductor.was_incomplete}));
+                self.tell(&self.figures("ready", now - self.started_at));
             }
             Step::StopSending => {
                 self.facts.measured = self.ready_at.map_or(Duration::ZERO, |at| at.elapsed());
-                self.tell(
-                    &json!({"type": "stopped", "seconds": self.facts.measured.as_secs_f64()}),
-                );
+                self.tell(&self.figures("stopped", self.facts.measured));
                 self.everybody(|| Order::StopSending);
             }
             Step::Finish => self.everybody(|| Order::Finish),
@@ -231,6 +228,22 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A line that says how far everything is.
+    fn figures(&self, kind: &str, time: Duration) -> serde_json::Value {
+        let progress = self.progress();
+        json!({
+            "type": kind, "seconds": time.as_secs_f64(),
+            "complete": !self.conductor.was_incomplete,
+            "inside": progress.inside,
+            "settled": progress.settled,
+            "subscriptions": progress.subscriptions,
+            "failed": progress.failed,
+            "packets_sent": self.sum(|live| &live.sent),
+            "packets_received": self.sum(|live| &live.received),
+            "bytes_received": self.sum(|live| &live.received_bytes),
+        })
+    }
+
     /// A line of JSON for programs.
     fn tell(&self, line: &serde_json::Value) {
         if self.args.json {
@@ -244,14 +257,7 @@ impl<'a> Run<'a> {
             return;
         }
         self.told_at = Instant::now();
-        let (sent, received) = (self.sum(|live| &live.sent), self.sum(|live| &live.received));
-        let bytes = self.sum(|live| &live.received_bytes);
-        self.tell(&json!({
-            "type": "progress", "seconds": self.started_at.elapsed().as_secs_f64(),
-            "inside": progress.inside, "settled": progress.settled, "subscriptions": progress.subscriptions,
-            "failed": progress.failed, "packets_sent": sent, "packets_received": received,
-            "bytes_received": bytes,
-        }));
+        self.tell(&self.figures("progress", self.started_at.elapsed()));
         if !self.args.json && io::stderr().is_terminal() {
             let _ = write!(
                 io::stderr(),
@@ -260,8 +266,8 @@ impl<'a> Run<'a> {
                 self.facts.clients,
                 progress.subscriptions,
                 self.facts.subscriptions,
-                sent,
-                received
+                self.sum(|live| &live.sent),
+                self.sum(|live| &live.received)
             );
         }
     }

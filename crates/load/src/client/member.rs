@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
 use str0m::change::SdpPendingOffer;
 
-use super::peer::{Arrival, LineKind, Peer, PeerFactory, Received, SendLines};
-use crate::measure::{Receipt, SourceReceipt, Tally};
-use crate::media::{AudioOptions, AudioSource, MediaPacket, Stamp, VideoOptions, VideoSource};
+use super::peer::{Arrival, Peer, PeerFactory, SendLines};
+use super::receiving::Receiving;
+use super::sending::Sources;
+use crate::measure::Tally;
+use crate::media::{AudioOptions, VideoOptions};
 use crate::signalling::{
-    Binding, ClientMessage, ClientName, Dimensions, ErrorBody, Joined, ReplyResult, Resumed,
-    ServerFrame, ServerMessage, Stream,
+    ClientMessage, ClientName, Dimensions, ErrorBody, Joined, ReplyResult, Resumed, ServerFrame,
+    ServerMessage, Stream,
 };
 
 /// Sizes to which a client's pool of slot pairs grows.
@@ -26,11 +27,6 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// Waits between attempts to resume: the first at once, then from here, doubling.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// A subscription of this age should have carried something.
-const SILENT: Duration = Duration::from_secs(3);
-/// Sources that one member keeps receipts of.
-const MAX_RECEIPTS: usize = 10_000;
-
 /// What a member does in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -107,18 +103,6 @@ pub struct Context<'a> {
     pub peers: &'a PeerFactory,
 }
 
-struct Subscription {
-    id: Option<u32>,
-    asked_at: Instant,
-    started: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Slot {
-    subscription: u32,
-    started: bool,
-}
-
 /// What an unanswered request was about.
 enum Asked {
     Offer { epoch: u32, pending: SdpPendingOffer },
@@ -131,12 +115,6 @@ struct Request {
     message: ClientMessage,
     asked: Asked,
     at: Instant,
-}
-
-/// What the member publishes.
-struct Sources {
-    audio: Option<(u32, AudioSource)>,
-    video: Option<(u32, VideoSource)>,
 }
 
 /// One client of a session.
@@ -171,9 +149,7 @@ pub struct Member {
     sources: Option<Sources>,
     is_sending: bool,
 
-    subscriptions: FxHashMap<String, Subscription>,
-    slots: FxHashMap<u32, Slot>,
-    receipts: FxHashMap<u32, Receipt>,
+    receiving: Receiving,
 }
 
 impl Member {
@@ -210,9 +186,7 @@ impl Member {
             stream: None,
             sources: None,
             is_sending: true,
-            subscriptions: FxHashMap::default(),
-            slots: FxHashMap::default(),
-            receipts: FxHashMap::default(),
+            receiving: Receiving::default(),
         };
         let token = member.options.token.clone();
         member.say(&ClientMessage::Join { token, client: ClientName::OWN });
@@ -237,13 +211,13 @@ impl Member {
         self.phase == Phase::Inside
             && self.peer.as_ref().is_some_and(Peer::is_connected)
             && (!self.options.role.publishes() || self.stream.is_some())
-            && self.subscriptions.values().all(|subscription| subscription.started)
+            && self.receiving.started() == self.receiving.count()
     }
 
     /// Subscriptions that carry packets.
     #[must_use]
     pub fn started_subscriptions(&self) -> usize {
-        self.subscriptions.values().filter(|subscription| subscription.started).count()
+        self.receiving.started()
     }
 
     /// Frames for the server.
@@ -292,10 +266,9 @@ impl Member {
         }
         if self.peer.is_some() {
             deadline = deadline.min(self.peer_deadline);
-            if let Some(sources) = self.sources.as_ref().filter(|_| self.may_send()) {
-                let audio = sources.audio.as_ref().map(|(_, source)| source.deadline());
-                let video = sources.video.as_ref().map(|(_, source)| source.deadline());
-                deadline = audio.into_iter().chain(video).fold(deadline, Instant::min);
+            let sources = self.sources.as_ref().filter(|_| self.may_send());
+            if let Some(at) = sources.and_then(Sources::deadline) {
+                deadline = deadline.min(at);
             }
         }
         deadline
@@ -318,27 +291,13 @@ impl Member {
     pub fn stop_sending(&mut self, tally: &mut Tally) {
         self.is_sending = false;
         if let Some(sources) = self.sources.take() {
-            if let Some((id, source)) = &sources.audio {
-                tally.sources.insert(*id, source.sent());
-                tally.frames_left_out += source.frames_left_out;
-            }
-            if let Some((id, source)) = &sources.video {
-                tally.sources.insert(*id, source.sent());
-                tally.frames_left_out += source.frames_left_out;
-            }
+            sources.close(tally);
         }
     }
 
     /// Hands over what it received; `is_last` if nothing more will be sent by anybody.
     pub fn hand_over(&mut self, tally: &mut Tally, now: Instant, is_last: bool) {
-        for (source, receipt) in self.receipts.drain() {
-            tally.receipts.push(SourceReceipt { source, to_the_end: is_last, receipt });
-        }
-        let waiting = self.subscriptions.values();
-        let silent =
-            waiting.filter(|s| !s.started && now.saturating_duration_since(s.asked_at) > SILENT);
-        tally.subscriptions_silent += silent.count() as u64;
-        self.subscriptions.clear();
+        self.receiving.hand_over(tally, now, is_last);
     }
 
     /// The server's socket is gone; `code` is the WebSocket's close code.
@@ -379,9 +338,11 @@ impl Member {
                 self.handle_reply(context, id, result.unwrap_or_default(), error);
             }
             ServerMessage::Ping {} => self.say(&ClientMessage::Pong {}),
-            ServerMessage::Bound { binding } => self.bind(binding),
+            ServerMessage::Bound { binding } => {
+                self.receiving.bind(binding.slot, binding.subscription_id);
+            }
             ServerMessage::Unbound { slot, generation, .. } => {
-                self.slots.remove(&slot);
+                self.receiving.unbind(slot);
                 let message = ClientMessage::ReleaseSlot { slot, generation };
                 self.request(context.now, message, Asked::Other);
             }
@@ -400,7 +361,7 @@ impl Member {
             }
             ServerMessage::StreamCreated { stream } => self.subscribe(context.now, stream),
             ServerMessage::StreamDestroyed { stream_id } => {
-                self.subscriptions.remove(&stream_id);
+                self.receiving.forget(&stream_id);
             }
             _ => {}
         }
@@ -484,7 +445,7 @@ impl Member {
         }
         if let Some(snapshot) = resumed.snapshot {
             self.acknowledged = self.acknowledged.max(snapshot.number);
-            self.subscriptions.retain(|id, _| snapshot.streams.iter().any(|s| s.id == *id));
+            self.receiving.keep(|id| snapshot.streams.iter().any(|s| s.id == id));
             for stream in snapshot.streams {
                 self.subscribe(context.now, stream);
             }
@@ -493,7 +454,7 @@ impl Member {
             self.replace_media(context);
         }
         for binding in resumed.bindings {
-            self.bind(binding);
+            self.receiving.bind(binding.slot, binding.subscription_id);
         }
         self.advance(context);
     }
@@ -528,14 +489,10 @@ impl Member {
                 self.advance(context);
             }
             Asked::Subscribe { stream } => match (error, result.subscription_id) {
-                (None, Some(id)) => {
-                    if let Some(subscription) = self.subscriptions.get_mut(&stream) {
-                        subscription.id = Some(id);
-                    }
-                }
+                (None, Some(id)) => self.receiving.grant(&stream, id),
                 // A stream that ended meanwhile is no failure; its end is announced as well.
                 _ => {
-                    if self.subscriptions.remove(&stream).is_some() {
+                    if self.receiving.forget(&stream) {
                         context.tally.subscriptions_refused += 1;
                     }
                 }
@@ -639,28 +596,22 @@ impl Member {
         context.tally.media_replaced += 1;
         self.peer = None;
         self.is_offering = false;
-        self.slots.clear();
+        self.receiving.unbind_all();
         self.advance(context);
     }
 
     fn subscribe(&mut self, now: Instant, stream: Stream) {
         if !self.options.role.subscribes()
             || stream.connection_id == self.connection
-            || self.subscriptions.contains_key(&stream.id)
-            || self.subscriptions.len() >= self.options.max_streams
+            || self.receiving.knows(&stream.id)
+            || self.receiving.count() >= self.options.max_streams
         {
             return;
         }
-        let subscription = Subscription { id: None, asked_at: now, started: false };
-        self.subscriptions.insert(stream.id.clone(), subscription);
+        self.receiving.ask(&stream.id, now);
         let message =
             ClientMessage::Subscribe { stream_id: stream.id.clone(), audio: true, video: true };
         self.request(now, message, Asked::Subscribe { stream: stream.id });
-    }
-
-    fn bind(&mut self, binding: Binding) {
-        let slot = Slot { subscription: binding.subscription_id, started: false };
-        self.slots.insert(binding.slot, slot);
     }
 
     fn may_send(&self) -> bool {
@@ -675,23 +626,11 @@ impl Member {
             return;
         }
         let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_connected()) else { return };
-        let random = &mut self.random;
-        let sources =
-            self.sources.get_or_insert_with(|| new_sources(&self.options, context.now, random));
-        if let Some((_, source)) = &mut sources.audio {
-            let mut level = source.level_dbov();
-            while let Some(packet) = source.poll(context.now, context.wall_ns) {
-                count_sent(context, LineKind::Audio, &packet);
-                peer.send(context.now, LineKind::Audio, packet, level);
-                level = source.level_dbov();
-            }
-        }
-        if let Some((_, source)) = &mut sources.video {
-            while let Some(packet) = source.poll(context.now, context.wall_ns) {
-                count_sent(context, LineKind::Video, &packet);
-                peer.send(context.now, LineKind::Video, packet, 0);
-            }
-        }
+        let (options, random) = (&self.options, &mut self.random);
+        let sources = self
+            .sources
+            .get_or_insert_with(|| Sources::new(options.audio, options.video, context.now, random));
+        sources.send(context.now, context.wall_ns, peer, context.tally);
         // What was written is sent when the engine is asked for its output after an input.
         if let Err(error) = peer.handle_timeout(context.now) {
             self.end(context, Outcome::Failed(error.to_string()));
@@ -702,22 +641,18 @@ impl Member {
     fn drain(&mut self, context: &mut Context<'_>) {
         let Some(peer) = &mut self.peer else { return };
         let mut has_connected = false;
-        let mut packets = Packets {
-            slots: &mut self.slots,
-            subscriptions: &mut self.subscriptions,
-            receipts: &mut self.receipts,
-        };
+        let receiving = &mut self.receiving;
         let tally = &mut *context.tally;
         let (now, wall_ns) = (context.now, context.wall_ns);
         let sources = &mut self.sources;
         let result = peer.poll(context.send, &mut |arrival| match arrival {
             Arrival::Connected => has_connected = true,
             Arrival::Disconnected => {}
-            Arrival::Packet(packet) => packets.count(now, wall_ns, tally, &packet),
+            Arrival::Packet(packet) => receiving.count_packet(now, wall_ns, tally, &packet),
             Arrival::KeyFrameRequested => {
                 tally.key_frame_requests += 1;
-                if let Some((_, video)) = sources.as_mut().and_then(|s| s.video.as_mut()) {
-                    video.request_key_frame();
+                if let Some(sources) = sources {
+                    sources.request_key_frame();
                 }
             }
         });
@@ -777,67 +712,6 @@ impl Member {
         self.outcome = Some(outcome);
         self.retry_at = None;
     }
-}
-
-/// What packets change.
-struct Packets<'a> {
-    slots: &'a mut FxHashMap<u32, Slot>,
-    subscriptions: &'a mut FxHashMap<String, Subscription>,
-    receipts: &'a mut FxHashMap<u32, Receipt>,
-}
-
-impl Packets<'_> {
-    fn count(&mut self, now: Instant, arrived_ns: u64, tally: &mut Tally, packet: &Received) {
-        if let Some(slot) = self.slots.get_mut(&packet.slot).filter(|slot| !slot.started) {
-            slot.started = true;
-            let mut of_slot = self.subscriptions.values_mut();
-            if let Some(subscription) = of_slot.find(|s| s.id == Some(slot.subscription))
-                && !subscription.started
-            {
-                subscription.started = true;
-                tally.subscriptions_started += 1;
-                tally.starting.add(now.saturating_duration_since(subscription.asked_at));
-            }
-        }
-        let traffic = match packet.kind {
-            LineKind::Audio => &mut tally.audio,
-            LineKind::Video => &mut tally.video,
-        };
-        traffic.received += 1;
-        traffic.received_bytes += packet.payload.len() as u64;
-        let Some(stamp) = Stamp::read(&packet.payload) else {
-            tally.foreign += 1;
-            return;
-        };
-        traffic.latency.add(Duration::from_nanos(arrived_ns.saturating_sub(stamp.made_at_ns)));
-        if let Some(receipt) = self.receipts.get_mut(&stamp.source) {
-            receipt.add(stamp.number, now);
-        } else if self.receipts.len() < MAX_RECEIPTS {
-            self.receipts.insert(stamp.source, Receipt::new(stamp.number, now));
-        }
-    }
-}
-
-fn new_sources(options: &MemberOptions, now: Instant, random: &mut fastrand::Rng) -> Sources {
-    // Publishers that began at the same moment would all send at the same moment ever after.
-    let mut start = |interval_us| now + Duration::from_micros(random.u64(0..interval_us));
-    let (audio_at, video_at) = (start(20_000), start(33_333));
-    let (audio_id, video_id) = (random.u32(..), random.u32(..));
-    Sources {
-        audio: options.audio.map(|audio| (audio_id, AudioSource::new(audio, audio_id, audio_at))),
-        video: options.video.map(|video| (video_id, VideoSource::new(video, video_id, video_at))),
-    }
-}
-
-fn count_sent(context: &mut Context<'_>, kind: LineKind, packet: &MediaPacket) {
-    let traffic = match kind {
-        LineKind::Audio => &mut context.tally.audio,
-        LineKind::Video => &mut context.tally.video,
-    };
-    traffic.sent += 1;
-    traffic.sent_bytes += packet.payload.len() as u64;
-    context.tally.key_frames += u64::from(packet.starts_key_frame);
-    context.tally.sending_late.add(context.now.saturating_duration_since(packet.due));
 }
 
 /// Whether a socket that closed with this code can be replaced by another.

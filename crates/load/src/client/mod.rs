@@ -4,6 +4,8 @@
 
 mod member;
 mod peer;
+mod receiving;
+mod sending;
 
 pub use member::{Context, Member, MemberOptions, Outcome, Phase, Role};
 pub use peer::{PeerError, PeerFactory};
