@@ -24,6 +24,8 @@ GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
 CORE = "src/tertulia/client/core.py"
 MEDIA = "web/src/engine/media.ts"
+LOAD = "crates/load/src/args.rs"
+MEMBER = "crates/load/src/client/member.rs"
 LINK = "web/src/signalling/link.ts"
 
 HEAD = """\
@@ -310,6 +312,37 @@ SECTIONS: dict[str, list[Limit]] = {
             "LONGEST_DELAY_S",
             "seconds",
             "Shortened by chance by up to a half.",
+        ),
+    ],
+    "The load generator": [
+        Limit("clients", LOAD, "MAX_CLIENTS", "clients", "Refused without `--no-limits`."),
+        Limit("media", LOAD, "MAX_DURATION_S", "seconds", "The same."),
+        Limit("one published video", LOAD, "MAX_BITRATE_BPS", "bits per second", "The same."),
+        Limit("joins, and replacements", LOAD, "MAX_PER_SECOND", "per second", "The same."),
+        Limit("sessions that it makes", "src/tertulia/cli/load.py", "MAX_SESSIONS", "sessions", "Refused."),
+        Limit("an answer of the server", MEMBER, "ANSWER", "seconds", "That client fails."),
+        Limit("a media transport, until it has keys", MEMBER, "MEDIA", "seconds", "That client fails."),
+        Limit("a goodbye without an answer", MEMBER, "GOODBYE", "seconds", "That client fails."),
+        Limit(
+            "everybody is in after the last one began",
+            "crates/load/src/conductor.rs",
+            "SETTLING",
+            "seconds",
+            "The run goes on with those who are in, and says so.",
+        ),
+        Limit(
+            "a packet behind the newest",
+            "crates/load/src/measure/receipt.rs",
+            "WINDOW",
+            "packets",
+            "It counts as lost.",
+        ),
+        Limit(
+            "frames that a publisher sends too late",
+            "crates/load/src/media/mod.rs",
+            "LARGEST_DELAY",
+            "seconds",
+            "They are left out, and counted.",
         ),
     ],
 }

@@ -31,9 +31,15 @@ TOKEN_LIFETIME_S = 24 * 3600
 MAX_SESSIONS = 1_000
 MAX_SECRET_BYTES = 65_536
 
-_TokenFile = Annotated[Path | None, Parameter(help="File with a token of a session (-: standard input).")]
+_TokenFile = Annotated[
+    Path | None, Parameter(help="File with a token of a session (-: standard input).", allow_leading_hyphen=True)
+]
 _SecretFile = Annotated[
-    Path | None, Parameter(help="File with the secret of --api-key (-: standard input). [default: the data folder's]")
+    Path | None,
+    Parameter(
+        help="File with the secret of --api-key (-: standard input). [default: the data folder's]",
+        allow_leading_hyphen=True,
+    ),
 ]
 
 
