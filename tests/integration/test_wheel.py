@@ -39,8 +39,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-def run(*command: str | Path) -> None:
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=BUILD_DEADLINE_S)
+def run(*command: str | Path, folder: Path = ROOT) -> None:
+    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=BUILD_DEADLINE_S)
     assert done.returncode == 0, done.stderr
 
 
@@ -48,10 +48,11 @@ def test_the_wheel_is_for_this_platform_and_any_python(wheel: Path) -> None:
     assert wheel.name.endswith(f"-py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}.whl")
 
 
-def test_the_wheel_carries_program_browser_files_and_documents(wheel: Path) -> None:
+def test_the_wheel_carries_programs_browser_files_and_documents(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    assert any(name.endswith(".data/scripts/tertulia-router") for name in names)
+    for program in ("tertulia-router", "tertulia-load"):
+        assert any(name.endswith(f".data/scripts/{program}") for name in names)
     for name in ("tertulia/_web/tertulia.js", "tertulia/_web/pages/playground.html", "tertulia/py.typed"):
         assert name in names
     assert any(name.startswith("tertulia/_docs/") for name in names)
@@ -77,6 +78,8 @@ def test_an_installed_wheel_serves_without_rust_and_node(installed: Path, tmp_pa
                     assert content in answer.read()
             router = Path(f"/proc/{facts['pids']['router']}/exe").resolve()
             assert router == (installed / "tertulia-router").resolve()
+            load = ["load", "--url", facts["url"], "--data", "data", "--subscribers", "1", "--duration", "0.2"]
+            run(installed / "tertulia", *load, folder=tmp_path)
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 0

@@ -46,7 +46,9 @@ def test_a_checkout_uses_what_it_built(checkout: Path) -> None:
     router = put(checkout / "target" / "release" / "tertulia-router", executable=True)
     put(checkout / "web" / "dist" / "tertulia.js")
 
+    load = put(checkout / "target" / "release" / "tertulia-load", executable=True)
     assert programs.find_router() == router
+    assert programs.find_load() == load
     assert programs.find_web() == checkout / "web" / "dist"
     assert programs.find_docs() == checkout / "docs"
 
@@ -56,19 +58,21 @@ def test_an_installed_package_uses_what_came_with_it(installed: Path) -> None:
     package = installed / "lib" / "site-packages" / "tertulia"
     put(package / "_web" / "tertulia.js")
 
+    load = put(installed / "bin" / "tertulia-load", executable=True)
     assert programs.find_router() == router
+    assert programs.find_load() == load
     assert programs.find_web() == package / "_web"
     assert programs.find_docs() == package / "_docs"
 
 
 def test_what_is_missing_in_a_checkout_is_to_be_built(checkout: Path) -> None:
-    for find in (programs.find_router, programs.find_web):
+    for find in (programs.find_router, programs.find_load, programs.find_web):
         with pytest.raises(CannotStartError, match="make build"):
             find()
 
 
 def test_what_is_missing_beside_a_package_is_to_be_installed(installed: Path) -> None:
-    for find in (programs.find_router, programs.find_web):
+    for find in (programs.find_router, programs.find_load, programs.find_web):
         with pytest.raises(CannotStartError, match="install"):
             find()
 

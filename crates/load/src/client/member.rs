@@ -1,11 +1,11 @@
 //! The rules of a member: join, offer, publish, subscribe, come back after a lost socket or transport, leave.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::change::SdpPendingOffer;
 
+use super::dialogue::{Asked, Dialogue};
 use super::peer::{Arrival, Peer, PeerFactory, SendLines};
 use super::receiving::Receiving;
 use super::sending::Sources;
@@ -103,20 +103,6 @@ pub struct Context<'a> {
     pub peers: &'a PeerFactory,
 }
 
-/// What an unanswered request was about.
-enum Asked {
-    Offer { epoch: u32, pending: SdpPendingOffer },
-    Subscribe { stream: String },
-    Other,
-    Leave,
-}
-
-struct Request {
-    message: ClientMessage,
-    asked: Asked,
-    at: Instant,
-}
-
 /// One client of a session.
 pub struct Member {
     options: MemberOptions,
@@ -129,10 +115,7 @@ pub struct Member {
     connection: String,
     resume_key: String,
     window: Duration,
-    acknowledged: u64,
-    next_id: u64,
-    requests: BTreeMap<u64, Request>,
-    outbox: Vec<String>,
+    dialogue: Dialogue,
     lost_at: Instant,
     retries: u32,
     retry_at: Option<Instant>,
@@ -169,10 +152,7 @@ impl Member {
             connection: String::new(),
             resume_key: String::new(),
             window: Duration::ZERO,
-            acknowledged: 0,
-            next_id: 1,
-            requests: BTreeMap::new(),
-            outbox: Vec::new(),
+            dialogue: Dialogue::default(),
             lost_at: now,
             retries: 0,
             retry_at: None,
@@ -189,7 +169,7 @@ impl Member {
             receiving: Receiving::default(),
         };
         let token = member.options.token.clone();
-        member.say(&ClientMessage::Join { token, client: ClientName::OWN });
+        member.dialogue.say(&ClientMessage::Join { token, client: ClientName::OWN });
         member
     }
 
@@ -222,7 +202,7 @@ impl Member {
 
     /// Frames for the server.
     pub fn take_outbox(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.outbox)
+        self.dialogue.take_outbox()
     }
 
     /// The address of its UDP socket, which it must know before it hears from the server.
@@ -235,13 +215,12 @@ impl Member {
         let is_due = self.retry_at.is_some_and(|at| at <= now);
         if is_due {
             self.retry_at = None;
-            self.outbox.clear();
             let resume = ClientMessage::Resume {
                 connection_id: self.connection.clone(),
                 resume_key: self.resume_key.clone(),
-                after: self.acknowledged,
+                after: self.dialogue.acknowledged(),
             };
-            self.say(&resume);
+            self.dialogue.begin_again(&resume);
         }
         is_due
     }
@@ -260,9 +239,9 @@ impl Member {
             deadline = deadline.min(at);
         }
         if self.phase == Phase::Inside
-            && let Some((_, request)) = self.requests.first_key_value()
+            && let Some(at) = self.dialogue.oldest()
         {
-            deadline = deadline.min(request.at + ANSWER);
+            deadline = deadline.min(at + ANSWER);
         }
         if self.peer.is_some() {
             deadline = deadline.min(self.peer_deadline);
@@ -321,11 +300,8 @@ impl Member {
 
     /// A frame came.
     pub fn handle_frame(&mut self, context: &mut Context<'_>, (number, message): ServerFrame) {
-        if number > 0 {
-            if number <= self.acknowledged {
-                return;
-            }
-            self.acknowledged = number;
+        if !self.dialogue.is_news(number) {
+            return;
         }
         match message {
             ServerMessage::Joined(joined) => self.handle_joined(context, *joined),
@@ -337,7 +313,7 @@ impl Member {
             ServerMessage::Reply { id, result, error } => {
                 self.handle_reply(context, id, result.unwrap_or_default(), error);
             }
-            ServerMessage::Ping {} => self.say(&ClientMessage::Pong {}),
+            ServerMessage::Ping {} => self.dialogue.say(&ClientMessage::Pong {}),
             ServerMessage::Bound { binding } => {
                 self.receiving.bind(binding.slot, binding.subscription_id);
             }
@@ -422,7 +398,7 @@ impl Member {
         self.connection = joined.connection.id;
         self.resume_key = joined.resume_key;
         self.window = Duration::try_from_secs_f64(joined.reconnect_window_s).unwrap_or_default();
-        self.acknowledged = self.acknowledged.max(joined.number);
+        self.dialogue.skip_to(joined.number);
         self.peer_since = context.now;
         self.advance(context);
         for stream in joined.streams {
@@ -437,14 +413,9 @@ impl Member {
         self.phase = Phase::Inside;
         context.tally.sockets_resumed += 1;
         self.resume_key = resumed.resume_key;
-        let ack = self.acknowledged;
-        self.outbox
-            .extend(self.requests.iter().map(|(id, request)| request.message.frame(*id, ack)));
-        for request in self.requests.values_mut() {
-            request.at = context.now;
-        }
+        self.dialogue.repeat(context.now);
         if let Some(snapshot) = resumed.snapshot {
-            self.acknowledged = self.acknowledged.max(snapshot.number);
+            self.dialogue.skip_to(snapshot.number);
             self.receiving.keep(|id| snapshot.streams.iter().any(|s| s.id == id));
             for stream in snapshot.streams {
                 self.subscribe(context.now, stream);
@@ -466,8 +437,8 @@ impl Member {
         result: ReplyResult,
         error: Option<ErrorBody>,
     ) {
-        let Some(request) = self.requests.remove(&id) else { return };
-        match request.asked {
+        let Some(asked) = self.dialogue.answered(id) else { return };
+        match asked {
             Asked::Leave => {
                 // Not before: media that ends while the seat lives on would be replaced.
                 if let Some(peer) = &mut self.peer {
@@ -678,20 +649,12 @@ impl Member {
     }
 
     fn has_unanswered(&self, now: Instant) -> bool {
-        self.requests.first_key_value().is_some_and(|(_, request)| now >= request.at + ANSWER)
-    }
-
-    fn say(&mut self, message: &ClientMessage) {
-        self.outbox.push(message.frame(0, self.acknowledged));
+        self.dialogue.oldest().is_some_and(|at| now >= at + ANSWER)
     }
 
     fn request(&mut self, now: Instant, message: ClientMessage, asked: Asked) {
-        let id = self.next_id;
-        self.next_id += 1;
-        if matches!(self.phase, Phase::Inside | Phase::Leaving) {
-            self.outbox.push(message.frame(id, self.acknowledged));
-        }
-        self.requests.insert(id, Request { message, asked, at: now });
+        let has_socket = matches!(self.phase, Phase::Inside | Phase::Leaving);
+        self.dialogue.ask(now, message, asked, has_socket);
     }
 
     fn next_wait(&mut self) -> Duration {

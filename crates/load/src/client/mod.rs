@@ -2,6 +2,7 @@
 //!
 //! Neither touches a socket: messages, datagrams and time come in, messages and datagrams go out.
 
+mod dialogue;
 mod member;
 mod peer;
 mod receiving;

@@ -1,0 +1,228 @@
+"""Scenarios of the router: what a packet costs, how late it is, how fast clients join, what they weigh.
+
+The router is pinned to one core and everything else to another. The busy time of the router's core is what the kernel
+did not count as idle, interrupts included, so a packet's whole way from the sender's socket call to the receiver's
+queue is in it. The ceiling is a program that only seals and sends, in the same run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure
+from tests.servers import TertuliaServer
+
+ROOT = Path(__file__).resolve().parent.parent
+LOAD = ROOT / "target" / "release" / "tertulia-load"
+CEILING = ROOT / "target" / "release" / "examples" / "ceiling"
+ROUTER_CORE, OTHER_CORE = 0, 1
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+TIMES = 3
+SECONDS = 5
+RECEIVERS = 100
+VIDEO_BYTES, AUDIO_BYTES = 1_150, 100
+# Nine packets per frame at 30 frames per second.
+FIRST_BITRATE = 9 * 30 * VIDEO_BYTES * 8
+# The core has some air, so that queues do not decide; one client program reads no more packets per second than this.
+BUSY_SHARE, HALF, MOST_PACKETS = 0.7, 0.5, 100_000
+RAMP = 50
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the load generator, and what the router's core did meanwhile."""
+
+    packets: int
+    busy_s: float
+    router_s: float
+    router_bytes: int
+    result: dict[str, Any]
+
+    @property
+    def per_busy_second(self) -> float:
+        """Packets forwarded in one busy second of the core."""
+        return self.packets / self.busy_s
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of the router's own processor time for one packet."""
+        return self.router_s * 1e6 / self.packets
+
+
+def router_figures(server: TertuliaServer) -> list[Figure]:
+    """All scenarios, about three minutes."""
+    build_ceiling()
+    figures = [joins(server), memory(server)]
+    with pinned(server):
+        figures += video(server)
+        figures += audio(server)
+    return figures
+
+
+def build_ceiling() -> None:
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "-p", "tertulia-load", "--example", "ceiling"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def joins(server: TertuliaServer) -> Figure:
+    """As many as can at once, each with signalling, a media transport and the first packet."""
+    run = measure(server, {"publishers": 1, "subscribers": 200}, "--ramp", "0", "--bitrate", "0", seconds=1)
+    values = {"joins per second": run.result["joins_per_second"], "p50 ms": run.result["connecting_ms"]["p50"]}
+    return Figure("200 subscribers join at once, until all have their first packet", "", values)
+
+
+def memory(server: TertuliaServer) -> Figure:
+    """The slope, so that what the router has anyway does not count."""
+    points = []
+    for sessions in (1, 6):
+        options = ("--frame-rate", "5", "--bitrate", "100000", "--ramp", "20", "--no-limits")
+        run = measure(server, {"participants": 11}, *options, sessions=sessions, seconds=3)
+        points.append((11 * sessions, run.router_bytes))
+    (few, small), (many, large) = points
+    values = {"per participant": (large - small) / (many - few) / 1024}
+    what = f"router's memory, {few} to {many} participants that publish sound and picture and get 10 streams each"
+    return Figure(what, "KiB", values)
+
+
+def video(server: TertuliaServer) -> list[Figure]:
+    """One publisher to a hundred."""
+    group = {"publishers": 1, "subscribers": RECEIVERS}
+
+    def at(bitrate: int) -> Run:
+        return measure(server, group, "--audio-bytes", "0", "--bitrate", str(bitrate))
+
+    def bitrate_for(share: float, capacity: float) -> int:
+        packets = min(share * capacity, MOST_PACKETS) / RECEIVERS
+        # Whole packets in every frame.
+        return max(1, round(packets / 30)) * 30 * VIDEO_BYTES * 8
+
+    capacity = at(FIRST_BITRATE).per_busy_second
+    runs = [at(bitrate_for(BUSY_SHARE, capacity)) for _ in range(TIMES)]
+    best = max(runs, key=lambda run: run.per_busy_second)
+    half = at(bitrate_for(HALF, best.per_busy_second))
+    name = f"video, {VIDEO_BYTES}-byte packets, 1 publisher to {RECEIVERS}"
+    return [*throughput(name, best, VIDEO_BYTES), latency(name, half, "video")]
+
+
+def audio(server: TertuliaServer) -> list[Figure]:
+    """Ten publishers to a hundred."""
+    group = {"publishers": 10, "subscribers": RECEIVERS}
+    options = ("--bitrate", "0", "--audio-bytes", str(AUDIO_BYTES))
+    runs = [measure(server, group, *options) for _ in range(TIMES)]
+    best = max(runs, key=lambda run: run.per_busy_second)
+    # Each publisher is 50 packets a second for everybody.
+    publishers = max(1, round(HALF * best.per_busy_second / RECEIVERS / 50))
+    half = measure(server, {**group, "publishers": min(publishers, 20)}, *options)
+    name = f"audio, {AUDIO_BYTES}-byte packets, 10 publishers to {RECEIVERS}"
+    return [*throughput(name, best, AUDIO_BYTES), latency(name, half, "audio")]
+
+
+def throughput(name: str, run: Run, packet_bytes: int) -> list[Figure]:
+    most = ceiling(packet_bytes)
+    rates = {"router": run.per_busy_second, "ceiling": most, "% of the ceiling": 100 * run.per_busy_second / most}
+    cost = {"router's CPU": run.cpu_us, "core busy": 1e6 / run.per_busy_second, "ceiling": 1e6 / most}
+    return [
+        Figure(f"{name}: packets per busy second of one core, best of {TIMES}", "packets/s", rates),
+        Figure(f"{name}: time of one packet", "µs", cost),
+    ]
+
+
+def latency(name: str, run: Run, kind: str) -> Figure:
+    """From the publisher's socket call to the kernel's receipt at the subscriber; the share says what the core did."""
+    spread = run.result[kind]["latency_ms"]
+    delivery = run.result["delivery"]
+    values = {"p50": spread["p50"], "p99": spread["p99"], "% busy": 100 * run.busy_s / SECONDS}
+    return Figure(f"{name}: latency at half load, {delivery['lost']} of {delivery['expected']} lost", "ms", values)
+
+
+def ceiling(packet_bytes: int) -> float:
+    """Packets per busy second of a core that only seals and sends, best of three."""
+    command = [str(CEILING), str(RECEIVERS), str(packet_bytes), "3", str(ROUTER_CORE), str(OTHER_CORE)]
+    rates = []
+    for _ in range(TIMES):
+        before = busy_s()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rates.append(json.loads(done.stdout)["packets_sent"] / (busy_s() - before))
+    return max(rates)
+
+
+def measure(
+    server: TertuliaServer, group: dict[str, int], *options: str, sessions: int = 1, seconds: float = SECONDS
+) -> Run:
+    """Runs the load generator; what happens between its `ready` and its `stopped` counts."""
+    plan = {"sessions": [{"token": server.token(server.create_session()), **group} for _ in range(sessions)]}
+    command = [str(LOAD), "--url", server.url, "--json", "--duration", str(seconds)]
+    command += ["--packet-bytes", str(VIDEO_BYTES), *([] if "--ramp" in options else ["--ramp", str(RAMP)]), *options]
+    router = server.facts["pids"]["router"]
+    samples: dict[str, tuple[int, float, float]] = {}
+    memory_bytes = 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(plan))
+        process.stdin.close()
+        line: dict[str, Any] = {}
+        for text in process.stdout:
+            line = json.loads(text)
+            if line["type"] in ("ready", "stopped"):
+                samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router))
+                memory_bytes = resident_bytes(router)
+    if process.returncode or line.get("type") != "result":
+        raise RuntimeError(f"the load generator failed: {line.get('failures')}")
+    packets, busy, cpu = (after - before for before, after in zip(samples["ready"], samples["stopped"], strict=True))
+    return Run(int(packets), busy, cpu, memory_bytes, line)
+
+
+@contextmanager
+def pinned(server: TertuliaServer) -> Iterator[None]:
+    """The router on its core and everything else of this run on the other."""
+    everywhere = os.sched_getaffinity(0)
+    if not {ROUTER_CORE, OTHER_CORE} <= everywhere:
+        raise RuntimeError("two cores are needed: one for the router, one for everything else")
+    pids = server.facts["pids"]
+    try:
+        pin(pids["router"], {ROUTER_CORE})
+        for pid in (pids["control"], pids["supervisor"], os.getpid()):
+            pin(pid, {OTHER_CORE})
+        yield
+    finally:
+        for pid in (*pids.values(), os.getpid()):
+            pin(pid, everywhere)
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Every thread of a process."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def busy_s() -> float:
+    """Seconds for which the router's core had something to do, from some moment on.
+
+    Not idle, rather than the sum of the other states: idle time is measured, the others are sampled.
+    """
+    lines = Path("/proc/stat").read_text().splitlines()
+    fields = next(line.split()[1:] for line in lines if line.startswith(f"cpu{ROUTER_CORE} "))
+    idle, waiting, stolen = (int(fields[place]) for place in (3, 4, 7))
+    return time.monotonic() - (idle + waiting + stolen) / TICKS_PER_S
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process: user and system (proc_pid_stat(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is in use."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
