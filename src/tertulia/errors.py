@@ -34,6 +34,7 @@ __all__ = [
     "PeerProtocolError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RefusedByApplicationError",
     "RouterRefusedError",
     "SessionIdFormatError",
     "SignalInvalidError",
@@ -224,6 +225,13 @@ ERRORS: tuple[ErrorKind, ...] = (
         http=400,
         wire_name="OT_INVALID_PARAMETER",
     ),
+    ErrorKind(
+        "OT_REFUSED_BY_APPLICATION",
+        403,
+        "Refused by the application",
+        "the application that the server is part of refused the connection, the stream or the signal",
+        http=403,
+    ),
     ErrorKind("OT_USER_MEDIA_ACCESS_DENIED", 1500, "Unable to publish", "the user refused camera or microphone"),
     ErrorKind("OT_NO_DEVICES_FOUND", 1500, "Unable to publish", "no camera or microphone"),
     ErrorKind("OT_HARDWARE_UNAVAILABLE", 1500, "Unable to publish", "the device is busy or broken"),
@@ -391,6 +399,12 @@ class RateLimitError(CallerError):
     """Too many signals in a second."""
 
     default_kind = error_kind("OT_RATE_LIMIT_EXCEEDED", 429)
+
+
+class RefusedByApplicationError(CallerError):
+    """A hook of the application around the server said no, failed, or did not answer in time."""
+
+    default_kind = error_kind("OT_REFUSED_BY_APPLICATION", 403)
 
 
 class MalformedFrameError(PeerProtocolError):

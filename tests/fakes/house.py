@@ -16,6 +16,7 @@ from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.errors import AuthenticationError
 from tertulia.ids import ApiKey, ConnectionId, SessionId
+from tertulia.services.hooks import Gate, Hooks
 from tertulia.services.ports import SessionRecord, Store
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Attachment, JoinRequest, ResumeRequest, Sessions, SessionSettings
@@ -162,7 +163,10 @@ class Client:
 class House:
     """A control process. Make it with `open`; `killed` is what another finds that starts on the same store."""
 
-    def __init__(self, store: Store, router: FakeRouter, clock: FakeClock, ids: CountingIds) -> None:
+    def __init__(
+        self, store: Store, router: FakeRouter, clock: FakeClock, ids: CountingIds, hooks: Hooks | None = None
+    ) -> None:
+        self.gate = Gate(hooks or Hooks(), clock)
         self.store = store
         self.router = router
         self.clock = clock
@@ -178,13 +182,14 @@ class House:
             projects=self.projects,
             verify_token=verify_token,
             settings=SessionSettings(limits=self.limits, heartbeat_s=10.0),
+            hooks=self.gate if hooks is not None else None,
         )
         self._record: SessionRecord | None = None
 
     @classmethod
-    async def open(cls, store: Store | None = None) -> "House":
+    async def open(cls, store: Store | None = None, hooks: Hooks | None = None) -> "House":
         """Start control with one project and one session; the router is connected."""
-        house = cls(store or MemoryStore(), FakeRouter(), FakeClock(), CountingIds())
+        house = cls(store or MemoryStore(), FakeRouter(), FakeClock(), CountingIds(), hooks)
         await house.start()
         project = await house.projects.create("test")
         house._record = await house.sessions.create_session(
@@ -192,7 +197,11 @@ class House:
         )
         return house
 
+    async def close_hooks(self) -> None:
+        await self.gate.close()
+
     async def start(self) -> None:
+        self.gate.start()
         await self.sessions.start()
         self.router.connect(self.sessions)
         await settle()

@@ -118,6 +118,7 @@ _CLASSES: dict[str, type[SessionError]] = {
     "OT_INVALID_PARAMETER": InvalidParameterError,
     "OT_NOT_CONNECTED": NotConnectedError,
     "OT_PERMISSION_DENIED": PermissionDeniedError,
+    "OT_REFUSED_BY_APPLICATION": PermissionDeniedError,
     "OT_NOT_FOUND": NotFoundError,
     "OT_STREAM_NOT_FOUND": NotFoundError,
     "OT_STREAM_DESTROYED": NotFoundError,

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tertulia.domain.commands import Command, Join, Request, Resume
+from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, TransportId
 from tertulia.services.ports import ClientSocket, TransportListing
 
@@ -26,9 +27,10 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A client's request; the answer goes to its socket."""
+    """A client's request; the answer goes to its socket. It is `refusal` if the application would not have it."""
 
     command: Request
+    refusal: TertuliaError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from tertulia.errors import (
 )
 from tertulia.ids import ConnectionId, SessionId, TransportId
 from tertulia.services.audience import Audience, is_for
+from tertulia.services.hooks import Watch
 from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
 from tertulia.services.kept_replies import Arrival, KeptReplies
 from tertulia.services.ports import (
@@ -121,6 +122,7 @@ class Environment:
         lanes: Makes the router lanes of a session, given which, where outcomes go and whom to tell that all are empty.
         directory: Kept up to date by the sessions.
         ended: Called once when a session has nothing to live for any more, or cannot go on.
+        watch: Is told each fact when it is stored; None if nobody wants to know.
     """
 
     store: Store
@@ -130,6 +132,7 @@ class Environment:
     lanes: Callable[[SessionId, Callable[[Command], None], Callable[[], None]], RouterLanes]
     directory: Directory
     ended: Callable[["LiveSession"], None]
+    watch: Watch | None = None
 
 
 class _Pages:
@@ -286,8 +289,8 @@ class LiveSession:
 
     def _handle_entry(self, entry: Entry) -> None:
         match entry:
-            case Ask(command):
-                self._ask(command)
+            case Ask(command, refusal):
+                self._ask(command, refusal)
             case Tell(command):
                 self._take(self._session.handle(command, self._env.clock.monotonic()))
             case Seat(Join() as command):
@@ -302,7 +305,7 @@ class LiveSession:
             case _:
                 pass
 
-    def _ask(self, command: Request) -> None:
+    def _ask(self, command: Request, refusal: TertuliaError | None) -> None:
         origin = command.origin
         assert origin is not None, "a client's request names its client"
         if origin.connection_id not in self._session.connections:
@@ -325,6 +328,9 @@ class LiveSession:
                 return
             case Arrival.NEW:
                 pass
+        if refusal is not None:
+            self._reply(origin, self._error(origin, refusal))
+            return
         try:
             events = self._session.handle(command, self._env.clock.monotonic())
         except TertuliaError as error:
@@ -412,6 +418,8 @@ class LiveSession:
         frame = self._env.codec.frame(row.number, row.body)
         self._round.then.append(partial(self._audience.deliver, row, frame))
         self._round.then.append(partial(self._log_fact, event.fact))
+        if self._env.watch is not None:
+            self._round.then.append(partial(self._env.watch, self.session_id, event.number, event.fact))
 
     def _take_notice(self, notice: Notice, seat: Seat | None) -> None:
         match notice:

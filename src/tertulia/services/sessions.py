@@ -33,6 +33,8 @@ from tertulia.errors import (
     InvalidSessionIdError,
     NotConnectedError,
     PeerProtocolError,
+    RefusedByApplicationError,
+    TertuliaError,
     UnavailableError,
 )
 from tertulia.ids import (
@@ -46,6 +48,7 @@ from tertulia.ids import (
     TransportId,
     session_id_of,
 )
+from tertulia.services.hooks import ConnectionAttempt, Gate
 from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Synchronise, Tell
 from tertulia.services.live_session import Directory, Environment, LiveSession
 from tertulia.services.ports import (
@@ -133,15 +136,24 @@ class Census:
 class Attachment:
     """A client's hold on its seat through one socket."""
 
-    def __init__(self, live: LiveSession, connection_id: ConnectionId, socket: ClientSocket) -> None:
+    def __init__(
+        self, live: LiveSession, connection_id: ConnectionId, socket: ClientSocket, hooks: Gate | None
+    ) -> None:
         self.session_id = live.session_id
         self.connection_id = connection_id
         self._live = live
         self._socket = socket
+        self._hooks = hooks
 
     async def request(self, request: Request) -> None:
-        """Hand in a request; waits while the session has much to do. The answer goes to the socket."""
-        await self._live.put(Ask(request))
+        """Hand in a request; waits for hooks, and while the session has much to do. The answer goes to the socket."""
+        refusal: TertuliaError | None = None
+        if self._hooks is not None:
+            try:
+                await self._hooks.request(self.session_id, request)
+            except RefusedByApplicationError as error:
+                refusal = error
+        await self._live.put(Ask(request, refusal))
 
     def lost(self) -> None:
         """Say that the socket ended without goodbye; harmless if the seat has ended or has another socket."""
@@ -165,8 +177,10 @@ class Sessions:
         projects: Projects,
         verify_token: TokenVerifier,
         settings: SessionSettings,
+        hooks: Gate | None = None,
     ) -> None:
         self._store = store
+        self._hooks = hooks
         self._router = router
         self._clock = clock
         self._ids = ids
@@ -191,6 +205,7 @@ class Sessions:
             lanes=lambda session_id, tell, idle: RouterLanes(session_id, router, self._gate, tell, idle, self._tasks),
             directory=self._directory,
             ended=self._forget,
+            watch=hooks.happened if hooks is not None and hooks.watches else None,
         )
 
     # ---- beginning and end
@@ -332,10 +347,14 @@ class Sessions:
             InvalidSessionIdError: If there is no such session.
             NotFoundError: If nobody is there, or not the one.
             SignalInvalidError, SignalTooLongError: If type or data are not lawful.
+            RefusedByApplicationError: If a hook would not have it.
             UnavailableError: If the store is away.
         """
         receiver = None if to is None else ConnectionId(to)
-        await self._order(session_id, SendSignal(None, receiver, signal_type, data))
+        request = SendSignal(None, receiver, signal_type, data)
+        if self._hooks is not None:
+            await self._hooks.request(SessionId(session_id), request)
+        await self._order(session_id, request)
 
     # ---- clients
 
@@ -346,12 +365,18 @@ class Sessions:
             AuthenticationError: If the token does not open this session; the message says why.
             InvalidSessionIdError: If the token's session does not exist.
             ConnectionLimitError: If the session is full.
+            RefusedByApplicationError: If a hook would not have the client.
             UnavailableError: If the store is away.
         """
         claims = await self._projects.verify(request.token, self._verify_token, self._clock.wall())
         await self._check(claims, request)
+        connection_id = self._ids.connection_id()
+        if self._hooks is not None:
+            await self._hooks.connection(
+                ConnectionAttempt(claims.session_id, claims.api_key, connection_id, claims.role, claims.connection_data)
+            )
         command = Join(
-            connection_id=self._ids.connection_id(),
+            connection_id=connection_id,
             created_at_ms=self._clock.wall(),
             role=claims.role,
             data=claims.connection_data,
@@ -402,7 +427,7 @@ class Sessions:
     ) -> Attachment:
         seated: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         live = await self._put(session_id, Seat(command, socket, seated, after))
-        attachment = Attachment(live, command.connection_id, socket)
+        attachment = Attachment(live, command.connection_id, socket, self._hooks)
         try:
             await seated
         except asyncio.CancelledError:
