@@ -23,6 +23,8 @@ SOCKET = "src/tertulia/adapters/websocket/socket.py"
 GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
 CORE = "src/tertulia/client/core.py"
+COURSE = "src/tertulia/server/course.py"
+HOOKS = "src/tertulia/services/hooks.py"
 MEDIA = "web/src/engine/media.ts"
 LOAD = "crates/load/src/args.rs"
 MEMBER = "crates/load/src/client/member.rs"
@@ -396,6 +398,23 @@ SECTIONS: dict[str, list[Limit]] = {
             "seconds",
             "They are left out, and counted.",
         ),
+    ],
+    "The Python client of the REST API": [
+        Limit("a call, everything that is tried again included", COURSE, "timeout_s", "seconds", "It fails."),
+        Limit("how often a call that failed is sent again", COURSE, "retries", "times", "It fails."),
+        Limit(
+            "wait before that",
+            COURSE,
+            "first_delay_s",
+            "seconds",
+            "Doubled each time, shortened by chance by up to a half.",
+        ),
+        Limit("an answer", COURSE, "MAX_ANSWER_BYTES", "bytes", "The call fails."),
+    ],
+    "Hooks of an application": [
+        Limit("a hook that is asked", HOOKS, "DECISION_S", "seconds", "It counts as refused."),
+        Limit("a hook that is told", HOOKS, "EVENT_S", "seconds", "It is cancelled, the next event follows."),
+        Limit("events that wait for it", HOOKS, "EVENTS_WAITING", "events", "The newest are dropped and counted."),
     ],
 }
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tertulia import Connection, ConnectionEvent, Session
+from tertulia import Connection, ConnectionEvent, PermissionDeniedError, Session
+from tertulia.server import AsyncClient
 from tests.docs.examples import ROOT, Example, examples
 from tests.servers import TertuliaServer
 
@@ -123,6 +128,44 @@ def test_a_server_that_makes_a_session_and_a_token(server: TertuliaServer, sessi
     assert asyncio.run(join()) == "name=Ida"
 
 
+async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAMS["embedded"].text, encoding="utf-8")
+    settings = {"TERTULIA_DATA_FOLDER": str(tmp_path / "data"), "TERTULIA_MEDIA_PORT": "0"}
+    with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "output").open("wb") as output_file:
+        command = [sys.executable, "-u", "-m", "uvicorn", "program:application", "--fd", str(listener.fileno())]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=tmp_path,
+            env={**os.environ, **settings},
+            pass_fds=[listener.fileno()],
+            stdout=output_file,
+            stderr=output_file,
+        )
+        try:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/video"
+            async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(timeout=DEADLINE_S) as http:
+                assert (await http.get(f"{url}/health/live")).status_code == 200
+                made = await asyncio.to_thread(make_project, tmp_path / "data")
+            api_key, api_secret = made["api_key"], made["api_secret"]
+            async with asyncio.timeout(DEADLINE_S), AsyncClient(api_key, api_secret, url) as client:
+                session_id = (await client.create_session()).session_id
+                async with Session(api_key, session_id, server=url) as session:
+                    with pytest.raises(PermissionDeniedError, match="not welcome"):
+                        await session.connect(client.generate_token(session_id, data="name=Mallory"))
+                    await session.connect(client.generate_token(session_id, data="name=Ida"))
+        finally:
+            process.terminate()
+            await process.wait()
+    assert "ConnectionCreated" in (tmp_path / "output").read_text(encoding="utf-8")
+
+
+def make_project(data: Path) -> dict[str, str]:
+    """Makes a project with the command, in the data folder of a server that runs."""
+    command = [sys.executable, "-m", "tertulia", "project", "create", "--json", "--data", str(data)]
+    made: dict[str, str] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return made
+
+
 async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> asyncio.Queue[Connection]:
     """Connects the moderator; gives everybody who comes after it."""
     newcomers: asyncio.Queue[Connection] = asyncio.Queue()
@@ -142,5 +185,5 @@ async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> 
 
 def test_no_program_is_left_out() -> None:
     """A new example needs a test of its own here."""
-    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server"}
+    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server", "embedded"}
     assert len(PROGRAMS) == len(examples(language="python"))

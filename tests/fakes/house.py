@@ -16,7 +16,7 @@ from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.errors import AuthenticationError
 from tertulia.ids import ApiKey, ConnectionId, SessionId
-from tertulia.services.hooks import Gate, Hooks
+from tertulia.services.hooks import HookRunner, Hooks
 from tertulia.services.ports import SessionRecord, Store
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Attachment, JoinRequest, ResumeRequest, Sessions, SessionSettings
@@ -166,7 +166,7 @@ class House:
     def __init__(
         self, store: Store, router: FakeRouter, clock: FakeClock, ids: CountingIds, hooks: Hooks | None = None
     ) -> None:
-        self.gate = Gate(hooks or Hooks(), clock)
+        self.hook_runner = HookRunner(hooks or Hooks(), clock)
         self.store = store
         self.router = router
         self.clock = clock
@@ -182,7 +182,7 @@ class House:
             projects=self.projects,
             verify_token=verify_token,
             settings=SessionSettings(limits=self.limits, heartbeat_s=10.0),
-            hooks=self.gate if hooks is not None else None,
+            hooks=self.hook_runner if hooks is not None else None,
         )
         self._record: SessionRecord | None = None
 
@@ -198,10 +198,10 @@ class House:
         return house
 
     async def close_hooks(self) -> None:
-        await self.gate.close()
+        await self.hook_runner.close()
 
     async def start(self) -> None:
-        self.gate.start()
+        self.hook_runner.start()
         await self.sessions.start()
         self.router.connect(self.sessions)
         await settle()

@@ -11,7 +11,7 @@ import structlog
 
 from tertulia.observability.redact import redact
 
-__all__ = ["configure"]
+__all__ = ["configure", "join_host"]
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -53,6 +53,23 @@ def configure(level: str) -> None:
     # Libraries are chatty at our level of detail.
     for name in ("uvicorn", "websockets", "alembic", "sqlalchemy", "aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def join_host() -> None:
+    """Send our records to the `logging` of the application that we are part of, unless it has set up structlog."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            redact,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
 
 
 def _serialize(record: Any, **_options: Any) -> str:

@@ -18,7 +18,7 @@ from tertulia.ids import ApiKey, ConnectionId, SessionId
 
 __all__ = [
     "ConnectionAttempt",
-    "Gate",
+    "HookRunner",
     "Hooks",
     "Refused",
     "SessionEvent",
@@ -166,7 +166,7 @@ class Hooks:
         """
 
 
-class Gate:
+class HookRunner:
     """Asks the hooks. Methods that the application did not override cost nothing."""
 
     def __init__(self, hooks: Hooks, clock: Clock) -> None:

@@ -48,7 +48,7 @@ from tertulia.ids import (
     TransportId,
     session_id_of,
 )
-from tertulia.services.hooks import ConnectionAttempt, Gate
+from tertulia.services.hooks import ConnectionAttempt, HookRunner
 from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Synchronise, Tell
 from tertulia.services.live_session import Directory, Environment, LiveSession
 from tertulia.services.ports import (
@@ -137,7 +137,7 @@ class Attachment:
     """A client's hold on its seat through one socket."""
 
     def __init__(
-        self, live: LiveSession, connection_id: ConnectionId, socket: ClientSocket, hooks: Gate | None
+        self, live: LiveSession, connection_id: ConnectionId, socket: ClientSocket, hooks: HookRunner | None
     ) -> None:
         self.session_id = live.session_id
         self.connection_id = connection_id
@@ -177,7 +177,7 @@ class Sessions:
         projects: Projects,
         verify_token: TokenVerifier,
         settings: SessionSettings,
-        hooks: Gate | None = None,
+        hooks: HookRunner | None = None,
     ) -> None:
         self._store = store
         self._hooks = hooks

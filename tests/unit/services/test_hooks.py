@@ -199,10 +199,10 @@ async def test_a_hook_that_breaks_or_hangs_over_an_event_does_not_keep_the_next_
     hooks.mood = "allow"
     ann = await house.join()
     hooks.mood = "hang"
-    house.gate.happened(house.record.session_id, 98, events.ConnectionInterrupted(ann.id))
+    house.hook_runner.happened(house.record.session_id, 98, events.ConnectionInterrupted(ann.id))
     await settle()
     hooks.mood = "allow"
-    house.gate.happened(house.record.session_id, 99, events.ConnectionRestored(ann.id))
+    house.hook_runner.happened(house.record.session_id, 99, events.ConnectionRestored(ann.id))
     await house.pass_time(10.1)
 
     assert [event.number for event in hooks.seen][-2:] == [98, 99]
@@ -212,8 +212,8 @@ async def test_events_that_nobody_takes_are_bounded(house: House, hooks: Doorkee
     ann = await house.join()
     fact = events.ConnectionInterrupted(ann.id)
     for number in range(EVENTS_WAITING + 50):
-        house.gate.happened(house.record.session_id, number, fact)
-    await house.gate.close()
+        house.hook_runner.happened(house.record.session_id, number, fact)
+    await house.hook_runner.close()
 
     assert hooks.seen[-1].number == EVENTS_WAITING - 1
 
@@ -222,5 +222,5 @@ async def test_who_overrides_nothing_is_asked_nothing() -> None:
     house = await House.open(MemoryStore(), Hooks())
     ann = await house.join()
     assert (await ann.ask(signalling.SendSignal(None, "chat", "hello"))).error is None
-    assert not house.gate.watches
+    assert not house.hook_runner.watches
     await house.sessions.close()

@@ -43,9 +43,13 @@ class _Page:
 
 
 class Library:
-    """The folder of documents. A page is named by its path without `.md`, for example `reference/limits`."""
+    """The folder of documents. A page is named by its path without `.md`, for example `reference/limits`.
 
-    def __init__(self, folder: Path) -> None:
+    `root` is the path below which an application has mounted the server; empty if it has none.
+    """
+
+    def __init__(self, folder: Path, root: str = "") -> None:
+        self._root = root
         self._folder = folder.resolve()
         self._pages: dict[str, _Page] = {}
 
@@ -73,7 +77,11 @@ class Library:
         else:
             raise KeyError(name)
         return _TEMPLATE.substitute(
-            title=html.escape(page.title), sign=SIGN, contents=self._contents(names, name), content=page.content
+            root=html.escape(self._root),
+            title=html.escape(page.title),
+            sign=SIGN,
+            contents=self._contents(names, name),
+            content=page.content,
         )
 
     def _load(self, name: str) -> _Page:
@@ -112,7 +120,7 @@ class Library:
                 token.attrs.pop(attribute)
                 continue
             fragment = f"#{parts.fragment}" if parts.fragment else ""
-            token.attrSet(attribute, f"{PREFIX}/{path.removesuffix('.md')}{fragment}")
+            token.attrSet(attribute, f"{self._root}{PREFIX}/{path.removesuffix('.md')}{fragment}")
 
     def _contents(self, names: list[str], current: str) -> str:
         """The list of pages, one group for each folder."""
@@ -124,7 +132,7 @@ class Library:
                 lines.append(f"<h2>{html.escape(above.replace('/', ' / ').capitalize())}</h2>")
             folder = above
             here = ' aria-current="page"' if name == current else ""
-            address = PREFIX if name == INDEX else f"{PREFIX}/{name}"
+            address = self._root + (PREFIX if name == INDEX else f"{PREFIX}/{name}")
             lines.append(f'<a href="{html.escape(address)}"{here}>{html.escape(self._load(name).title)}</a>')
         return "\n".join(lines)
 
@@ -137,13 +145,16 @@ def _place(name: str) -> tuple[bool, int, str]:
 
 def docs_routes(folder: Path) -> list[Route]:
     """Routes for the documents and their pictures."""
-    library = Library(folder)
+    # One in all but the rarest of applications.
+    libraries: dict[str, Library] = {}
     pictures = FileFolder(folder)
 
     async def document(request: Request) -> Response:
         name = request.path_params.get("name", INDEX)
         if PurePosixPath(name).suffix in _IMAGE_SUFFIXES:
             return pictures.answer(request, name, {"Cache-Control": "no-cache"})
+        root: str = request.scope.get("root_path", "")
+        library = libraries.setdefault(root, Library(folder, root))
         try:
             body = library.page(name.removesuffix(".md")).encode()
         except KeyError as error:

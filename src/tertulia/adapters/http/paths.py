@@ -37,5 +37,11 @@ class OpenToOrigins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or socket."""
-        closed = scope["type"] == "http" and scope["path"].startswith(self._closed)
+        closed = scope["type"] == "http" and _own_path(scope).startswith(self._closed)
         await (self._app if closed else self._open)(scope, receive, send)
+
+
+def _own_path(scope: Scope) -> str:
+    """The path below the one that an application has mounted us at."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -1,0 +1,124 @@
+"""The composition root of control: makes the parts and joins them, for a process of its own and for an application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+
+from tertulia.adapters.gate import Gate
+from tertulia.adapters.http.application import make_application
+from tertulia.adapters.http.operations import Operations
+from tertulia.adapters.http.playground import Playground, open_playground
+from tertulia.adapters.readings import readings_of, transports_of
+from tertulia.adapters.router import RouterLink
+from tertulia.adapters.storage import SqlStore
+from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, SignallingLimits
+from tertulia.clock import SystemClock
+from tertulia.config import Settings
+from tertulia.domain.limits import SessionLimits
+from tertulia.domain.project import Project
+from tertulia.ids import ApiKey, SystemIds
+from tertulia.observability.metrics import Metrics
+from tertulia.services.hooks import HookRunner, Hooks
+from tertulia.services.projects import Projects
+from tertulia.services.sessions import Sessions, SessionSettings
+from tertulia.supervisor.programs import find_docs, find_web
+from tertulia.wire.codes import SIGNALLING_PATH
+from tertulia.wire.tokens import verify_client_token
+
+__all__ = ["Control", "open_control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The running parts that others need.
+
+    Attributes:
+        application: Everything over HTTP and WebSocket.
+        sessions: To be closed before sockets are cut, so that clients resume.
+        projects: The projects.
+        router: The link to the media router.
+        gate: Bounds the connections that have proven nothing yet; for the web server.
+        playground: In development only.
+    """
+
+    application: ASGIApp
+    sessions: Sessions
+    projects: Projects
+    router: RouterLink
+    gate: Gate
+    playground: Playground | None
+
+
+@asynccontextmanager
+async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncIterator[Control]:
+    """Control on these settings, from loading the seats to leaving them in the store.
+
+    Raises CannotStartError or TertuliaError if a part is missing or the store cannot be opened.
+    """
+    async with AsyncExitStack() as open_parts:
+        clock, ids = SystemClock(), SystemIds()
+        metrics = Metrics()
+        store = await SqlStore.open(settings.database_url, metrics)
+        open_parts.push_async_callback(store.close)
+        router = RouterLink(settings.router_link, clock, metrics)
+        projects = Projects(store, ids)
+        for given in settings.projects:
+            await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
+        asked = None
+        if hooks is not None:
+            asked = HookRunner(hooks, clock)
+            asked.start()
+            open_parts.push_async_callback(asked.close)
+        times = settings.sessions
+        sessions = Sessions(
+            store=store,
+            router=router,
+            codec=SignallingCodec(metrics),
+            clock=clock,
+            ids=ids,
+            projects=projects,
+            verify_token=verify_client_token,
+            settings=SessionSettings(
+                limits=SessionLimits(
+                    reconnect_window_s=times.reconnect_window_s, reconnect_grace_s=times.reconnect_grace_s
+                ),
+                heartbeat_s=times.heartbeat_s,
+            ),
+            hooks=asked,
+        )
+        await sessions.start()
+        await router.start(sessions)
+        open_parts.push_async_callback(router.close)
+        open_parts.push_async_callback(sessions.close)
+        playground = None
+        if settings.development:
+            playground = await open_playground(projects, sessions, clock, settings.playground_file)
+        limits = SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s)
+        gate = Gate(settings.http.pending, settings.http.pending_per_address)
+        metrics.read_from(readings_of(sessions, router, gate, settings.run_folder))
+        endpoint = SignallingEndpoint(sessions, clock, ids, limits, gate=gate, metrics=metrics)
+
+        async def router_is_up() -> bool:
+            return router.hello is not None
+
+        async def takes_clients() -> bool:
+            return not sessions.is_closing
+
+        application = make_application(
+            sessions=sessions,
+            projects=projects,
+            clock=clock,
+            web=find_web(),
+            docs=find_docs(),
+            checks={"router": router_is_up, "store": store.is_available, "open": takes_clients},
+            operations=Operations(metrics, partial(transports_of, sessions, router), settings.metrics.token),
+            playground=playground,
+            more=[WebSocketRoute(SIGNALLING_PATH, endpoint)],
+        )
+        yield Control(application, sessions, projects, router, gate, playground)
