@@ -22,6 +22,7 @@ DOMAIN = "src/tertulia/domain/limits.py"
 SOCKET = "src/tertulia/adapters/websocket/socket.py"
 GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
+ISSUES = "src/tertulia/adapters/http/issues.py"
 CORE = "src/tertulia/client/core.py"
 COURSE = "src/tertulia/server/course.py"
 HOOKS = "src/tertulia/services/hooks.py"
@@ -158,6 +159,7 @@ SECTIONS: dict[str, list[Limit]] = {
     "Connections to control": [
         Limit("a request, until it is whole", HTTP, "REQUEST_S", "seconds", "The connection is cut.", "http.request_s"),
         Limit("request line and headers", HTTP, "HEAD_BYTES", "bytes", "Status 431, and the connection is cut."),
+        Limit("reports of issues from all pages", ISSUES, "REPORTS_PER_SECOND", "a second", "Status 429."),
         Limit("a request in all", HTTP, "REQUEST_BYTES", "bytes", "Status 413, and the connection is cut."),
         Limit(
             "the body of a REST request",

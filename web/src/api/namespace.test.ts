@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { eraOf, v1, v2 } from '../eras/index.ts';
 import { errorOf, FakePage } from '../testing/index.ts';
-import type { OTError } from '../errors.ts';
 import { Page } from './page.ts';
 import { FakeWorld } from '../testing/index.ts';
 
@@ -81,11 +80,8 @@ describe('every member of the API', () => {
       for (const name of MEMBERS[owner].split(' '))
         expect(typeof (target as unknown as Record<string, unknown>)[name], `${owner}.${name}`).toBe('function');
     }
-    const unbuilt = page.OT as unknown as { reportIssue(done: (error: OTError) => void): Promise<never> };
-    const done = vi.fn();
-    expect((await errorOf(unbuilt.reportIssue(done))).name).toBe('OT_NOT_SUPPORTED');
-    await page.calm();
-    expect(done).toHaveBeenCalledWith(expect.objectContaining({ name: 'OT_NOT_SUPPORTED' }));
+    const unbuilt = page.session as unknown as { setEncryptionSecret(secret: string): Promise<never> };
+    expect((await errorOf(unbuilt.setEncryptionSecret('12345678'))).name).toBe('OT_NOT_SUPPORTED');
   });
 
   test('of the first era is there in the first era', async () => {

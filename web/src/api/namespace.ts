@@ -19,6 +19,7 @@ import { sessionArguments, viewArguments, withoutApiKey } from './arguments.ts';
 import { Collection } from './collection.ts';
 import { SHARED_CONSTANTS, V1_CONSTANTS } from './constants.ts';
 import { Emitter } from './emitter.ts';
+import { reportIssue } from './issues.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, type Done } from './promises.ts';
 import { Publisher } from './publisher.ts';
@@ -178,6 +179,11 @@ export class Namespace extends Emitter {
     return settle(Promise.resolve(answer), (_error, value) => {
       if (value !== undefined) done?.(value);
     });
+  }
+
+  /** Tells the server's operator that something went wrong; yields the id to refer to. */
+  reportIssue(done?: Done<string>): Promise<string> {
+    return settle(reportIssue(this.#page), done);
   }
 
   /** Sends everything that is not media through a proxy; call it before anything else. */

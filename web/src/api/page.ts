@@ -32,13 +32,19 @@ export class Page {
 
   /** The address of the signalling socket; null when no server is known. */
   signallingUrl(): string | null {
-    const server = this.serverUrl ?? document.querySelector<HTMLMetaElement>('meta[name="tertulia-server"]')?.content;
-    if (server === undefined || server === '') return null;
-    const direct = new URL('signalling', server.endsWith('/') ? server : `${server}/`);
-    const { proxyUrl } = this;
-    const url = proxyUrl === null ? direct : new URL(`${proxyUrl.replace(/\/$/, '')}/${direct.host}${direct.pathname}`);
+    const url = this.address('signalling');
+    if (url === null) return null;
     url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
     return url.href;
+  }
+
+  /** An address of the server, through the proxy if there is one; null when no server is known. */
+  address(path: string): URL | null {
+    const server = this.serverUrl ?? document.querySelector<HTMLMetaElement>('meta[name="tertulia-server"]')?.content;
+    if (server === undefined || server === '') return null;
+    const direct = new URL(path, server.endsWith('/') ? server : `${server}/`);
+    const { proxyUrl } = this;
+    return proxyUrl === null ? direct : new URL(`${proxyUrl.replace(/\/$/, '')}/${direct.host}${direct.pathname}`);
   }
 
   /** Dispatches `exception` for a failure, once for each error. */

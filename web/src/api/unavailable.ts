@@ -13,7 +13,7 @@ interface Members {
 type Owner = 'namespace' | 'session' | 'publisher' | 'subscriber' | 'stream';
 
 const BOTH: Readonly<Record<Owner, Members>> = {
-  namespace: { rejects: ['reportIssue'], throws: [] },
+  namespace: { rejects: [], throws: [] },
   session: { rejects: ['setEncryptionSecret'], throws: [] },
   publisher: { rejects: [], throws: [] },
   subscriber: { rejects: [], throws: [] },

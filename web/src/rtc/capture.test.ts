@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { errorOf } from '../testing/index.ts';
-import { capture, constraintsFor, type CaptureWishes } from './capture.ts';
+import { capture, captureScreen, constraintsFor, type CaptureWishes } from './capture.ts';
 
 const WISHES: CaptureWishes = {
   audio: true,
@@ -86,5 +86,35 @@ describe('a missing device', () => {
   test('is an error when there is none of either', async () => {
     devices(() => Promise.reject(missing), ['audiooutput']);
     expect((await errorOf(capture(WISHES))).name).toBe('OT_NO_DEVICES_FOUND');
+  });
+});
+
+describe('a screen', () => {
+  const LIMITS = { width: 1920, height: 1080, frameRate: 15, audio: false };
+
+  test('is what the user picks', async () => {
+    const asked: unknown[] = [];
+    vi.stubGlobal('navigator', {
+      mediaDevices: { getDisplayMedia: (wishes: unknown) => Promise.resolve(asked.push(wishes)) },
+    });
+    await captureScreen(LIMITS);
+    expect(asked).toEqual([
+      { audio: false, video: { width: { max: 1920 }, height: { max: 1080 }, frameRate: { ideal: 15 } } },
+    ]);
+  });
+
+  test('is not there on phones', async () => {
+    devices(() => Promise.resolve({}));
+    expect(await errorOf(captureScreen(LIMITS))).toMatchObject({ name: 'OT_SCREEN_SHARING_NOT_SUPPORTED', code: 1550 });
+  });
+
+  test('is the first one in Electron', async () => {
+    vi.stubGlobal('electron', { desktopCapturer: { getSources: () => Promise.resolve([{ id: 'screen:0' }]) } });
+    devices(({ video }) => Promise.resolve(video));
+    expect(await captureScreen(LIMITS)).toMatchObject({
+      mandatory: { chromeMediaSourceId: 'screen:0', maxWidth: 1920 },
+    });
+    vi.stubGlobal('electron', { desktopCapturer: { getSources: () => Promise.resolve([]) } });
+    expect((await errorOf(captureScreen(LIMITS))).name).toBe('OT_UNABLE_TO_CAPTURE_MEDIA');
   });
 });

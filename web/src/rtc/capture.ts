@@ -73,6 +73,8 @@ export async function captureScreen(limits: {
   readonly audio: boolean;
 }): Promise<MediaStream> {
   const devices = mediaDevices();
+  const { electron } = globalThis as { electron?: Electron };
+  if (electron?.desktopCapturer !== undefined) return captureDesktop(electron.desktopCapturer, devices, limits);
   if (!('getDisplayMedia' in devices))
     throw new OTError('OT_SCREEN_SHARING_NOT_SUPPORTED', 'This browser cannot share a screen.', 1550);
   try {
@@ -80,6 +82,34 @@ export async function captureScreen(limits: {
       audio: limits.audio,
       video: { width: { max: limits.width }, height: { max: limits.height }, frameRate: { ideal: limits.frameRate } },
     });
+  } catch (error) {
+    throw captureError(error);
+  }
+}
+
+/** What the preload script of an Electron application exposes. */
+interface Electron {
+  readonly desktopCapturer?: {
+    getSources(wishes: { readonly types: readonly string[] }): Promise<readonly { readonly id: string }[]>;
+  };
+}
+
+/** In Electron there is no picker: the first screen is taken. */
+async function captureDesktop(
+  capturer: NonNullable<Electron['desktopCapturer']>,
+  devices: MediaDevices,
+  limits: { readonly width: number; readonly height: number },
+): Promise<MediaStream> {
+  try {
+    const [screen] = await capturer.getSources({ types: ['screen'] });
+    if (screen === undefined) throw new Error('There is no screen.');
+    const mandatory = {
+      chromeMediaSource: 'desktop',
+      chromeMediaSourceId: screen.id,
+      maxWidth: limits.width,
+      maxHeight: limits.height,
+    };
+    return await devices.getUserMedia({ audio: false, video: { mandatory } as unknown as MediaTrackConstraints });
   } catch (error) {
     throw captureError(error);
   }

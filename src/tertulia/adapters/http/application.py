@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from tertulia.adapters.http.answers import on_error, on_http_exception, on_tertulia_error
 from tertulia.adapters.http.docs import docs_routes
 from tertulia.adapters.http.health import Check, health_routes
+from tertulia.adapters.http.issues import issue_routes
 from tertulia.adapters.http.operations import OPERATION_PATHS, Operations, operation_routes
 from tertulia.adapters.http.pages import page_routes
 from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
@@ -48,6 +49,7 @@ def make_application(
         *page_routes(web),
         *docs_routes(docs),
         *health_routes(checks, clock),
+        *issue_routes(clock),
         *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
     ]

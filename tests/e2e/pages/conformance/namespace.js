@@ -225,8 +225,13 @@ check('upgrade-notice', async (t) => {
 });
 
 check('report-issue', async (t) => {
-  const [error] = await t.handled((done) => OT.reportIssue(done));
-  t.isError(error, 'OT_NOT_SUPPORTED');
+  const [error, id] = await t.handled((done) => OT.reportIssue(done));
+  t.ok(!error && /^[0-9a-f-]{36}$/.test(id), 'the id');
+  t.ok((await OT.reportIssue()) !== id, 'the next report has another');
+  const fetched = window.fetch;
+  t.cleanups.push(() => (window.fetch = fetched));
+  window.fetch = () => Promise.reject(new TypeError('offline'));
+  await t.rejected(OT.reportIssue(), 'OT_REPORT_ISSUE_FAILED', 2010);
 });
 
 check('proxy', async (t) => {
