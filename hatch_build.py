@@ -18,9 +18,10 @@ class TertuliaBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
         if version == "editable":
             return
         root = Path(self.root)
-        failures = _builder(root).build(["router", "web"])
+        failures = _load(root / "scripts" / "build.py", "tertulia_build").build(["router", "web"])
         if failures:
             raise SystemExit("\n".join(failures.values()))
+        _load(root / "scripts" / "reference.py", "tertulia_reference").main()
         for program in ("tertulia-router", "tertulia-load"):
             build_data["shared_scripts"][str(root / "target" / "release" / program)] = program
         build_data["force_include"][str(root / "web" / "dist")] = "tertulia/_web"
@@ -29,9 +30,9 @@ class TertuliaBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def _builder(root: Path) -> Any:
-    """The module behind `make build`; `build` is also the name of a package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("tertulia_build", root / "scripts" / "build.py")
+def _load(file: Path, name: str) -> Any:
+    """A script as a module; by its path, for `build` is also the name of a package."""
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -23,6 +23,7 @@ VENV = ROOT / ".venv"
 WEB = ROOT / "web"
 # One run of cargo for both: they share nearly everything that they are made of.
 PROGRAMS = [ROOT / "target" / "release" / name for name in ("tertulia-router", "tertulia-load")]
+REFERENCE = ROOT / "scripts" / "reference.py"
 UV = "uv>=0.8,<1"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
@@ -47,6 +48,12 @@ def build_python() -> None:
             # A server that is to be ready in a second cannot compile itself first.
             compile_all = ["-m", "compileall", "-q", str(ROOT / "src")]
             step("bytecode", [str(VENV / "bin" / "python"), *compile_all], PYTHONDONTWRITEBYTECODE=None)
+    package = ROOT / "src" / "tertulia"
+    sources = [package / name for name in ("__init__.py", "asgi.py", "services/hooks.py")]
+    sources += [*(package / "client").rglob("*.py"), *(package / "server").rglob("*.py"), REFERENCE]
+    with Stamp("reference", sources, ROOT / "docs" / "reference" / "api" / "asgi.md") as stamp:
+        if not stamp.is_fresh:
+            step("reference pages", [str(VENV / "bin" / "python"), str(REFERENCE)])
 
 
 def build_environment() -> None:

@@ -1,12 +1,15 @@
 """Tertulia inside another application: control as an ASGI program that Starlette or FastAPI mounts.
 
-    import tertulia.asgi
-    from fastapi import FastAPI
-    from tertulia.config import load
+```python run=mounted
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-    video = tertulia.asgi.app(load(), MyHooks())
-    application = FastAPI(lifespan=video.lifespan)
-    application.mount("/video", video)
+import tertulia.asgi
+from tertulia.config import load
+
+video = tertulia.asgi.app(load())
+application = Starlette(routes=[Mount("/video", video)], lifespan=video.lifespan)
+```
 
 A mounted program is not started by its host: the host's lifespan must be `video.lifespan`, or its own must contain
 `async with video.running():`. Run one worker process: a data folder belongs to one control.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 import yaml
 
 import tertulia
+import tertulia.asgi
+import tertulia.server
 from tertulia.client.events import EVENT_CLASSES
 from tests.docs.examples import DOCS, PLACEHOLDERS, ROOT, Example, documents, examples
 
@@ -141,3 +144,32 @@ def test_the_protocol_names_every_message_and_close_code() -> None:
     link = contract("router-link.yaml")
     missing |= {name for kind in ("requests", "events") for name in link[kind] if f"`{name}`" not in text}
     assert missing == set()
+
+
+@pytest.mark.parametrize("module", [tertulia, tertulia.server, tertulia.asgi], ids=lambda module: module.__name__)
+def test_the_api_reference_has_every_name_with_words(module: Any) -> None:
+    page = DOCS / "reference" / "api" / f"{'client' if module is tertulia else module.__name__.rpartition('.')[2]}.md"
+    text = page.read_text(encoding="utf-8")
+    names = set(module.__all__) - {"__version__"}
+    assert {name for name in names if not re.search(rf"^## {name}\n\n\S", text, re.MULTILINE)} == set()
+    assert {name for name in names if re.search(rf"^\| \[`{name}`\]\(#.*\) \|  \|$", text, re.MULTILINE)} == set()
+
+
+@pytest.mark.parametrize("client", [tertulia.server.Client, tertulia.server.AsyncClient])
+def test_the_api_reference_has_every_call_with_its_arguments(client: type) -> None:
+    text = (DOCS / "reference" / "api" / "server.md").read_text(encoding="utf-8")
+    for name, method in inspect.getmembers(client, callable):
+        if name.startswith("_"):
+            continue
+        part = text.split(f"### {client.__name__}.{name}\n")[1].split("\n### ")[0].split("\n## ")[0]
+        for argument in list(inspect.signature(method).parameters)[1:]:
+            assert f"`{argument}`" in part, (name, argument)
+
+
+def test_every_program_in_the_api_reference_is_run() -> None:
+    """A block of Python without `run=` would be an example that nobody tried."""
+    pages = sorted((DOCS / "reference" / "api").glob("*.md"))
+    assert len(pages) == 3
+    assert [
+        page for page in pages if re.search(r"^```python\s*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ] == []

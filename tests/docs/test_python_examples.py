@@ -78,6 +78,21 @@ async def test_a_program_that_stays_until_it_is_removed(
     assert lines[-2:] == ["sessionDisconnected", "Not coming back: forceDisconnected"]
 
 
+async def test_a_bot_in_ten_lines(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
+        newcomers = await watch(moderator, server, session_id)
+        answers: asyncio.Queue[str] = asyncio.Queue()
+        moderator.on("signal:chat", lambda event: answers.put_nowait(event.data))
+        process = start(PROGRAMS["readme"], server, session_id, tmp_path)
+        bot = await newcomers.get()
+        await moderator.signal("hello", type="chat", to=bot)
+        assert await answers.get() == "You said: hello"
+        await moderator.force_disconnect(bot)
+        await asyncio.to_thread(output, process)
+    lines = [line for line in PROGRAMS["readme"].text.splitlines() if line and not line.startswith(("import", "from"))]
+    assert len(lines) <= 10
+
+
 async def test_a_bot_that_greets_and_answers(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
     async with asyncio.timeout(DEADLINE_S), Session(server.api_key, session_id, server=server.url) as moderator:
         newcomers = await watch(moderator, server, session_id)
@@ -115,8 +130,11 @@ async def test_the_watcher_prints_what_happens(server: TertuliaServer, session_i
     ]
 
 
-def test_a_server_that_makes_a_session_and_a_token(server: TertuliaServer, session_id: str, tmp_path: Path) -> None:
-    made_id, token = output(start(PROGRAMS["server"], server, session_id, tmp_path))
+@pytest.mark.parametrize("program", ["server", "server-client"])
+def test_a_server_that_makes_a_session_and_a_token(
+    server: TertuliaServer, session_id: str, tmp_path: Path, program: str
+) -> None:
+    made_id, token = output(start(PROGRAMS[program], server, session_id, tmp_path))
     assert made_id != session_id
 
     async def join() -> str:
@@ -128,8 +146,9 @@ def test_a_server_that_makes_a_session_and_a_token(server: TertuliaServer, sessi
     assert asyncio.run(join()) == "name=Ida"
 
 
-async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(PROGRAMS["embedded"].text, encoding="utf-8")
+@pytest.mark.parametrize("program", ["embedded", "mounted"])
+async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path, program: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAMS[program].text, encoding="utf-8")
     settings = {"TERTULIA_DATA_FOLDER": str(tmp_path / "data"), "TERTULIA_MEDIA_PORT": "0"}
     with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "output").open("wb") as output_file:
         command = [sys.executable, "-u", "-m", "uvicorn", "program:application", "--fd", str(listener.fileno())]
@@ -150,13 +169,15 @@ async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path) 
             async with asyncio.timeout(DEADLINE_S), AsyncClient(api_key, api_secret, url) as client:
                 session_id = (await client.create_session()).session_id
                 async with Session(api_key, session_id, server=url) as session:
-                    with pytest.raises(PermissionDeniedError, match="not welcome"):
-                        await session.connect(client.generate_token(session_id, data="name=Mallory"))
+                    if program == "embedded":
+                        with pytest.raises(PermissionDeniedError, match="not welcome"):
+                            await session.connect(client.generate_token(session_id, data="name=Mallory"))
                     await session.connect(client.generate_token(session_id, data="name=Ida"))
         finally:
             process.terminate()
             await process.wait()
-    assert "ConnectionCreated" in (tmp_path / "output").read_text(encoding="utf-8")
+    said = (tmp_path / "output").read_text(encoding="utf-8")
+    assert ("ConnectionCreated" in said) is (program == "embedded")
 
 
 def make_project(data: Path) -> dict[str, str]:
@@ -185,5 +206,5 @@ async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> 
 
 def test_no_program_is_left_out() -> None:
     """A new example needs a test of its own here."""
-    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server", "embedded"}
+    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server", "embedded", "mounted", "readme", "server-client"}
     assert len(PROGRAMS) == len(examples(language="python"))

@@ -1,10 +1,13 @@
 """The server side for applications: sessions, tokens and every call of the REST API, as typed Python.
 
-    from tertulia.server import Client, MediaModes, Roles
+```python run=server-client
+from tertulia.server import Client, MediaModes, Roles
 
-    with Client("YOUR_API_KEY", "YOUR_API_SECRET", "http://localhost:8080") as client:
-        session = client.create_session(media_mode=MediaModes.routed)
-        token = client.generate_token(session.session_id, role=Roles.moderator)
+with Client("YOUR_API_KEY", "YOUR_API_SECRET", "http://localhost:8080") as client:
+    session = client.create_session(media_mode=MediaModes.routed)
+    print(session.session_id)
+    print(client.generate_token(session.session_id, role=Roles.moderator, data="name=Ida"))
+```
 
 `Client` waits for each answer; `AsyncClient` has the same methods, to be awaited. Names and arguments are those of
 OpenTok's own Python SDK; results are objects with snake_case attributes, and what goes wrong is an `ApiError`.
