@@ -9,6 +9,7 @@ from pathlib import Path
 from tertulia.config import Settings
 from tertulia.supervisor.errors import CannotStartError
 from tertulia.supervisor.handover import SOCKET
+from tertulia.supervisor.leftovers import LOCK
 
 __all__ = ["prepare", "router_command"]
 
@@ -21,7 +22,7 @@ def router_command(router: Path, settings: Settings) -> tuple[str, ...]:
     media = settings.media
     level = "warn" if settings.log_level == "warning" else settings.log_level
     command = [str(router), "--link", str(settings.router_link), "--bind", ",".join(media.addresses)]
-    command += ["--port", str(media.port), "--log", level]
+    command += ["--port", str(media.port), "--log", level, "--supervisor-lock", str(settings.run_folder / LOCK)]
     if media.local_only:
         command.append("--local-only")
     if media.public_addresses:

@@ -17,6 +17,7 @@ from tertulia.domain.events import (
     ConnectionRestored,
     Done,
     Joined,
+    MediaFailed,
     One,
     Resumed,
     SeatEnded,
@@ -97,6 +98,9 @@ def resume(state: SessionState, command: Resume, now: MonotonicTime) -> None:
             number=state.number,
         )
     )
+    if connection.transport_id is None and connection.epoch > 0:
+        # Said when it ended, but perhaps to nobody; and the client may still be given the answer that made it.
+        state.emit(MediaFailed(connection.connection_id, connection.epoch, "The media transport ended."))
     remind(state, connection.connection_id)
 
 

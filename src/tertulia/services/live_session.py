@@ -384,6 +384,11 @@ class LiveSession:
                 slots = tuple(FoundSlot(slot, generation, bound) for slot, generation, bound in found.slots)
                 command = FindTransport(connection.connection_id, transport_id, slots)
             self._take(self._session.handle(command, now))
+        for listed in listing.values():
+            owner = self._session.connections.get(ConnectionId(listed.seat))
+            if owner is not None and owner.transport_id != listed.transport_id:
+                # Opened for this seat by a request whose outcome was never stored; nobody will use it.
+                self._take(self._session.handle(FindTransport(owner.connection_id, listed.transport_id, ()), now))
 
     # ---- from events to what follows
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -29,9 +30,42 @@ from tertulia.ids import ConnectionId
 from tertulia.services.ports import RouterPort
 from tertulia.services.tasks import TaskSet
 
-__all__ = ["RouterLanes"]
+__all__ = ["RouterGate", "RouterLanes"]
 
 _log = structlog.get_logger(__name__)
+
+
+class RouterGate:
+    """Holds router intents back while the router's state is compared with ours, and knows which are on their way."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._passing = 0
+
+    async def close(self) -> None:
+        """Let nothing through, and return when everything that went through before has its answer."""
+        self._open.clear()
+        await self._idle.wait()
+
+    def open(self) -> None:
+        """Let everything through."""
+        self._open.set()
+
+    @asynccontextmanager
+    async def passage(self) -> AsyncIterator[None]:
+        """Wait until it is open, and count as on the way meanwhile."""
+        await self._open.wait()
+        self._passing += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._passing -= 1
+            if self._passing == 0:
+                self._idle.set()
 
 
 class RouterLanes:
@@ -50,7 +84,7 @@ class RouterLanes:
         self,
         group: str,
         router: RouterPort,
-        gate: asyncio.Event,
+        gate: RouterGate,
         tell: Callable[[Command], None],
         idle: Callable[[], None],
         tasks: TaskSet,
@@ -80,8 +114,8 @@ class RouterLanes:
     async def _drain(self, connection_id: ConnectionId, lane: deque[RouterIntent]) -> None:
         try:
             while lane:
-                await self._gate.wait()
-                await self._carry_out(lane[0])
+                async with self._gate.passage():
+                    await self._carry_out(lane[0])
                 lane.popleft()
         finally:
             del self._lanes[connection_id]

@@ -64,7 +64,7 @@ from tertulia.services.ports import (
 )
 from tertulia.services.projects import Projects
 from tertulia.services.resume_keys import ResumeKeys
-from tertulia.services.router_lanes import RouterLanes
+from tertulia.services.router_lanes import RouterGate, RouterLanes
 from tertulia.services.tasks import TaskSet
 
 __all__ = [
@@ -189,8 +189,7 @@ class Sessions:
         self._settings = settings
         self._keys = ResumeKeys(b"")
         self._tasks = TaskSet()
-        self._gate = asyncio.Event()
-        self._gate.set()
+        self._gate = RouterGate()
         self._live: dict[SessionId, asyncio.Future[LiveSession]] = {}
         self._closing = False
         self._router_known = False
@@ -468,7 +467,8 @@ class Sessions:
             ready.set_exception(error)
             return
         ready.set_result(live)
-        if self._router_known and any(each.transport_id is not None for each in live.state.connections.values()):
+        if self._router_known and live.state.connections:
+            # The router may have what the store does not know: a transport that was opened, but could not be stored.
             self.router_connected()
         await live.run()
 
@@ -518,11 +518,11 @@ class Sessions:
         """Compare what the router holds with the seats, before any other request goes to it."""
         self._router_known = True
         self._comparisons += 1
-        self._gate.clear()
         self._tasks.spawn(self._synchronise(), "router synchronisation")
 
     async def _synchronise(self) -> None:
         try:
+            await self._gate.close()
             listing = {listed.transport_id: listed for listed in await self._router.list_transports()}
             seats: set[str] = set()
             for future in list(self._live.values()):
@@ -538,7 +538,7 @@ class Sessions:
         finally:
             self._comparisons -= 1
             if self._comparisons == 0:
-                self._gate.set()
+                self._gate.open()
 
     def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
         """Tell the connection that its transport is gone."""
