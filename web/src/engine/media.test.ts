@@ -240,6 +240,11 @@ describe('bindings', () => {
   });
 });
 
+/** What waits, after a peer was replaced, for the next to take its place; the watch of the new path was set after it. */
+function patience(): (() => void) | undefined {
+  return later.at(-2);
+}
+
 describe('a transport that ends', () => {
   async function publishing(): Promise<void> {
     await begin();
@@ -270,12 +275,12 @@ describe('a transport that ends', () => {
   test('stops the flow only when the next one has not taken its place in time', async () => {
     await publishing();
     media.mediaFailed(1);
-    const patience = later.at(-1);
+    const first = patience();
     peer(1).become('connected');
-    patience?.();
+    first?.();
     expect(log).toEqual(['registered mine', 'flows', 'replaced']);
     media.mediaFailed(2);
-    later.at(-1)?.();
+    patience()?.();
     expect(log.slice(3)).toEqual(['replaced', 'stops']);
     peer(2).become('connected');
     expect(log.at(-1)).toBe('flows');
@@ -284,9 +289,9 @@ describe('a transport that ends', () => {
   test('and is followed by others that end as well stops the flow after the first patience', async () => {
     await publishing();
     media.mediaFailed(1);
-    const patience = later.at(-1);
+    const first = patience();
     media.mediaFailed(2);
-    patience?.();
+    first?.();
     expect(log.at(-1)).toBe('stops');
   });
 

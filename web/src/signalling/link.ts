@@ -170,8 +170,8 @@ export class SignallingLink {
     return new Promise((resolve) => {
       this.probes.push(resolve);
       if (this.probes.length > 1) return;
-      this.transmit(0, { type: 'ping' });
       this.awaitSign(this.world.now() + PROBE_DEADLINE_MS);
+      this.transmit(0, { type: 'ping' });
     });
   }
 

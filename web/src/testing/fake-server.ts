@@ -55,6 +55,7 @@ export class FakeServer {
       socket.receive(0, this.greeting);
       return;
     }
+    if (body.type === 'ping') socket.receive(0, { type: 'pong' });
     const error = this.refusals.get(body.type);
     if (id === 0) return;
     socket.receive(
