@@ -184,6 +184,7 @@ SECTIONS: dict[str, list[Limit]] = {
             "The oldest of that address is cut.",
             "http.pending_per_address",
         ),
+        Limit("tones of one request", "src/tertulia/wire/rest_live.py", "MAX_DIGITS", "tones", "Status 400."),
         Limit("last words that are not taken", HTTP, "CLOSING_S", "seconds", "The connection is cut."),
         Limit(
             "data that the client's system does not take",

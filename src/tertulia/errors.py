@@ -21,6 +21,7 @@ __all__ = [
     "ConnectionLimitError",
     "DisconnectedError",
     "ErrorKind",
+    "FeatureMissingError",
     "ForceUnpublishInvalidStreamError",
     "IceFailedError",
     "InternalError",
@@ -48,6 +49,7 @@ __all__ = [
     "UnavailableError",
     "UnexpectedAnswerError",
     "UnknownMessageError",
+    "UnknownStreamError",
     "error_kind",
 ]
 
@@ -226,6 +228,21 @@ ERRORS: tuple[ErrorKind, ...] = (
         wire_name="OT_INVALID_PARAMETER",
     ),
     ErrorKind(
+        "OT_UNKNOWN_STREAM",
+        408,
+        "Stream not found",
+        "the REST API was asked for a stream that is not in the session",
+        http=408,
+        wire_name="OT_STREAM_NOT_FOUND",
+    ),
+    ErrorKind(
+        "OT_FEATURE_MISSING",
+        403,
+        "Feature missing",
+        "the server does not have the feature that the request needs",
+        http=403,
+    ),
+    ErrorKind(
         "OT_REFUSED_BY_APPLICATION",
         403,
         "Refused by the application",
@@ -399,6 +416,18 @@ class RateLimitError(CallerError):
     """Too many signals in a second."""
 
     default_kind = error_kind("OT_RATE_LIMIT_EXCEEDED", 429)
+
+
+class UnknownStreamError(CallerError):
+    """The REST API was asked for a stream that is not in the session; OpenTok answers that with 408."""
+
+    default_kind = error_kind("OT_UNKNOWN_STREAM", 408)
+
+
+class FeatureMissingError(CallerError):
+    """The server does not have the feature; the message names it."""
+
+    default_kind = error_kind("OT_FEATURE_MISSING", 403)
 
 
 class RefusedByApplicationError(CallerError):

@@ -17,6 +17,7 @@ from tertulia.server import (
     ConnectFailedError,
     MediaModes,
     NotFoundError,
+    PermissionDeniedError,
     Roles,
 )
 from tests.servers import TertuliaServer
@@ -85,3 +86,36 @@ async def test_a_server_that_is_not_there_is_named_as_the_cause(server: Tertulia
     async with AsyncClient(server.api_key, server.api_secret, "http://127.0.0.1:9") as client:
         with pytest.raises(ConnectFailedError, match="api_url"):
             await client.create_session()
+
+
+async def test_what_lives_in_a_session_is_found_and_muted(server: TertuliaServer, call: Caller) -> None:
+    made = await call("create_session")
+    assert (await call("list_streams", made.session_id)).items == ()
+    async with asyncio.timeout(DEADLINE_S), Session(server.api_key, made.session_id, server=server.url) as session:
+        await session.connect(await call("generate_token", made.session_id))
+        assert session.connection is not None
+        (found,) = (await call("list_connections", made.session_id)).items
+        assert found.connection_id == session.connection.connection_id
+        assert found.connection_state == "Connected"
+    assert (await call("mute_all", made.session_id, [])).id == server.api_key
+    assert (await call("disable_force_mute", made.session_id)).status == "ACTIVE"
+    for method, *arguments in (("get_stream", "s"), ("mute_stream", "s"), ("play_dtmf", None, "12#")):
+        with pytest.raises(NotFoundError):
+            await call(method, made.session_id, *arguments)
+
+
+async def test_a_feature_that_the_server_does_not_have_is_named(server: TertuliaServer, call: Caller) -> None:
+    session_id = (await call("create_session", media_mode=MediaModes.routed)).session_id
+    token = await call("generate_token", session_id)
+    for method, *arguments in (
+        ("dial", session_id, token, "sip:ida@example.net"),
+        ("start_captions", session_id, token),
+        ("stop_captions", "c"),
+        ("connect_audio_to_websocket", session_id, token, {"uri": "wss://asr.example.net/in"}),
+        ("start_render", session_id, token, "https://app.example.org/stage"),
+        ("get_render", "r"),
+        ("stop_render", "r"),
+        ("list_renders",),
+    ):
+        with pytest.raises(PermissionDeniedError, match="does not have"):
+            await call(method, *arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,3 +100,34 @@ def test_a_wrong_secret_opens_nothing(server: TertuliaServer) -> None:
 
     with pytest.raises(opentok.OpenTokException):
         stranger.create_session()
+
+
+def test_streams_muting_and_tones_are_where_the_sdk_looks_for_them(sdk: Any) -> None:
+    session_id = sdk.create_session().session_id
+
+    assert sdk.list_streams(session_id).count == 0
+    with pytest.raises(opentok.exceptions.GetStreamError):
+        sdk.get_stream(session_id, "nobody")
+    assert sdk.mute_all(session_id, ["nobody"]).status_code == 200
+    assert sdk.mute_all(session_id, None).status_code == 200
+    assert sdk.disable_force_mute(session_id).status_code == 200
+    with pytest.raises(opentok.OpenTokException):
+        sdk.mute_stream(session_id, "nobody")
+
+
+def test_what_the_server_does_not_have_reaches_the_sdk_as_a_refusal(sdk: Any) -> None:
+    session_id = sdk.create_session(media_mode=opentok.MediaModes.routed).session_id
+    token = sdk.generate_token(session_id, role=opentok.Roles.moderator)
+    calls: list[Callable[[], Any]] = [
+        lambda: sdk.dial(session_id, token, "sip:ida@example.net"),
+        lambda: sdk.start_captions(session_id, token),
+        lambda: sdk.stop_captions("c"),
+        lambda: sdk.connect_audio_to_websocket(session_id, token, {"uri": "wss://asr.example.net/in"}),
+        lambda: sdk.start_render(session_id, token, "https://app.example.org/stage"),
+        lambda: sdk.get_render("r"),
+        lambda: sdk.stop_render("r"),
+        lambda: sdk.list_renders(),
+    ]
+    for call in calls:
+        with pytest.raises(opentok.exceptions.AuthError):
+            call()

@@ -68,6 +68,21 @@ class Client(Face):
     signal = _waiting(Operations.signal)
     send_signal = _waiting(Operations.signal)
     force_disconnect = _waiting(Operations.force_disconnect)
+    list_streams = _waiting(Operations.list_streams)
+    get_stream = _waiting(Operations.get_stream)
+    list_connections = _waiting(Operations.list_connections)
+    mute_stream = _waiting(Operations.mute_stream)
+    mute_all = _waiting(Operations.mute_all)
+    disable_force_mute = _waiting(Operations.disable_force_mute)
+    play_dtmf = _waiting(Operations.play_dtmf)
+    dial = _waiting(Operations.dial)
+    start_captions = _waiting(Operations.start_captions)
+    stop_captions = _waiting(Operations.stop_captions)
+    connect_audio_to_websocket = _waiting(Operations.connect_audio_to_websocket)
+    start_render = _waiting(Operations.start_render)
+    get_render = _waiting(Operations.get_render)
+    stop_render = _waiting(Operations.stop_render)
+    list_renders = _waiting(Operations.list_renders)
 
     def close(self) -> None:
         """Close all connections. A call that waits to be sent again fails."""

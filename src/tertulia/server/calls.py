@@ -11,9 +11,10 @@ import msgspec
 
 from tertulia import __version__
 from tertulia.clock import Clock
+from tertulia.server.errors import InvalidParameterError
 from tertulia.wire.tokens import encode_rest_token
 
-__all__ = ["Call", "Credentials", "nothing"]
+__all__ = ["Call", "Credentials", "nothing", "reading"]
 
 T = TypeVar("T")
 
@@ -51,7 +52,10 @@ class Call(Generic[T]):
         if self.form is not None:
             return urlencode(self.form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         if self.json is not None:
-            return msgspec.json.encode(self.json), {"Content-Type": "application/json"}
+            try:
+                return msgspec.json.encode(self.json), {"Content-Type": "application/json"}
+            except (TypeError, ValueError) as error:
+                raise InvalidParameterError("An argument has something in it that JSON does not know.") from error
         return b"", {}
 
 
@@ -76,3 +80,8 @@ class Credentials:
 
 def nothing(_body: bytes) -> None:
     """Reads an answer that has nothing to say."""
+
+
+def reading(kind: type[T]) -> Callable[[bytes], T]:
+    """A reader of answers that are one object."""
+    return msgspec.json.Decoder(kind).decode

@@ -71,6 +71,21 @@ class AsyncClient(Face):
     signal = _awaited(Operations.signal)
     send_signal = _awaited(Operations.signal)
     force_disconnect = _awaited(Operations.force_disconnect)
+    list_streams = _awaited(Operations.list_streams)
+    get_stream = _awaited(Operations.get_stream)
+    list_connections = _awaited(Operations.list_connections)
+    mute_stream = _awaited(Operations.mute_stream)
+    mute_all = _awaited(Operations.mute_all)
+    disable_force_mute = _awaited(Operations.disable_force_mute)
+    play_dtmf = _awaited(Operations.play_dtmf)
+    dial = _awaited(Operations.dial)
+    start_captions = _awaited(Operations.start_captions)
+    stop_captions = _awaited(Operations.stop_captions)
+    connect_audio_to_websocket = _awaited(Operations.connect_audio_to_websocket)
+    start_render = _awaited(Operations.start_render)
+    get_render = _awaited(Operations.get_render)
+    stop_render = _awaited(Operations.stop_render)
+    list_renders = _awaited(Operations.list_renders)
 
     async def close(self) -> None:
         """Close all connections. A call that waits to be sent again fails."""

@@ -14,9 +14,24 @@ from urllib.parse import quote
 import msgspec
 
 from tertulia.ids import is_session_id_shaped
-from tertulia.server.calls import Call, Credentials, nothing
+from tertulia.server.calls import Call, Credentials, nothing, reading
 from tertulia.server.errors import InvalidParameterError, InvalidSessionIdError
-from tertulia.server.values import ArchiveModes, MediaModes, Roles, Session, SignalPayload
+from tertulia.server.values import (
+    ArchiveModes,
+    Captions,
+    ConnectionList,
+    MediaModes,
+    Project,
+    Render,
+    RenderList,
+    Roles,
+    Session,
+    SignalPayload,
+    SipCall,
+    Stream,
+    StreamList,
+    WebSocketAudioConnection,
+)
 from tertulia.wire.tokens import DAY_S, MAX_DATA_CHARACTERS, MAX_LIFETIME_S, encode_jwt, encode_t1
 
 __all__ = ["Operations"]
@@ -113,7 +128,7 @@ class Operations:
         _session(session_id)
         now_s = self._credentials.clock.wall() // 1000
         expires_at_s = _expiry(expire_time, now_s)
-        classes = " ".join(_class_names(initial_layout_class_list))
+        classes = " ".join(_texts(initial_layout_class_list, "initial_layout_class_list"))
         for name, text in (("data", data or ""), ("initial_layout_class_list", classes)):
             if len(_text(text, name)) > MAX_DATA_CHARACTERS:
                 raise InvalidParameterError(f"{name} has more than {MAX_DATA_CHARACTERS} characters.")
@@ -166,6 +181,267 @@ class Operations:
         path = f"{self._session(session_id)}/connection/{_part(connection_id, 'connection_id')}"
         return Call("DELETE", path, nothing)
 
+    def list_streams(self, session_id: str) -> Call[StreamList]:
+        """Find out what is being published in a session.
+
+        Args:
+            session_id: The session.
+
+        Raises:
+            NotFoundError: If there is no such session.
+            ApiError: Any other of the tree.
+        """
+        return Call("GET", f"{self._session(session_id)}/stream", reading(StreamList), repeatable=True)
+
+    def get_stream(self, session_id: str, stream_id: str) -> Call[Stream]:
+        """Find out about one stream.
+
+        Args:
+            session_id: The session.
+            stream_id: The stream.
+
+        Raises:
+            NotFoundError: If there is no such session or stream.
+            ApiError: Any other of the tree.
+        """
+        path = f"{self._session(session_id)}/stream/{_part(stream_id, 'stream_id')}"
+        return Call("GET", path, reading(Stream), repeatable=True)
+
+    def list_connections(self, session_id: str) -> Call[ConnectionList]:
+        """Find out who is in a session.
+
+        Args:
+            session_id: The session.
+
+        Raises:
+            NotFoundError: If there is no such session.
+            ApiError: Any other of the tree.
+        """
+        return Call("GET", f"{self._session(session_id)}/connection", reading(ConnectionList), repeatable=True)
+
+    def mute_stream(self, session_id: str, stream_id: str) -> Call[Project]:
+        """Mute a stream; its publisher is told, and may unmute itself.
+
+        Args:
+            session_id: The session.
+            stream_id: The stream.
+
+        Raises:
+            NotFoundError: If there is no such session or stream.
+            ApiError: Any other of the tree.
+        """
+        path = f"{self._session(session_id)}/stream/{_part(stream_id, 'stream_id')}/mute"
+        return Call("POST", path, reading(Project), json={})
+
+    def mute_all(
+        self,
+        session_id: str,
+        excludedStreamIds: Sequence[str] | None = None,  # noqa: N803 - the official SDK's name
+    ) -> Call[Project]:
+        """Mute every stream of a session and let later ones begin without sound.
+
+        Args:
+            session_id: The session.
+            excludedStreamIds: Streams that stay as they are.
+
+        Raises:
+            NotFoundError: If there is no such session.
+            ApiError: Any other of the tree.
+        """
+        body = {"active": True, "excludedStreamIds": _texts(excludedStreamIds or (), "excludedStreamIds")}
+        return Call("POST", f"{self._session(session_id)}/mute", reading(Project), json=body)
+
+    def disable_force_mute(self, session_id: str) -> Call[Project]:
+        """Let later streams begin with sound again; who is muted stays so.
+
+        Args:
+            session_id: The session.
+
+        Raises:
+            NotFoundError: If there is no such session.
+            ApiError: Any other of the tree.
+        """
+        return Call(
+            "POST", f"{self._session(session_id)}/mute", reading(Project), repeatable=True, json={"active": False}
+        )
+
+    # ---- features that a server may lack
+
+    def play_dtmf(
+        self, session_id: str, connection_id: str | None, digits: str, options: Mapping[str, object] | None = None
+    ) -> Call[None]:
+        """Play tones to one SIP connection of a session, or to all.
+
+        Args:
+            session_id: The session.
+            connection_id: The SIP connection; all if it is None.
+            digits: Of `0123456789*#p`; `p` is a pause of half a second.
+            options: Not used; the official SDK has it.
+
+        Raises:
+            NotFoundError: If there is no such session or SIP connection.
+            ApiError: Any other of the tree.
+        """
+        to = "" if connection_id is None else f"/connection/{_part(connection_id, 'connection_id')}"
+        body = {"digits": _text(digits, "digits")}
+        return Call("POST", f"{self._session(session_id)}{to}/play-dtmf", nothing, json=body)
+
+    def dial(
+        self, session_id: str, token: str, sip_uri: str, options: Mapping[str, object] | None = None
+    ) -> Call[SipCall]:
+        """Call a SIP address and bring it into a session.
+
+        Args:
+            session_id: The session.
+            token: With which the call enters it.
+            sip_uri: Whom to call, for example `sip:ida@example.org;transport=tls`.
+            options: Further members of the request's `sip`: `from`, `headers`, `auth`, `secure`, `video`,
+                `observeForceMute`, `streams`.
+
+        Raises:
+            PermissionDeniedError: If the server has no SIP.
+            ApiError: Any other of the tree.
+        """
+        sip = {"uri": _text(sip_uri, "sip_uri"), **(options or {})}
+        return Call("POST", f"{self._project}/dial", reading(SipCall), json=self._entering(session_id, token, sip=sip))
+
+    def start_captions(
+        self,
+        session_id: str,
+        opentok_token: str,
+        language_code: str = "en-US",
+        max_duration: int = 14400,
+        partial_captions: bool = True,
+        status_callback_url: str | None = None,
+    ) -> Call[Captions]:
+        """Start live captions of a session.
+
+        Args:
+            session_id: The session.
+            opentok_token: A moderator's token.
+            language_code: What is spoken, for example `en-US`.
+            max_duration: How long at most, 300 to 14400 seconds.
+            partial_captions: Whether captions come before a sentence is complete.
+            status_callback_url: Where changes are told.
+
+        Raises:
+            PermissionDeniedError: If the server has no captions.
+            ApiError: Any other of the tree.
+        """
+        body = self._entering(
+            session_id,
+            opentok_token,
+            languageCode=language_code,
+            maxDuration=max_duration,
+            partialCaptions=partial_captions,
+            statusCallbackUrl=status_callback_url,
+        )
+        return Call("POST", f"{self._project}/captions", reading(Captions), json=body)
+
+    def stop_captions(self, captions_id: str) -> Call[None]:
+        """Stop live captions.
+
+        Args:
+            captions_id: Of the result of `start_captions`.
+
+        Raises:
+            PermissionDeniedError: If the server has no captions.
+            ApiError: Any other of the tree.
+        """
+        return Call("POST", f"{self._project}/captions/{_part(captions_id, 'captions_id')}/stop", nothing)
+
+    def connect_audio_to_websocket(
+        self, session_id: str, opentok_token: str, websocket_options: Mapping[str, object]
+    ) -> Call[WebSocketAudioConnection]:
+        """Send a session's audio to a WebSocket.
+
+        Args:
+            session_id: The session.
+            opentok_token: With which the connector enters it.
+            websocket_options: `uri`, and if wanted `streams`, `headers`, `audioRate`, `bidirectional`.
+
+        Raises:
+            PermissionDeniedError: If the server has no audio connector.
+            ApiError: Any other of the tree.
+        """
+        body = self._entering(session_id, opentok_token, websocket=dict(websocket_options))
+        return Call("POST", f"{self._project}/connect", reading(WebSocketAudioConnection), json=body)
+
+    def start_render(
+        self,
+        session_id: str,
+        opentok_token: str,
+        url: str,
+        max_duration: int = 7200,
+        resolution: str = "1280x720",
+        properties: Mapping[str, object] | None = None,
+    ) -> Call[Render]:
+        """Let a web page publish into a session.
+
+        Args:
+            session_id: The session.
+            opentok_token: With which the page enters it.
+            url: The page.
+            max_duration: How long at most, 60 to 36000 seconds.
+            resolution: Of the picture.
+            properties: `name`, the stream's name.
+
+        Raises:
+            PermissionDeniedError: If the server has no experience composer.
+            ApiError: Any other of the tree.
+        """
+        body = self._entering(
+            session_id,
+            opentok_token,
+            url=url,
+            maxDuration=max_duration,
+            resolution=resolution,
+            properties=None if properties is None else dict(properties),
+        )
+        return Call("POST", f"{self._project}/render", reading(Render), json=body)
+
+    def get_render(self, render_id: str) -> Call[Render]:
+        """Find out about a render.
+
+        Args:
+            render_id: Of the result of `start_render`.
+
+        Raises:
+            PermissionDeniedError: If the server has no experience composer.
+            ApiError: Any other of the tree.
+        """
+        return Call("GET", f"{self._project}/render/{_part(render_id, 'render_id')}", reading(Render), repeatable=True)
+
+    def stop_render(self, render_id: str) -> Call[None]:
+        """Stop a render.
+
+        Args:
+            render_id: Of the result of `start_render`.
+
+        Raises:
+            PermissionDeniedError: If the server has no experience composer.
+            ApiError: Any other of the tree.
+        """
+        return Call("DELETE", f"{self._project}/render/{_part(render_id, 'render_id')}", nothing)
+
+    def list_renders(self, offset: int = 0, count: int = 50) -> Call[RenderList]:
+        """List the project's renders.
+
+        Args:
+            offset: How many of the newest are passed over.
+            count: How many are wanted, 1 to 1000.
+
+        Raises:
+            PermissionDeniedError: If the server has no experience composer.
+            ApiError: Any other of the tree.
+        """
+        query = {"offset": offset, "count": count}
+        return Call("GET", f"{self._project}/render", reading(RenderList), repeatable=True, query=query)
+
+    def _entering(self, session_id: str, token: str, **more: object) -> dict[str, object]:
+        given = {name: value for name, value in more.items() if value is not None}
+        return {"sessionId": _session(session_id), "token": _text(token, "token"), **given}
+
     def _session(self, session_id: str) -> str:
         return f"{self._project}/session/{_session(session_id)}"
 
@@ -198,10 +474,10 @@ def _member(kind: type[E], value: E | str, name: str) -> E:
         raise InvalidParameterError(f"{name} is none of {names}.") from error
 
 
-def _class_names(given: Sequence[str]) -> list[str]:
+def _texts(given: Sequence[str], what: str) -> list[str]:
     if isinstance(given, str):
-        raise InvalidParameterError("The layout classes are a text and not a list of texts.")
-    return [_text(name, "a layout class") for name in given]
+        raise InvalidParameterError(f"{what} is a text and not a list of texts.")
+    return [_text(name, f"a part of {what}") for name in given]
 
 
 def _expiry(expire_time: object, now_s: int) -> int:

@@ -6,7 +6,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
-__all__ = ["ArchiveModes", "MediaModes", "Roles", "Session", "SignalPayload"]
+import msgspec
+
+__all__ = [
+    "ArchiveModes",
+    "Captions",
+    "Connection",
+    "ConnectionList",
+    "MediaModes",
+    "Project",
+    "Render",
+    "RenderList",
+    "Roles",
+    "Session",
+    "SignalPayload",
+    "SipCall",
+    "Stream",
+    "StreamList",
+    "WebSocketAudioConnection",
+]
 
 
 class Roles(StrEnum):
@@ -68,3 +86,151 @@ class SignalPayload(TypedDict, total=False):
 
     type: str
     data: str
+
+
+class _Result(msgspec.Struct, frozen=True, rename="camel"):
+    """Read of an answer; members that are not known here are passed over."""
+
+
+class Stream(_Result, frozen=True):
+    """A stream of a live session.
+
+    Attributes:
+        id: Its id.
+        video_type: `camera`, `screen` or `custom`.
+        name: As its publisher gave it.
+        layout_class_list: Its layout classes in archives and broadcasts.
+    """
+
+    id: str
+    video_type: str = "camera"
+    name: str = ""
+    layout_class_list: tuple[str, ...] = ()
+
+
+class StreamList(_Result, frozen=True):
+    """The streams of a live session.
+
+    Attributes:
+        count: How many there are.
+        items: All of them.
+    """
+
+    count: int
+    items: tuple[Stream, ...]
+
+
+class Connection(_Result, frozen=True):
+    """A client in a session.
+
+    Attributes:
+        connection_id: Its id.
+        connection_state: `Connected`, or `Connecting` while it has lost its network and is expected back.
+        created_at: When it came, milliseconds since the epoch.
+    """
+
+    connection_id: str
+    connection_state: str
+    created_at: int
+
+
+class ConnectionList(_Result, frozen=True):
+    """The clients of a session.
+
+    Attributes:
+        count: How many there are.
+        session_id: The session.
+        items: All of them.
+    """
+
+    count: int
+    session_id: str
+    items: tuple[Connection, ...]
+
+
+class Project(_Result, frozen=True):
+    """The project of a call, without its secret.
+
+    Attributes:
+        id: Its API key.
+        status: `ACTIVE` or `SUSPENDED`.
+        name: For people.
+    """
+
+    id: str
+    status: str = "ACTIVE"
+    name: str = ""
+
+
+class SipCall(_Result, frozen=True):
+    """A call to a SIP address.
+
+    Attributes:
+        id: Its id.
+        connection_id: Its connection in the session; `force_disconnect` hangs up.
+        stream_id: Its stream in the session.
+    """
+
+    id: str
+    connection_id: str
+    stream_id: str
+
+
+class Captions(_Result, frozen=True):
+    """Live captions of a session.
+
+    Attributes:
+        captions_id: What `stop_captions` takes.
+    """
+
+    captions_id: str
+
+
+class WebSocketAudioConnection(_Result, frozen=True):
+    """Audio of a session that is sent to a WebSocket.
+
+    Attributes:
+        id: Its id.
+        connection_id: Its connection in the session; `force_disconnect` ends it.
+    """
+
+    id: str
+    connection_id: str
+
+
+class Render(_Result, frozen=True):
+    """A web page that publishes into a session.
+
+    Attributes:
+        id: Its id.
+        session_id: The session.
+        url: The page.
+        status: `starting`, `started`, `stopped` or `failed`.
+        created_at: When it was asked for, milliseconds since the epoch.
+        updated_at: When its status changed.
+        resolution: For example `1280x720`.
+        stream_id: Its stream, once it has one.
+        reason: Why it stopped or failed, else empty.
+    """
+
+    id: str
+    session_id: str
+    url: str
+    status: str
+    created_at: int
+    updated_at: int
+    resolution: str
+    stream_id: str | None = None
+    reason: str | None = None
+
+
+class RenderList(_Result, frozen=True):
+    """A page of renders.
+
+    Attributes:
+        count: How many there are in all.
+        items: Those of this page, newest first.
+    """
+
+    count: int
+    items: tuple[Render, ...]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,10 +23,11 @@ from tertulia.domain.commands import (
     Resume,
     SendSignal,
 )
-from tertulia.domain.connection import SeatState
+from tertulia.domain.connection import Connection, SeatState
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
+from tertulia.domain.stream import Stream
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
@@ -289,6 +290,15 @@ class Sessions:
     async def find_session(self, session_id: str) -> SessionRecord | None:
         """Return a session by its id, or None if there is none."""
         return await self._store.find_session(SessionId(session_id))
+
+    async def inhabitants(self, session_id: str) -> tuple[Sequence[Connection], Sequence[Stream]]:
+        """Return who and what is in a session, as it is stored, each in order of creation.
+
+        Raises:
+            UnavailableError: If the store is away.
+        """
+        stored = await self._store.load_seats(SessionId(session_id))
+        return stored.connections, stored.streams
 
     async def force_disconnect(self, session_id: str, connection_id: str) -> None:
         """End a connection.

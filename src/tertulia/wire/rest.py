@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import msgspec
 
 from tertulia.errors import InvalidParameterError, SignalInvalidError, TertuliaError
+from tertulia.wire.rest_fields import choice, fields_of, flag, text
 
 __all__ = [
     "CreateSession",
@@ -29,7 +27,6 @@ RESOLUTIONS = frozenset({"640x480", "480x640", "1280x720", "720x1280", "1920x108
 MAX_ARCHIVE_NAME_CHARACTERS = 80
 # What the service that we follow tells clients; ours hands out no credentials that expire.
 ICE_CREDENTIAL_EXPIRATION_S = 86_100
-_MAX_FIELDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +58,22 @@ def parse_create_session(content_type: str, body: bytes) -> CreateSession:
 
     Raises InvalidParameterError, naming the field, for a value that is not lawful by itself or beside the others.
     """
-    fields = _fields(content_type, body)
-    preference = _choice(fields, "p2p.preference", ("disabled", "enabled"))
-    archive_mode = _choice(fields, "archiveMode", ("manual", "always"))
-    archive_name = _text(fields, "archiveName")
+    fields = fields_of(content_type, body)
+    preference = choice(fields, "p2p.preference", ("disabled", "enabled"))
+    archive_mode = choice(fields, "archiveMode", ("manual", "always"))
+    archive_name = text(fields, "archiveName")
     if archive_name is not None and len(archive_name) > MAX_ARCHIVE_NAME_CHARACTERS:
         raise InvalidParameterError(f"archiveName has more than {MAX_ARCHIVE_NAME_CHARACTERS} characters.")
-    resolution = _text(fields, "archiveResolution")
+    resolution = text(fields, "archiveResolution")
     if resolution is not None and resolution not in RESOLUTIONS:
         raise InvalidParameterError(f"archiveResolution is none of {', '.join(sorted(RESOLUTIONS))}.")
-    location = _text(fields, "location")
+    location = text(fields, "location")
     if location is not None:
         try:
             ipaddress.IPv4Address(location)
         except ValueError as error:
             raise InvalidParameterError("location is not an IPv4 address.") from error
-    relayed, always, e2ee = preference == "enabled", archive_mode == "always", _flag(fields, "e2ee")
+    relayed, always, e2ee = preference == "enabled", archive_mode == "always", flag(fields, "e2ee")
     if always and relayed:
         raise InvalidParameterError("archiveMode always needs a routed session: p2p.preference disabled.")
     if not always and (archive_name or resolution):
@@ -90,7 +87,7 @@ def parse_create_session(content_type: str, body: bytes) -> CreateSession:
         archive_resolution=resolution,
         location=location,
         e2ee=e2ee,
-        api_key=_text(fields, "api_key"),
+        api_key=text(fields, "api_key"),
     )
 
 
@@ -132,8 +129,8 @@ def create_session_xml(session_id: str, api_key: str, created_at_ms: int) -> byt
 def parse_signal(content_type: str, body: bytes) -> SignalBody:
     """Read the body of a signal. Raises SignalInvalidError unless both fields are texts where they are given."""
     try:
-        fields = _fields(content_type, body)
-        return SignalBody(type=_text(fields, "type"), data=_text(fields, "data"))
+        fields = fields_of(content_type, body)
+        return SignalBody(type=text(fields, "type"), data=text(fields, "data"))
     except InvalidParameterError as error:
         raise SignalInvalidError(error.message) from error
 
@@ -142,49 +139,6 @@ def error_body(error: TertuliaError) -> bytes:
     """The body of every refusal: `message` is what SDKs show, `code` is the application's number, not the status."""
     code = error.kind.rest_code if error.kind.rest_code is not None else error.kind.http
     return msgspec.json.encode({"code": code, "message": error.message, "description": error.message})
-
-
-def _fields(content_type: str, body: bytes) -> Mapping[str, Any]:
-    """The fields of a JSON object or a form; an empty body has none, whatever its content type says."""
-    if not body.strip():
-        return {}
-    is_json = content_type.partition(";")[0].strip().lower() == "application/json" or body.lstrip().startswith(b"{")
-    try:
-        if not is_json:
-            return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
-        value = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidParameterError("The body is neither a JSON object nor a form.") from error
-    if not isinstance(value, dict):
-        raise InvalidParameterError("The body is not a JSON object.")
-    return value
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise InvalidParameterError(f"{name} is not a text.")
-    return value
-
-
-def _choice(fields: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    value = _text(fields, name) or choices[0]
-    if value not in choices:
-        raise InvalidParameterError(f"{name} is neither {' nor '.join(choices)}.")
-    return value
-
-
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
-    """A boolean, or the word for one in any letter case."""
-    value = fields.get(name)
-    text = str(value).lower()
-    if value is None or text in ("", "false"):
-        return False
-    if text == "true":
-        return True
-    raise InvalidParameterError(f"{name} is neither true nor false.")
 
 
 def _create_dt(created_at_ms: int) -> str:

@@ -33,10 +33,11 @@ class Server:
         self.web = folder / "web"
         self.docs = folder / "docs"
         store = MemoryStore()
+        self.router = FakeRouter()
         self.projects = Projects(store, CountingIds())
         self.sessions = Sessions(
             store=store,
-            router=FakeRouter(),
+            router=self.router,
             codec=SignallingCodec(),
             clock=self.clock,
             ids=CountingIds(),
