@@ -320,7 +320,8 @@ SECTIONS: dict[str, list[Limit]] = {
         ),
         Limit("a request without any word of the server", CORE, "DOUBT_S", "seconds", "The socket is in doubt."),
         Limit("a socket in doubt", CORE, "PROBE_S", "seconds", "It is lost."),
-        Limit("requests that piled up, at once", CORE, "PACE_FIRST", "requests", "The rest follow, 80 in a second."),
+        Limit("requests without an answer on one socket", CORE, "ON_SOCKET", "requests", "Further ones wait."),
+        Limit("requests that piled up, every 0.1 s", CORE, "PACE_NEXT", "requests", "The rest follow."),
         Limit(
             "an `async` handler",
             "src/tertulia/client/dispatch.py",

@@ -29,7 +29,13 @@ WEB = ROOT / "web"
 BIN = ROOT / ".venv" / "bin"
 PART_DEADLINE_S = 15 * 60
 # What the browser tests need, by the program that shows whether it is there.
-SYSTEM_PACKAGES = {"chromium": "chromium", "firefox-esr": "firefox-esr", "fc-list": "fontconfig fonts-dejavu-core"}
+SYSTEM_PACKAGES = {
+    "chromium": "chromium",
+    "firefox-esr": "firefox-esr",
+    "fc-list": "fontconfig fonts-dejavu-core",
+    "ip": "iproute2",
+    "nft": "nftables",
+}
 
 _say_lock = threading.Lock()
 

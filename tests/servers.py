@@ -29,52 +29,13 @@ START_DEADLINE_S = 20
 STOP_DEADLINE_S = 10
 
 
-class TertuliaServer:
-    """A `tertulia dev` of the test's own, on a free port, with its data in `folder`.
+class Api:
+    """A server's REST API and tokens, as an application's own server uses them."""
 
-    `settings` are environment variables such as `TERTULIA_HTTP_REQUEST_S`.
-    """
-
-    def __init__(self, folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
-        self._options = options
-        self._environment = {**os.environ, **(settings or {})}
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tertulia", "dev", "--json", "--port", "0", "--data", str(self.folder)]
-        self._log = (self.folder / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [*command, *self._options], env=self._environment, stdout=subprocess.PIPE, stderr=self._log
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"the server did not start: {(self.folder / 'server.log').read_text()}"
-        self.facts = json.loads(line)
-        parts = urllib.parse.urlsplit(self.facts["url"])
-        self.url = f"{parts.scheme}://{parts.netloc}"
-        self.api_key: str = self.facts["api_key"]
-        self.api_secret: str = self.facts["api_secret"]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
-        finally:
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._log.close()
-
-    def pids(self) -> dict[str, int]:
-        """The processes that run now, by name; those of the announcement may have been replaced."""
-        file: Path = self.folder / "run" / "processes.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
-        return {name: one["pid"] for name, one in known.items()}
+    def __init__(self, url: str, api_key: str, api_secret: str) -> None:
+        self.url = url
+        self.api_key = api_key
+        self.api_secret = api_secret
 
     def create_session(self) -> str:
         """Makes a routed session over the REST API and returns its id."""
@@ -109,6 +70,59 @@ class TertuliaServer:
             created_at_s=now if expires_at_s is None else min(now, expires_at_s - 1),
             expires_at_s=now + 3600 if expires_at_s is None else expires_at_s,
         )
+
+
+class TertuliaServer(Api):
+    """A `tertulia dev` of the test's own, on a free port, with its data in `folder`.
+
+    `settings` are environment variables such as `TERTULIA_HTTP_REQUEST_S`.
+    """
+
+    def __init__(self, folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self._options = options
+        self._environment = {**os.environ, **(settings or {})}
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tertulia", "dev", "--json", "--port", "0", "--data", str(self.folder)]
+        self._log = (self.folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [*command, *self._options], env=self._environment, stdout=subprocess.PIPE, stderr=self._log
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the server did not start: {(self.folder / 'server.log').read_text()}"
+        self.facts = json.loads(line)
+        parts = urllib.parse.urlsplit(self.facts["url"])
+        super().__init__(f"{parts.scheme}://{parts.netloc}", self.facts["api_key"], self.facts["api_secret"])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            stop(self._process, STOP_DEADLINE_S)
+        finally:
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._log.close()
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name; those of the announcement may have been replaced."""
+        file: Path = self.folder / "run" / "processes.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        return {name: one["pid"] for name, one in known.items()}
+
+
+def stop(process: subprocess.Popen[bytes], deadline_s: float) -> None:
+    """Asks a process to end; one that does not is killed, and that is an error."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def rest_token(api_key: str, api_secret: str) -> str:

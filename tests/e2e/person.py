@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.servers import TertuliaServer
+    from tests.servers import Api
 
 DEADLINE_MS = 15_000
 
@@ -33,7 +33,7 @@ class Person:
         self.page = page
         self.era = era
 
-    def prepare(self, server: TertuliaServer, session_id: str, *, role: str, data: str, subscribe_to_all: bool) -> None:
+    def prepare(self, server: Api, session_id: str, *, role: str, data: str, subscribe_to_all: bool) -> None:
         self.page.evaluate(
             "options => person.prepare(options)",
             {
@@ -73,7 +73,7 @@ class Person:
         if self.era.semantics == "v2":
             self.wait("times => person.log.filter(e => e.type === 'publish').length >= times", times)
             failures = [e for e in self.log() if e["type"] == "publish" and e.get("error")]
-            assert not failures, failures
+            assert not failures, self.log()
             stream_id: str = self.page.evaluate("() => person.publisher.stream.streamId")
             return stream_id
         self.wait(
@@ -87,12 +87,12 @@ class Person:
         )
         return own
 
-    def wait(self, condition: str, argument: object = None) -> None:
+    def wait(self, condition: str, argument: object = None, *, deadline_s: float = DEADLINE_MS / 1000) -> None:
         """Waits until the page's `condition` (a function's text, which may be asynchronous) holds."""
         # Playwright's own wait_for_function takes the promise of an asynchronous condition for its success.
         held = self.page.evaluate(
             f"""async argument => {{
-                const end = performance.now() + {DEADLINE_MS};
+                const end = performance.now() + {deadline_s * 1000};
                 while (!(await ({condition})(argument))) {{
                     if (performance.now() > end) return false;
                     await new Promise((resume) => setTimeout(resume, 30));
@@ -105,7 +105,7 @@ class Person:
             raise AssertionError(
                 f"{condition} ({argument!r}) never held; the page saw:\n"
                 + "\n".join(json.dumps(entry) for entry in self.log())
-                + f"\nerrors: {self.page.evaluate('() => person.errors')}"
+                + f"\nerrors: {self.page.evaluate('() => person.errors.slice(0, 20)')}"
             )
 
     def sees(self, type: str, *, source: str = "session", times: int = 1, **fields: object) -> dict[str, Any]:

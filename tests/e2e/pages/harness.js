@@ -16,6 +16,7 @@ window.person = (() => {
     const streams = event.streams || (event.stream ? [event.stream] : []);
     const connections = event.connections || (event.connection ? [event.connection] : []);
     person.log.push({
+      at: performance.now(),
       source, type: event.type, reason: event.reason, cancelable: event.cancelable, data: event.data, active: event.active,
       rightTarget: event.target === expectedTarget,
       from: event.from ? event.from.connectionId : event.from,
@@ -169,25 +170,49 @@ window.person = (() => {
   };
 
   const videoIn = (root) => root && root.querySelector('video');
-  // Frames that the element has shown since the first call; getVideoPlaybackQuality() counts no streams in Firefox.
+  // When each frame was shown since the first call; getVideoPlaybackQuality() counts no streams in Firefox.
   const shown = new WeakMap();
-  person.framesShown = (elementId) => {
+  const framesOf = (elementId) => {
     const video = videoIn(document.getElementById(elementId));
-    if (!video || !visible(video)) return 0;
+    if (!video || !visible(video)) return [];
     if (!shown.has(video)) {
-      shown.set(video, 0);
-      const count = () => {
-        shown.set(video, shown.get(video) + 1);
-        video.requestVideoFrameCallback(count);
+      const times = [];
+      shown.set(video, times);
+      const note = () => {
+        times.push(performance.now());
+        video.requestVideoFrameCallback(note);
       };
-      video.requestVideoFrameCallback(count);
+      video.requestVideoFrameCallback(note);
     }
     return shown.get(video);
+  };
+  person.framesShown = (elementId) => framesOf(elementId).length;
+  // The longest time in ms without a frame of that stream from `since` until now.
+  person.gapSince = (streamId, since) => {
+    const times = [...framesOf(person.subscribers[streamId].id), performance.now()];
+    const first = times.findLastIndex((at) => at <= since);
+    return Math.max(...times.slice(Math.max(0, first) + 1).map((at, index) => at - times[Math.max(0, first) + index]));
   };
   person.subscriberFrames = (streamId) => {
     const subscriber = person.subscribers[streamId];
     return subscriber ? person.framesShown(subscriber.id) : 0;
   };
+
+  // Sends a numbered signal every `pause` ms until `hush`, which returns how many; `spoken` keeps what comes, by sender.
+  person.spoken = {};
+  person.talk = (pause) => {
+    let said = 0;
+    const talking = setInterval(() => {
+      person.session.signal({ type: 'talk', data: String(said++) }, (error) => error && person.errors.push(`signal: ${error.message}`));
+    }, pause);
+    person.hush = () => {
+      clearInterval(talking);
+      return said;
+    };
+  };
+  person.listen = () => person.session.on('signal:talk', ({ from, data }) => {
+    (person.spoken[from.connectionId] ||= []).push(Number(data));
+  });
 
   // Every peer connection of the page, for the fallback below.
   const connections = [];

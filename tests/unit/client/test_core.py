@@ -287,27 +287,35 @@ def test_requests_that_piled_up_keep_their_order_and_the_pace_of_the_server() ->
     for ticket in range(200):
         driver.feed(Ask(ticket, wire.SendSignal(data=str(ticket))))
     sent = signals_in(driver.message(RESUMED))
-    assert len(sent) == module.PACE_FIRST
+    assert sent == []
     driver.feed(Ask(200, wire.SendSignal(data="200")))
-    for _ in range(10):
+    for _ in range(40):
         turn = signals_in(driver.wait(module.PACE_S))
         assert len(turn) <= module.PACE_NEXT
-        driver.message(wire.Ping())
         sent += turn
+        for text in turn:
+            driver.message(wire.Reply(id=int(text or "") + 1))
     assert sent == [str(number) for number in range(201)]
     assert signals_in(driver.feed(Ask(201, wire.SendSignal(data="201")))) == ["201"]
 
 
 def test_a_request_that_was_answered_before_its_turn_is_not_sent_again() -> None:
     driver = driver_in(State.CONNECTED)
-    for ticket in range(100):
+    for ticket in range(10):
         driver.feed(Ask(ticket, wire.SendSignal(data=str(ticket))))
     driver.lose()
     driver.open()
     driver.message(RESUMED)
-    driver.message(wire.Reply(id=100))
-    assert signals_in(driver.wait(module.PACE_S)) == [str(number) for number in range(50, 90)]
-    assert signals_in(driver.wait(module.PACE_S)) == [str(number) for number in range(90, 99)]
+    driver.message(wire.Reply(id=10))
+    assert signals_in(driver.wait(module.PACE_S)) == [str(number) for number in range(8)]
+    assert signals_in(driver.wait(module.PACE_S)) == ["8"]
+
+
+def test_no_more_wait_for_their_answers_on_a_socket_than_the_server_takes_at_once() -> None:
+    driver = driver_in(State.CONNECTED)
+    effects = [effect for ticket in range(100) for effect in driver.feed(Ask(ticket, wire.SendSignal()))]
+    assert len(signals_in(effects)) == module.ON_SOCKET
+    assert len(signals_in(driver.message(wire.Reply(id=1)))) == 1
 
 
 def signals_in(effects: list[Effect]) -> list[str | None]:

@@ -14,11 +14,16 @@ const IN_FLIGHT = 200;
 /** Requests that may wait for their turn; chosen by judgement, a minute of signals at the server's own limit. */
 const WAITING = 6_000;
 /**
- * Signals that piled up while there was no socket go out at this pace, as the server refuses more than 100 in a second:
- * so many at once, then so many in a second.
+ * Signals among them: what a cut has held back and then lets through at once stays below the 100 in a second that the server
+ * takes, so that none of it is refused out of its order.
  */
-const BURST = 50;
+const SIGNALS_IN_FLIGHT = 90;
+/**
+ * Signals that piled up while there was no socket go out at this pace, beginning with none: those of the second before may
+ * have used up the server's limit. After a pause so many may go at once.
+ */
 const PER_SECOND = 80;
+const BURST = 50;
 
 /** What of the world the pace needs. */
 export interface Pacing {
@@ -43,6 +48,7 @@ export class Requests {
   private paced: Pending[] = [];
   private free: Pending[] = [];
   private sent = new Set<number>();
+  private sentSignals = 0;
   private open = false;
   /** Signals below this number keep the pace. */
   private pacedUntil = 0;
@@ -80,7 +86,7 @@ export class Requests {
   opened(): void {
     this.open = true;
     this.pacedUntil = this.next;
-    this.tokens = BURST;
+    this.tokens = 0;
     this.tokensAt = this.pacing.now();
     this.pump();
   }
@@ -89,6 +95,7 @@ export class Requests {
   lost(): void {
     this.open = false;
     this.sent.clear();
+    this.sentSignals = 0;
     this.paced = [];
     this.free = [];
     for (const request of this.pending.values()) {
@@ -106,7 +113,7 @@ export class Requests {
     const pending = this.pending.get(reply.id);
     if (pending === undefined) return;
     this.pending.delete(reply.id);
-    this.sent.delete(reply.id);
+    if (this.sent.delete(reply.id) && pending.body.type === 'signal') this.sentSignals -= 1;
     if (reply.error !== undefined) {
       pending.reject(new OTError(reply.error.name, reply.error.message, reply.error.code));
     } else if (isResult(pending.body.type, reply.result)) {
@@ -124,6 +131,7 @@ export class Requests {
     this.paced = [];
     this.free = [];
     this.sent.clear();
+    this.sentSignals = 0;
     this.open = false;
     this.next = 1;
     for (const { reject } of left) reject(notConnected('The connection ended before the server answered.'));
@@ -143,6 +151,7 @@ export class Requests {
       // The answer may have come already: the server had the request from the socket before.
       if (!this.pending.has(request.id)) continue;
       this.sent.add(request.id);
+      if (request.body.type === 'signal') this.sentSignals += 1;
       this.transmit(request.id, request.body);
     }
   }
@@ -151,7 +160,9 @@ export class Requests {
     const [first] = this.paced;
     const [other] = this.free;
     if (first === undefined || (other !== undefined && other.id < first.id)) return this.free.shift();
-    if (first.id >= this.pacedUntil || this.takeToken()) return this.paced.shift();
+    const isSignal = first.body.type === 'signal';
+    if (isSignal && this.sentSignals >= SIGNALS_IN_FLIGHT) return this.free.shift();
+    if (!isSignal || first.id >= this.pacedUntil || this.takeToken()) return this.paced.shift();
     this.wakeForToken();
     return this.free.shift();
   }
