@@ -51,7 +51,7 @@ MAX_DATA_CHARACTERS = 1000
 # Both texts at their limits, percent-encoded three to one and that in base64, are about 11 KB.
 MAX_TOKEN_CHARACTERS = 16_384
 _MAX_FIELDS = 64
-# Not strict about header members: the Ruby SDK adds one. `crit` is refused all the same.
+# Not strict about header members: the Ruby SDK adds one.
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 
 Projects = Callable[[str], Project | None]
@@ -226,6 +226,9 @@ def _open_jws(token: str, projects: Projects) -> tuple[ApiKey, dict[str, Any], d
     header = _parse_json(_decode_base64(parts[0]))
     if header.get("alg") != ALGORITHM:
         raise _malformed(f"its algorithm is not {ALGORITHM}")
+    # We know no extension, and an empty `crit` is unlawful by itself (RFC 7515, 4.1.11; RFC 7797 for b64).
+    if "crit" in header or "b64" in header:
+        raise _malformed("its header asks for an extension")
     claims = _parse_json(_decode_base64(parts[1]))
     issuer = claims.get("iss")
     if isinstance(issuer, int) and not isinstance(issuer, bool):
