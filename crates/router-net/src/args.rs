@@ -15,7 +15,10 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
 
   --link <path>            Unix socket on which control is served (created with mode 0600)
   --bind <ip>[,<ip>...]    local addresses; 0.0.0.0 and :: stand for all of this machine
-  --port <port>            UDP port, the same on every address; 0 for any free one
+  --port <port>            UDP and TCP port, the same on every address; 0 for any free one
+  --shards <n>             threads that move packets, 1 to 64 (default: one per core)
+  --group-share <n>        transports that a shard takes of one session before the session
+                           spreads over several (default: 16)
   --local-only             take datagrams of this machine alone, whatever the address
   --public-address <ip>    what clients are told instead of the local address (1:1 NAT);
                            may be repeated
@@ -24,6 +27,12 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
   --log <level>            error, warn, info (default), debug or trace
   --help, --version";
 
+/// Most shards: each has a ring to each other one.
+pub const MAX_SHARDS: usize = 64;
+/// With everybody in a session of 16 publishing to everybody, a shard moves about 25,000 packets a
+/// second, well within one core.
+const GROUP_SHARE: usize = 16;
+
 /// What to run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Args {
@@ -31,8 +40,12 @@ pub struct Args {
     pub link: PathBuf,
     /// Local addresses, in the order given; may be wildcards.
     pub bind: Vec<IpAddr>,
-    /// UDP port, 0 for any free one.
+    /// UDP and TCP port, 0 for any free one.
     pub port: u16,
+    /// Threads that move packets, 1 to [`MAX_SHARDS`].
+    pub shards: usize,
+    /// Transports that a shard takes of one group before the group spreads, at least 1.
+    pub group_share: usize,
     /// Whether datagrams from other machines are dropped.
     pub local_only: bool,
     /// Addresses that clients are told instead of the local ones.
@@ -65,12 +78,17 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut link, mut bind, mut port) = (None, Vec::new(), None);
     let (mut public_addresses, mut supervisor_pid) = (Vec::new(), None);
     let (mut local_only, mut supervisor_lock) = (false, None);
+    let (mut shards, mut group_share) = (default_shards(), GROUP_SHARE);
     let mut log = LevelFilter::INFO;
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
             Long("link") => link = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Long("bind") => bind.extend(addresses(&text(&mut parser)?)?),
             Long("port") => port = Some(number(&mut parser, "port")?),
+            Long("shards") => shards = within(&mut parser, "shards", MAX_SHARDS)?,
+            Long("group-share") => {
+                group_share = within(&mut parser, "group-share", usize::MAX)?;
+            }
             Long("local-only") => local_only = true,
             Long("public-address") => public_addresses.extend(addresses(&text(&mut parser)?)?),
             Long("supervisor-pid") => {
@@ -99,12 +117,27 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         link: link.ok_or_else(|| missing("--link"))?,
         bind,
         port: port.ok_or_else(|| missing("--port"))?,
+        shards,
+        group_share,
         local_only,
         public_addresses,
         supervisor_pid,
         supervisor_lock,
         log,
     }))
+}
+
+/// One per core. Elsewhere than on Linux the kernel does not spread datagrams over sockets.
+fn default_shards() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cfg!(target_os = "linux") { cores.min(MAX_SHARDS) } else { 1 }
+}
+
+fn within(parser: &mut lexopt::Parser, name: &str, most: usize) -> Result<usize, UsageError> {
+    match number(parser, name)? {
+        count if (1..=most).contains(&count) => Ok(count),
+        count => Err(UsageError(format!("--{name}: {count} is not between 1 and {most}"))),
+    }
 }
 
 fn usage(error: impl std::fmt::Display) -> UsageError {
@@ -139,7 +172,7 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
-                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --local-only";
+                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --shards 3 --group-share 2 --local-only";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.link, PathBuf::from("/l.sock"));
         assert_eq!(args.bind.len(), 2);
@@ -148,6 +181,7 @@ mod tests {
         assert_eq!(args.public_addresses.len(), 2);
         assert_eq!(args.log, LevelFilter::DEBUG);
         assert!(args.local_only);
+        assert_eq!((args.shards, args.group_share), (3, 2));
     }
 
     #[test]
@@ -155,6 +189,9 @@ mod tests {
         assert!(run("--bind 127.0.0.1 --port 1").unwrap_err().contains("--link is missing"));
         assert!(run("--link x --port 1").unwrap_err().contains("--bind is missing"));
         assert!(run("--link x --bind nowhere").unwrap_err().contains("`nowhere` is no IP address"));
+        for flags in ["--shards 0", "--shards 65", "--group-share 0"] {
+            assert!(run(flags).unwrap_err().contains("is not between 1 and"), "{flags}");
+        }
         assert!(run("--port 70000").unwrap_err().contains("--port"));
         assert!(run("--colour red").unwrap_err().contains("--colour"));
     }

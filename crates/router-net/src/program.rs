@@ -7,23 +7,32 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use mio::{Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
-use tertulia_router_core::{Config, Router, Str0mEngines};
+use tertulia_router_core::{Config, LocalAddress, Router, ShardIndex, Str0mEngines};
 
 use crate::args::{Args, UsageError};
+use crate::doorbell::Doorbell;
 use crate::link::{Link, LinkError, RouterFacts};
 use crate::logging;
-use crate::shard::{self, Peers, Shard};
-use crate::sockets::{self, SocketError};
+use crate::parcels::Parcels;
+use crate::peers::Peers;
+use crate::placement::Placement;
+use crate::shard::{self, Shard, ShardParts};
+use crate::shards::{Address, DoorAddress, Mail, Shards};
+use crate::sockets::{self, SocketError, Sockets};
+use crate::tcp::{Door, DoorParts};
 
-/// Requests between the link and the shard thread.
+/// Requests between the link and one shard.
 const MAX_JOBS: usize = 256;
+/// Messages that wait for one shard or the door; who finds it full keeps what it has, in order.
+const MAX_MAIL: usize = 4_096;
 /// How long media goes on when both control and the supervisor are gone.
 const ALONE: Duration = Duration::from_secs(60);
 /// How often that is looked at.
@@ -35,7 +44,7 @@ pub enum ProgramError {
     /// The command line.
     #[error(transparent)]
     Usage(#[from] UsageError),
-    /// The UDP sockets.
+    /// The sockets.
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The router link.
@@ -45,12 +54,12 @@ pub enum ProgramError {
     #[error("the operating system refused a resource ({0}); check the limits of the process")]
     System(#[from] io::Error),
     /// A bug.
-    #[error("the shard thread ended; this is a bug, the log says where")]
+    #[error("a thread of the router ended; this is a bug, the log says where")]
     ShardEnded,
 }
 
 impl ProgramError {
-    /// The exit status: 2 bad usage, 3 UDP address, 4 router link, 70 a bug, 71 the system.
+    /// The exit status: 2 bad usage, 3 address or port, 4 router link, 70 a bug, 71 the system.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
@@ -71,51 +80,150 @@ pub fn run(args: &Args) -> Result<(), ProgramError> {
     for signal in [SIGTERM, SIGINT] {
         pipe::register(signal, ring.try_clone()?)?;
     }
-    let sockets = sockets::open(&args.bind, args.port)?;
-    let bound =
-        sockets.iter().map(mio::net::UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
-    let local = sockets::advertise(&bound, &args.public_addresses);
+    let sockets = sockets::open(&args.bind, args.port, args.shards)?;
+    let local = sockets::advertise(&sockets.bound, &args.public_addresses);
+    let told = local.iter().take(sockets.bound.len()).flat_map(|l| &l.advertised);
     let facts = RouterFacts {
-        udp_port: bound.first().map_or(0, std::net::SocketAddr::port),
-        public_addresses: local
-            .iter()
-            .flat_map(|l| &l.advertised)
-            .map(|a| a.ip().to_string())
-            .collect(),
+        udp_port: sockets.bound.first().map_or(0, std::net::SocketAddr::port),
+        public_addresses: told.map(|address| address.ip().to_string()).collect(),
     };
-
-    let (poll, waker) = shard::poll()?;
-    let (jobs, job_queue) = sync_channel(MAX_JOBS);
-    let link = Link::new(facts.clone(), jobs, Arc::clone(&waker));
     let stop = Arc::new(AtomicBool::new(false));
-    let engines = Box::new(Str0mEngines::new(&local));
-    let router = Router::new(Instant::now(), Config::new(local), engines, seed());
-    let peers = if args.local_only { Peers::Local(bound) } else { Peers::Any };
-    let shard =
-        Shard::new(poll, sockets, peers, router, job_queue, Arc::clone(&link), Arc::clone(&stop))?;
+    let crew = Crew::new(args, sockets, local, &facts, &stop)?;
+    let link = Arc::clone(&crew.link);
     link.listen(&args.link)?;
-
-    let thread = thread::Builder::new().name("shard-0".into()).spawn(move || {
-        let _ring = RingOnDrop(ring);
-        shard.run()
-    })?;
-    tracing::info!(udp_port = facts.udp_port, version = env!("CARGO_PKG_VERSION"), "router ready");
+    let (shards, threads) = crew.start(&ring)?;
+    tracing::info!(
+        udp_port = facts.udp_port,
+        shards = shards.count(),
+        version = env!("CARGO_PKG_VERSION"),
+        "router ready"
+    );
 
     watch(&mut bell, &link, args)?;
-    let ended_by_itself = thread.is_finished();
+    let ended_by_itself = threads.iter().any(JoinHandle::is_finished);
     stop.store(true, Ordering::Release);
-    waker.wake()?;
-    let result = thread.join();
+    for shard in 0..shards.count() {
+        shards.ring(shard)?;
+    }
+    shards.ring_door()?;
+    let results: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
     // A socket file that is gone already was removed with its folder.
     let _ = fs::remove_file(&args.link);
-    match result {
-        Ok(Ok(())) if !ended_by_itself => Ok(()),
-        Ok(Err(error)) => Err(error.into()),
-        _ => Err(ProgramError::ShardEnded),
+    for result in results {
+        result.map_err(|_| ProgramError::ShardEnded)??;
+    }
+    if ended_by_itself { Err(ProgramError::ShardEnded) } else { Ok(()) }
+}
+
+/// The threads before they start.
+struct Crew {
+    link: Arc<Link>,
+    all: Arc<Shards>,
+    shards: Vec<Shard>,
+    door: Door,
+}
+
+type Threads = Vec<JoinHandle<io::Result<()>>>;
+
+impl Crew {
+    fn new(
+        args: &Args,
+        sockets: Sockets,
+        local: Vec<LocalAddress>,
+        facts: &RouterFacts,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, ProgramError> {
+        let Sockets { udp, tcp, bound } = sockets;
+        let first_socket = bound.len();
+        let peers = Arc::new(if args.local_only { Peers::Local(bound) } else { Peers::Any });
+        let count = udp.len();
+        let (mut addresses, mut ends) = (Vec::new(), Vec::new());
+        for (sockets, parcels) in udp.into_iter().zip(Parcels::connect(count)) {
+            let (poll, bell) = poll(shard::WAKE)?;
+            let (jobs, job_queue) = sync_channel(MAX_JOBS);
+            let (mail, mailbox) = sync_channel(MAX_MAIL);
+            addresses.push(Address { jobs, mail, bell: Arc::clone(&bell) });
+            ends.push((sockets, parcels, poll, bell, job_queue, mailbox));
+        }
+        let (door_poll, door_bell) = poll(Door::WAKE)?;
+        let (door_mail, door_mailbox) = sync_channel(MAX_MAIL);
+        let refused = Arc::new(AtomicU64::new(0));
+        let door = Door::new(DoorParts {
+            poll: door_poll,
+            listeners: tcp,
+            first_socket,
+            peers: Arc::clone(&peers),
+            mail: door_mailbox,
+            bell: Arc::clone(&door_bell),
+            stop: Arc::clone(stop),
+            refused: Arc::clone(&refused),
+        })?;
+        let door_address = DoorAddress { mail: door_mail, bell: door_bell, refused };
+        let settings = Config { shards: count as u16, ..Config::new(local) };
+        let placement = Placement::new(count, args.group_share, settings.max_transports);
+        let all = Arc::new(Shards::new(addresses, door_address, placement));
+        let link = Link::new(facts.clone(), Arc::clone(&all));
+        let engines = Str0mEngines::new(&settings.local_addresses);
+        let mut shards = Vec::new();
+        for (index, end) in ends.into_iter().enumerate() {
+            let (sockets, parcels, poll, bell, jobs, mail) = end;
+            let index = ShardIndex(index as u16);
+            let config = Config { shard: index, ..settings.clone() };
+            let engines = Box::new(engines.clone());
+            shards.push(Shard::new(ShardParts {
+                index,
+                poll,
+                bell,
+                sockets,
+                peers: Arc::clone(&peers),
+                router: Router::new(Instant::now(), config, engines, seed()),
+                jobs,
+                mail,
+                parcels,
+                shards: Arc::clone(&all),
+                link: Arc::clone(&link),
+                stop: Arc::clone(stop),
+            })?);
+        }
+        Ok(Self { link, all, shards, door })
+    }
+
+    /// Starts all of them. `ring` is rung when one ends, however it ends.
+    fn start(self, ring: &UnixStream) -> io::Result<(Arc<Shards>, Threads)> {
+        let mut threads = Vec::new();
+        for (index, shard) in self.shards.into_iter().enumerate() {
+            let ring = RingOnDrop(ring.try_clone()?);
+            let name = format!("shard-{index}");
+            threads.push(thread::Builder::new().name(name).spawn(move || {
+                let _ring = ring;
+                shard.run()
+            })?);
+        }
+        let (ring, door, all) = (RingOnDrop(ring.try_clone()?), self.door, Arc::clone(&self.all));
+        threads.push(thread::Builder::new().name("door".into()).spawn(move || {
+            let _ring = ring;
+            door.run(|shard, arrival| {
+                // A shard whose mailbox is full has no time for another connection.
+                let shard = usize::from(shard.0);
+                if all.post(shard, Mail::Arrival(arrival)).is_err() {
+                    tracing::debug!(shard, "TCP connection refused by a busy shard");
+                }
+                // A bell that cannot be rung any more is that of a shard that has ended.
+                let _ = all.ring(shard);
+            })
+        })?);
+        Ok((self.all, threads))
     }
 }
 
-/// Rings when the shard thread ends, however it ends.
+/// A poll and the bell of the thread that will sleep in it.
+fn poll(wake: Token) -> io::Result<(Poll, Arc<Doorbell>)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), wake)?;
+    Ok((poll, Arc::new(Doorbell::new(waker))))
+}
+
+/// Rings when a thread ends, however it ends.
 struct RingOnDrop(UnixStream);
 
 impl Drop for RingOnDrop {

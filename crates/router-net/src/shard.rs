@@ -1,270 +1,613 @@
-//! The shard thread: it alone touches the sockets and the forwarding core.
+//! A shard thread: it alone touches its sockets and its forwarding core.
 
+use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Receiver as Queue;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token, Waker};
-use tertulia_router_core::{Datagram, DropCause, Drops, Event, Router, ShardStatistics};
+use mio::{Events, Interest, Poll, Token};
+use tertulia_router_core::{
+    Datagram, DropCause, Drops, Event, Foreign, PeerAddress, Recipient, Router, ShardIndex,
+    ShardMessage, ShardStatistics, TransportId,
+};
 
+use crate::batch::{MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
+use crate::doorbell::Doorbell;
 use crate::link::message::{Empty, Refusal, Reply, Request};
-use crate::link::{Job, Link};
+use crate::link::{self, Link, Outbox};
+use crate::parcels::{Label, Parcels};
+use crate::peers::Peers;
+use crate::shards::{Job, Mail, Shards};
+use crate::tcp::{Arrival, Connection, Connections, DoorMail};
 
-/// Datagrams of one socket before everything else has its turn.
-const BATCH: usize = 64;
+/// Receive calls of one socket before everything else has its turn.
+const RECEIVES: usize = 2;
+/// Packets of one other shard before everything else has its turn.
+const PARCELS: usize = 128;
 /// Requests before everything else has its turn.
 const JOBS: usize = 32;
-/// Largest UDP payload.
-const DATAGRAM_BYTES: usize = 65_536;
-
-/// How often control is told what was counted.
+/// Datagrams that are sent together.
+const TRANSMITS: usize = 1_024;
+/// TCP connections of one transport; the oldest goes. A browser opens one per local address.
+const MAX_CONNECTIONS_OF_TRANSPORT: usize = 4;
+/// How often control is told what was counted, by the first shard.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the others tell it to the first.
+const COUNTING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Token of the waker; sockets have their index.
-const WAKE: Token = Token(usize::MAX);
+/// Token of the doorbell; sockets have their index.
+pub const WAKE: Token = Token(usize::MAX);
+/// Tokens of TCP connections begin here.
+const FIRST_CONNECTION: usize = 1 << 20;
 
-/// Whose datagrams are taken.
-#[derive(Debug)]
-pub enum Peers {
-    /// Everybody's.
-    Any,
-    /// Those of this machine, whose sockets these are: a peer on it sends from one of its addresses.
-    Local(Vec<SocketAddr>),
-}
-
-impl Peers {
-    fn include(&self, ip: IpAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Local(bound) => ip.is_loopback() || bound.iter().any(|own| own.ip() == ip),
-        }
-    }
+/// What a shard is made of.
+pub struct ShardParts {
+    /// Which one it is.
+    pub index: ShardIndex,
+    /// Its poll, of which `bell` has the waker.
+    pub poll: Poll,
+    /// Rung when there is something for it.
+    pub bell: Arc<Doorbell>,
+    /// Its sockets, in the order of the router's local addresses, of which they are the first.
+    pub sockets: Vec<UdpSocket>,
+    /// Whose packets are taken.
+    pub peers: Arc<Peers>,
+    /// Its core.
+    pub router: Router,
+    /// Requests of control.
+    pub jobs: Queue<Job>,
+    /// What other threads tell it.
+    pub mail: Queue<Mail>,
+    /// Packets from and for the others.
+    pub parcels: Parcels,
+    /// All of them.
+    pub shards: Arc<Shards>,
+    /// Where events go.
+    pub link: Arc<Link>,
+    /// Set before the last ring.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Everything that the thread owns.
 pub struct Shard {
+    index: ShardIndex,
     poll: Poll,
+    bell: Arc<Doorbell>,
     sockets: Vec<UdpSocket>,
-    peers: Peers,
     /// Sockets that may hold more datagrams; readiness is told only once.
     readable: Vec<bool>,
+    peers: Arc<Peers>,
     router: Router,
-    jobs: Receiver<Job>,
+    jobs: Queue<Job>,
+    mail: Queue<Mail>,
+    parcels: Parcels,
+    connections: Connections,
+    shards: Arc<Shards>,
     link: Arc<Link>,
     stop: Arc<AtomicBool>,
-    counted: Counted,
+    receiver: Receiver,
+    sender: Sender,
+    /// Reused for what is sent together.
+    transmits: Vec<tertulia_router_core::Transmit>,
+    unposted: Unposted,
+    /// Bindings that wait for another shard.
+    waiting: HashMap<u64, (u64, Arc<Outbox>)>,
+    last_ticket: u64,
+    /// Shards that were given something since they were last rung.
+    to_ring: Vec<bool>,
+    is_door_due: bool,
+    waits: u64,
+    handed_over: u64,
+    drops: Drops,
     statistics_at: Instant,
 }
 
-/// What the thread counts of its sockets.
+/// Messages that found a full mailbox; they keep their order.
 #[derive(Default)]
-struct Counted {
-    totals: ShardStatistics,
-    drops: Drops,
-}
-
-/// A poll and the waker that interrupts it.
-pub fn poll() -> io::Result<(Poll, Arc<Waker>)> {
-    let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKE)?;
-    Ok((poll, Arc::new(waker)))
+struct Unposted {
+    to_shards: VecDeque<(usize, Mail)>,
+    to_door: VecDeque<DoorMail>,
 }
 
 impl Shard {
-    /// A shard on these sockets; their order is that of the router's local addresses.
-    pub fn new(
-        poll: Poll,
-        mut sockets: Vec<UdpSocket>,
-        peers: Peers,
-        router: Router,
-        jobs: Receiver<Job>,
-        link: Arc<Link>,
-        stop: Arc<AtomicBool>,
-    ) -> io::Result<Self> {
+    /// A shard that serves nobody yet.
+    pub fn new(parts: ShardParts) -> io::Result<Self> {
+        let mut sockets = parts.sockets;
         for (index, socket) in sockets.iter_mut().enumerate() {
-            poll.registry().register(socket, Token(index), Interest::READABLE)?;
+            parts.poll.registry().register(socket, Token(index), Interest::READABLE)?;
+            Receiver::prepare(socket);
         }
         let readable = vec![true; sockets.len()];
+        let to_ring = vec![false; parts.shards.count()];
         Ok(Self {
-            poll,
+            index: parts.index,
+            poll: parts.poll,
+            bell: parts.bell,
             sockets,
-            peers,
             readable,
-            router,
-            jobs,
-            link,
-            stop,
-            counted: Counted::default(),
-            statistics_at: Instant::now() + STATISTICS_INTERVAL,
+            peers: parts.peers,
+            router: parts.router,
+            jobs: parts.jobs,
+            mail: parts.mail,
+            parcels: parts.parcels,
+            connections: Connections::new(FIRST_CONNECTION),
+            shards: parts.shards,
+            link: parts.link,
+            stop: parts.stop,
+            receiver: Receiver::new(),
+            sender: Sender::new(true),
+            transmits: Vec::with_capacity(TRANSMITS),
+            unposted: Unposted::default(),
+            waiting: HashMap::new(),
+            last_ticket: 0,
+            to_ring,
+            is_door_due: false,
+            waits: 0,
+            handed_over: 0,
+            drops: Drops::default(),
+            statistics_at: Instant::now() + COUNTING_INTERVAL,
         })
     }
 
     /// Serves until it is told to stop, then says goodbye to every client.
     pub fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(64);
-        let mut buffer = vec![0; DATAGRAM_BYTES];
+        let mut events = Events::with_capacity(256);
         let mut has_jobs = false;
         while !self.stop.load(Ordering::Acquire) {
             self.wait(&mut events, has_jobs)?;
-            for event in &events {
-                if let Some(readable) = self.readable.get_mut(event.token().0) {
-                    *readable = true;
-                }
-            }
             let now = Instant::now();
             for index in 0..self.sockets.len() {
-                self.receive(now, index, &mut buffer);
+                self.receive(now, index);
             }
-            self.router.flush(now);
-            self.send();
-            has_jobs = self.work();
+            self.take_mail(now);
+            self.take_parcels(now);
+            self.read_connections(now);
+            self.settle(now)?;
+            has_jobs = self.work()?;
             if self.router.next_deadline().is_some_and(|at| at <= now) {
-                self.router.handle_timeout(Instant::now());
-                self.send();
+                let now = Instant::now();
+                self.router.handle_timeout(now);
+                self.settle(now)?;
             }
             if self.statistics_at <= now {
-                self.statistics_at = now + STATISTICS_INTERVAL;
-                let shards = vec![self.statistics()];
-                self.link.send_events([Event::RouterStatistics { shards }]);
+                self.tell_statistics(now);
             }
-            self.report();
         }
-        self.router.close(Instant::now());
-        self.send();
-        self.report();
-        Ok(())
+        let now = Instant::now();
+        self.router.close(now);
+        self.settle(now)
     }
 
     fn wait(&mut self, events: &mut Events, has_jobs: bool) -> io::Result<()> {
-        let is_busy = has_jobs || self.readable.contains(&true);
-        let timeout = if is_busy {
-            Some(Duration::ZERO)
+        let may_sleep = self.bell.lie_down();
+        let timeout = if has_jobs || !may_sleep || self.is_busy() {
+            Duration::ZERO
         } else {
-            let next = self
-                .router
-                .next_deadline()
-                .map_or(self.statistics_at, |at| at.min(self.statistics_at));
-            Some(next.saturating_duration_since(Instant::now()))
+            let core = self.router.next_deadline();
+            let next = core.map_or(self.statistics_at, |at| at.min(self.statistics_at));
+            next.saturating_duration_since(Instant::now())
         };
-        self.counted.totals.system_calls += 1;
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            other => other,
+        self.waits += 1;
+        let polled = self.poll.poll(events, Some(timeout));
+        self.bell.get_up();
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
         }
-    }
-
-    fn receive(&mut self, now: Instant, index: usize, buffer: &mut [u8]) {
-        let (Some(socket), Some(readable)) =
-            (self.sockets.get(index), self.readable.get_mut(index))
-        else {
-            return;
-        };
-        if !*readable {
-            return;
-        }
-        for _ in 0..BATCH {
-            self.counted.totals.system_calls += 1;
-            match socket.recv_from(buffer) {
-                Ok((_, source)) if !self.peers.include(source.ip()) => {
-                    self.counted.drops.count(DropCause::ForeignMachine);
-                }
-                Ok((length, source)) => {
-                    self.counted.totals.packets_received += 1;
-                    self.counted.totals.bytes_received += length as u64;
-                    self.counted.totals.largest_batch = 1;
-                    let contents = buffer.get(..length).unwrap_or_default();
-                    let datagram = Datagram { socket: index, source, contents };
-                    let _ = self.router.handle_datagram(now, datagram);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    *readable = false;
-                    return;
-                }
-                // An ICMP error of an earlier datagram; the socket goes on.
-                Err(_) => {}
+        for event in &*events {
+            match self.readable.get_mut(event.token().0) {
+                Some(readable) => *readable = true,
+                None if event.token() != WAKE => self.connections.note(event),
+                None => {}
             }
         }
+        Ok(())
     }
 
-    /// A datagram that the kernel cannot take now is lost, as on any other hop.
-    fn send(&mut self) {
-        while let Some(transmit) = self.router.poll_transmit() {
-            let Some(socket) = self.sockets.get(transmit.socket) else {
-                continue;
+    /// Whether there is something to do that no event and no bell will tell of.
+    fn is_busy(&self) -> bool {
+        self.readable.contains(&true)
+            || self.connections.has_readable()
+            || self.parcels.has_waiting()
+            || !self.unposted.to_shards.is_empty()
+            || !self.unposted.to_door.is_empty()
+    }
+
+    fn receive(&mut self, now: Instant, index: usize) {
+        for _ in 0..RECEIVES {
+            let (Some(socket), Some(true)) = (self.sockets.get(index), self.readable.get(index))
+            else {
+                return;
             };
-            self.counted.totals.system_calls += 1;
-            match socket.send_to(&transmit.contents, transmit.destination) {
-                Ok(_) => {
-                    self.counted.totals.packets_sent += 1;
-                    self.counted.totals.bytes_sent += transmit.contents.len() as u64;
+            let may_have_more = self.receiver.receive(socket);
+            if let Some(readable) = self.readable.get_mut(index) {
+                *readable = may_have_more;
+            }
+            // What a client knows was told to all shards before the client could know it: so the
+            // mail is read between the datagrams and the question whose they are.
+            self.take_mail(now);
+            for (source, contents) in self.receiver.datagrams() {
+                if !self.peers.include(source.ip()) {
+                    self.drops.count(DropCause::ForeignMachine);
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.counted.drops.count(DropCause::SendBufferFull);
+                if contents.len() > MAX_DATAGRAM_BYTES {
+                    self.drops.count(DropCause::Malformed);
+                    continue;
                 }
-                Err(_) => self.counted.drops.count(DropCause::SendFailed),
+                let datagram = Datagram { socket: index, source, contents };
+                let Some(Foreign { shard, is_known }) = self.router.handle_datagram(now, datagram)
+                else {
+                    continue;
+                };
+                let address = PeerAddress { socket: index, source };
+                let label = Label::Datagram { address, is_known };
+                hand_over(
+                    &mut self.parcels,
+                    &mut self.to_ring,
+                    (&mut self.handed_over, &mut self.drops),
+                    shard,
+                    label,
+                    contents,
+                );
             }
         }
+    }
+
+    fn take_mail(&mut self, now: Instant) {
+        while let Ok(mail) = self.mail.try_recv() {
+            match mail {
+                Mail::Message(from, message) => self.router.handle_message(now, from, message),
+                Mail::Arrival(arrival) => self.take_in(now, arrival),
+            }
+        }
+    }
+
+    fn take_parcels(&mut self, now: Instant) {
+        for from in 0..self.to_ring.len() {
+            for _ in 0..PARCELS {
+                let Some(parcel) = self.parcels.receive(from) else {
+                    break;
+                };
+                match &parcel.label {
+                    Label::Datagram { address: PeerAddress { socket, source }, is_known } => {
+                        let contents = &parcel.contents;
+                        let datagram = Datagram { socket: *socket, source: *source, contents };
+                        let from = ShardIndex(from as u16);
+                        self.router.handle_foreign_datagram(now, from, *is_known, datagram);
+                    }
+                    Label::Media(header) => {
+                        let packet = header.packet(parcel.contents.as_slice().into());
+                        self.router.handle_media(now, header, &packet);
+                    }
+                }
+                self.parcels.give_back(from, parcel);
+            }
+        }
+    }
+
+    /// A connection whose first frame was for this shard. It stays if that frame was genuine.
+    fn take_in(&mut self, now: Instant, arrival: Arrival) {
+        let Arrival { stream, address, frames } = arrival;
+        let mut connection = Connection::new(stream, address, frames);
+        let mut is_proven = false;
+        while let Some(contents) = connection.next_frame() {
+            let datagram = Datagram { socket: address.socket, source: address.source, contents };
+            let _ = self.router.handle_datagram(now, datagram);
+            is_proven = self.router.transport_at(address).is_some();
+            if !is_proven {
+                break;
+            }
+        }
+        let transport = self.router.transport_at(address).filter(|_| is_proven);
+        let Some(transport) = transport else {
+            self.drops.count(DropCause::TcpRefused);
+            return;
+        };
+        if self.connections.insert(self.poll.registry(), connection).is_err() {
+            self.drops.count(DropCause::TcpRefused);
+            self.router.handle_disconnect(address);
+            return;
+        }
+        self.limit_connections(transport);
+    }
+
+    fn limit_connections(&mut self, transport: TransportId) {
+        let of_transport = self.connections_of(transport);
+        let surplus = of_transport.len().saturating_sub(MAX_CONNECTIONS_OF_TRANSPORT);
+        for address in of_transport.into_iter().take(surplus) {
+            self.drops.count(DropCause::TcpRefused);
+            self.hang_up(address);
+        }
+    }
+
+    /// Oldest first.
+    fn connections_of(&self, transport: TransportId) -> Vec<PeerAddress> {
+        let addresses = self.connections.addresses().into_iter();
+        addresses.filter(|a| self.router.transport_at(*a) == Some(transport)).collect()
+    }
+
+    fn read_connections(&mut self, now: Instant) {
+        if !self.connections.has_readable() {
+            return;
+        }
+        let router = &mut self.router;
+        let ended = self.connections.read(|address, contents| {
+            let datagram = Datagram { socket: address.socket, source: address.source, contents };
+            // Another shard's user name does not belong on this connection.
+            let _ = router.handle_datagram(now, datagram);
+        });
+        for address in ended {
+            self.hang_up(address);
+        }
+    }
+
+    fn hang_up(&mut self, address: PeerAddress) {
+        self.router.handle_disconnect(address);
+        self.connections.close(self.poll.registry(), address);
+    }
+
+    /// Lets the core act on what it was given, and carries out all that it says.
+    fn settle(&mut self, now: Instant) -> io::Result<()> {
+        self.router.flush(now);
+        // First of all: what a client answers to a datagram must find its way.
+        self.post();
+        self.send();
+        self.send_media();
+        self.report();
+        self.ring()
+    }
+
+    /// Gives messages to the others; those for whom a mailbox is full keep their order.
+    fn post(&mut self) {
+        while let Some((recipient, message)) = self.router.poll_message() {
+            match recipient {
+                Recipient::Shard(shard) => {
+                    let mail = Mail::Message(self.index, message);
+                    self.unposted.to_shards.push_back((usize::from(shard.0), mail));
+                }
+                Recipient::Everybody => {
+                    self.unposted.to_door.extend(for_door(&message, self.index));
+                    let own = usize::from(self.index.0);
+                    for shard in (0..self.to_ring.len()).filter(|shard| *shard != own) {
+                        let mail = Mail::Message(self.index, message.clone());
+                        self.unposted.to_shards.push_back((shard, mail));
+                    }
+                }
+            }
+        }
+        while let Some((shard, mail)) = self.unposted.to_shards.pop_front() {
+            if let Some(ring) = self.to_ring.get_mut(shard) {
+                *ring = true;
+            }
+            if let Err(mail) = self.shards.post(shard, mail) {
+                self.unposted.to_shards.push_front((shard, mail));
+                break;
+            }
+        }
+        while let Some(mail) = self.unposted.to_door.pop_front() {
+            self.is_door_due = true;
+            if let Err(mail) = self.shards.post_to_door(mail) {
+                self.unposted.to_door.push_front(mail);
+                break;
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        loop {
+            let transmits = std::iter::from_fn(|| self.router.poll_transmit());
+            self.transmits.extend(transmits.take(TRANSMITS));
+            if self.transmits.is_empty() {
+                break;
+            }
+            let of_socket = |a: &tertulia_router_core::Transmit, b: &_| same_socket(a, b);
+            for run in self.transmits.chunk_by(of_socket) {
+                let index = run.first().map_or(0, |transmit| transmit.socket);
+                match self.sockets.get(index) {
+                    Some(socket) => self.sender.send(socket, run),
+                    None => run.iter().for_each(|transmit| self.connections.push(transmit.clone())),
+                }
+            }
+            self.transmits.clear();
+        }
+        for address in self.connections.write() {
+            self.hang_up(address);
+        }
+    }
+
+    fn send_media(&mut self) {
+        while let Some((shard, media)) = self.router.poll_media() {
+            hand_over(
+                &mut self.parcels,
+                &mut self.to_ring,
+                (&mut self.handed_over, &mut self.drops),
+                shard,
+                Label::Media(media.header),
+                &media.payload,
+            );
+        }
+    }
+
+    fn ring(&mut self) -> io::Result<()> {
+        for (shard, is_due) in self.to_ring.iter_mut().enumerate() {
+            if std::mem::take(is_due) {
+                self.shards.ring(shard)?;
+            }
+        }
+        if std::mem::take(&mut self.is_door_due) { self.shards.ring_door() } else { Ok(()) }
     }
 
     /// Does what control asks; returns whether more may be waiting.
-    fn work(&mut self) -> bool {
+    fn work(&mut self) -> io::Result<bool> {
         for _ in 0..JOBS {
+            // A mailbox that is full would be fuller by every request.
+            if !self.unposted.to_shards.is_empty() {
+                return Ok(true);
+            }
             let Ok(job) = self.jobs.try_recv() else {
-                return false;
+                return Ok(false);
             };
-            let outcome = self.execute(job.request);
-            // What left before the reply must have left: see `Router::unbind`.
-            self.send();
-            self.report();
-            crate::link::answer(&job.outbox, job.id, &outcome);
+            let now = Instant::now();
+            match job {
+                Job::List(gathering) => {
+                    self.settle(now)?;
+                    self.shards.gather(&gathering, self.router.list());
+                }
+                Job::Request { id, request, outbox } => {
+                    let outcome = self.execute(now, request, id, &outbox);
+                    // What left before the reply must have left: see `Router::unbind`.
+                    self.settle(now)?;
+                    if let Some(outcome) = outcome {
+                        link::answer(&outbox, id, &outcome);
+                    }
+                }
+            }
         }
-        true
+        Ok(true)
     }
 
-    fn execute(&mut self, request: Request) -> Result<Reply, Refusal> {
-        let now = Instant::now();
+    /// `None`: the answer comes later.
+    fn execute(
+        &mut self,
+        now: Instant,
+        request: Request,
+        id: u64,
+        outbox: &Arc<Outbox>,
+    ) -> Option<Result<Reply, Refusal>> {
         let router = &mut self.router;
         let empty = |()| Reply::Empty(Empty {});
-        let reply = match request {
-            Request::OpenTransport(r) => router.open_transport(now, r).map(Reply::Opened),
+        let outcome = match request {
+            Request::OpenTransport(r) => {
+                let group = r.group.clone();
+                let opened = router.open_transport(now, r);
+                match &opened {
+                    Ok(opened) => self.shards.opened(opened.transport, group),
+                    Err(_) => self.shards.not_opened(self.index, group.as_deref()),
+                }
+                opened.map(Reply::Opened)
+            }
             Request::Renegotiate(r) => router.renegotiate(now, &r).map(Reply::Renegotiated),
             Request::CloseTransport(r) => router.close_transport(now, r).map(empty),
-            Request::Bind(r) => router.bind(now, &r).map(Reply::Bound),
-            Request::Unbind(r) => router.unbind(now, r).map(empty),
+            Request::Bind(r) => {
+                self.last_ticket += 1;
+                let Some(bound) = router.start_bind(now, &r, self.last_ticket) else {
+                    self.waiting.insert(self.last_ticket, (id, Arc::clone(outbox)));
+                    return None;
+                };
+                bound.map(Reply::Bound)
+            }
+            Request::Unbind(r) => {
+                let unbound = router.unbind(now, r).map(empty);
+                // What waits behind a slow connection must not leave any more either.
+                self.send();
+                for address in self.connections_of(r.transport) {
+                    self.connections.drop_media(address);
+                }
+                unbound
+            }
             Request::Pause(r) => router.pause(now, r).map(empty),
             Request::RequestKeyFrame(r) => router.request_key_frame(now, r).map(empty),
-            Request::List => Ok(Reply::Listing(router.list())),
-            Request::Hello(_) => {
-                let message = "hello is answered by the link";
-                return Err(Refusal::new("invalid_request", message));
+            Request::List | Request::Hello(_) => {
+                let message = "this is not answered by one shard";
+                return Some(Err(Refusal::new("invalid_request", message)));
             }
         };
-        Ok(reply?)
+        Some(outcome.map_err(Refusal::from))
+    }
+
+    fn report(&mut self) {
+        let events: Vec<_> = std::iter::from_fn(|| self.router.poll_event()).collect();
+        if !events.is_empty() {
+            self.shards.report(&self.link, events);
+            self.hang_up_on_the_gone();
+        }
+        while let Some((ticket, bound)) = self.router.poll_bound() {
+            if let Some((id, outbox)) = self.waiting.remove(&ticket) {
+                link::answer(&outbox, id, &bound.map(Reply::Bound).map_err(Refusal::from));
+            }
+        }
+    }
+
+    /// Ends the connections whose transport has ended; its goodbye was written.
+    fn hang_up_on_the_gone(&mut self) {
+        for address in self.connections.addresses() {
+            if self.router.transport_at(address).is_none() {
+                self.hang_up(address);
+            }
+        }
+    }
+
+    fn tell_statistics(&mut self, now: Instant) {
+        self.shards.set_statistics(self.index, self.statistics());
+        self.statistics_at = now + COUNTING_INTERVAL;
+        if self.index == ShardIndex(0) {
+            self.statistics_at = now + STATISTICS_INTERVAL;
+            let shards = self.shards.statistics();
+            self.link.send_events([Event::RouterStatistics { shards }]);
+        }
     }
 
     /// What was counted so far, the core's counters included.
     fn statistics(&self) -> ShardStatistics {
-        let mut drops = self.counted.drops;
-        drops.add_all(&self.router.drops());
+        let mut drops = self.drops;
+        for counted in [self.router.drops(), self.sender.drops, self.connections.drops] {
+            drops.add_all(&counted);
+        }
+        let sum = |of: fn(&Moved) -> u64, parts: [&Moved; 2]| parts.map(of).iter().sum();
+        let received = [&self.receiver.moved, &self.connections.received];
+        let sent = [&self.sender.moved, &self.connections.sent];
+        let all = received.into_iter().chain(sent);
         ShardStatistics {
+            shard: u32::from(self.index.0),
             transports: self.router.transport_count() as u32,
+            tcp_connections: self.connections.count() as u32,
+            packets_received: sum(|moved| moved.packets, received),
+            bytes_received: sum(|moved| moved.bytes, received),
+            packets_sent: sum(|moved| moved.packets, sent),
+            bytes_sent: sum(|moved| moved.bytes, sent),
             retransmissions: self.router.retransmissions(),
+            handed_over: self.handed_over,
             drops: drops.list(),
-            ..self.counted.totals.clone()
+            system_calls: self.waits + all.clone().map(|moved| moved.system_calls).sum::<u64>(),
+            largest_batch: all.map(|moved| moved.largest_batch).max().unwrap_or(0) as u32,
         }
     }
+}
 
-    fn report(&mut self) {
-        // One shard has nobody to tell.
-        while self.router.poll_message().is_some() {}
-        let events: Vec<_> = std::iter::from_fn(|| self.router.poll_event()).collect();
-        if !events.is_empty() {
-            self.link.send_events(events);
-        }
+fn same_socket(a: &tertulia_router_core::Transmit, b: &tertulia_router_core::Transmit) -> bool {
+    a.socket == b.socket
+}
+
+/// What the door must know of a message to everybody.
+fn for_door(message: &ShardMessage, from: ShardIndex) -> Option<DoorMail> {
+    match message {
+        ShardMessage::UfragAdded(ufrag) => Some(DoorMail::UfragAdded(ufrag.clone(), from)),
+        ShardMessage::UfragRemoved(ufrag) => Some(DoorMail::UfragRemoved(ufrag.clone(), from)),
+        _ => None,
+    }
+}
+
+/// Gives a packet to another shard, or counts that it could not.
+fn hand_over(
+    parcels: &mut Parcels,
+    to_ring: &mut [bool],
+    (handed_over, drops): (&mut u64, &mut Drops),
+    to: ShardIndex,
+    label: Label,
+    contents: &[u8],
+) {
+    let to = usize::from(to.0);
+    if parcels.send(to, label, contents) {
+        *handed_over += 1;
+    } else {
+        drops.count(DropCause::RingFull);
+    }
+    if let Some(ring) = to_ring.get_mut(to) {
+        *ring = true;
     }
 }
 
@@ -272,27 +615,11 @@ impl Drop for Shard {
     fn drop(&mut self) {
         let statistics = self.statistics();
         tracing::info!(
+            shard = self.index.0,
             packets_received = statistics.packets_received,
             packets_sent = statistics.packets_sent,
             drops = ?statistics.drops,
             "shard ended"
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peers_of_this_machine_are_told_from_others() {
-        let local = Peers::Local(vec!["192.0.2.1:8081".parse().unwrap()]);
-        for own in ["127.0.0.1", "127.3.2.1", "::1", "192.0.2.1"] {
-            assert!(local.include(own.parse().unwrap()), "{own}");
-        }
-        for other in ["192.0.2.2", "10.0.0.1", "fd00::1"] {
-            assert!(!local.include(other.parse().unwrap()), "{other}");
-            assert!(Peers::Any.include(other.parse().unwrap()));
-        }
     }
 }

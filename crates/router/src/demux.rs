@@ -52,6 +52,14 @@ impl Demux {
         }
     }
 
+    /// The transport of this shard that the address is known to be of.
+    pub(crate) fn transport_at(&self, address: PeerAddress) -> Option<TransportId> {
+        match self.addresses.get(&address)? {
+            Owner::Transport(id) => Some(*id),
+            Owner::Shard(_) => None,
+        }
+    }
+
     /// Whether what comes from this address is known to be this owner's.
     pub(crate) fn knows(&self, address: PeerAddress, owner: Owner) -> bool {
         self.addresses.get(&address) == Some(&owner)
@@ -141,11 +149,12 @@ const STUN_BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
 const STUN_USERNAME: [u8; 2] = [0x00, 0x06];
 
 /// The part before the colon of the user name in a STUN binding request (RFC 8445 section 7.2.2),
-/// which is the receiver's. `None` for anything else.
+/// which is the receiver's. `None` for anything else. Proves nothing: the integrity is not looked at.
 ///
 /// Layout (RFC 8489 section 5): type 2, length 2, cookie 4, transaction 12, then attributes of
 /// type 2, length 2 and value padded to 4; all big-endian.
-fn stun_local_ufrag(datagram: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn stun_local_ufrag(datagram: &[u8]) -> Option<&str> {
     let (header, mut attributes) = datagram.split_first_chunk::<20>()?;
     if !header.starts_with(&STUN_BINDING_REQUEST) || header.get(4..8)? != STUN_COOKIE {
         return None;

@@ -40,6 +40,7 @@ pub use command::{
     Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
 };
 pub use config::{Config, LocalAddress, Protocol};
+pub use demux::stun_local_ufrag;
 pub use engine::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
     Extensions, LinkState, Output, Reception, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,

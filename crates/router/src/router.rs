@@ -155,13 +155,20 @@ impl Router {
         }
     }
 
+    /// The transport whose peer proved that it is at this address.
+    #[must_use]
+    pub fn transport_at(&self, address: PeerAddress) -> Option<TransportId> {
+        self.demux.transport_at(address)
+    }
+
     /// The peer at this address of a TCP socket has gone.
     pub fn handle_disconnect(&mut self, address: PeerAddress) {
-        for (id, transport) in &mut self.transports {
-            if transport.addresses.iter().any(|known| known.address == address) {
-                transport.addresses.retain(|known| known.address != address);
-                self.demux.forget_address(address, Owner::Transport(*id));
-            }
+        let Some(id) = self.demux.transport_at(address) else {
+            return;
+        };
+        self.demux.forget_address(address, Owner::Transport(id));
+        if let Some(transport) = self.transports.get_mut(&id) {
+            transport.addresses.retain(|known| known.address != address);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The router link: how control speaks to the router over a Unix socket.
 //!
 //! `contract/router-link.yaml` is the wire. A connection has a reading and a writing thread; the
-//! shard thread never waits for either.
+//! shard threads never wait for either.
 
 pub mod message;
 mod outbox;
@@ -9,4 +9,4 @@ mod server;
 
 pub use outbox::{Item, Outbox};
 pub(crate) use server::answer;
-pub use server::{Job, Link, LinkError, RouterFacts};
+pub use server::{Link, LinkError, RouterFacts};

@@ -5,17 +5,16 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fs, thread};
 
-use mio::Waker;
 use tertulia_router_core::Event;
 
 use super::message::{
     self, Hello, HelloReply, Malformed, OLDEST_VERSION, Refusal, Reply, Request, VERSION,
 };
 use super::outbox::{Item, Outbox};
+use crate::shards::Shards;
 
 /// The path of the link cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -33,16 +32,6 @@ pub enum LinkError {
     },
 }
 
-/// A request for the shard thread. The reply goes to `outbox`.
-pub struct Job {
-    /// To be repeated in the reply.
-    pub id: u64,
-    /// What is asked.
-    pub request: Request,
-    /// Of the connection that asked.
-    pub outbox: Arc<Outbox>,
-}
-
 /// What the router tells of itself.
 #[derive(Debug, Clone)]
 pub struct RouterFacts {
@@ -55,8 +44,7 @@ pub struct RouterFacts {
 /// The listening link and the control that is served.
 pub struct Link {
     facts: RouterFacts,
-    jobs: SyncSender<Job>,
-    waker: Arc<Waker>,
+    shards: Arc<Shards>,
     served: Mutex<Option<Connection>>,
 }
 
@@ -75,10 +63,10 @@ impl Connection {
 }
 
 impl Link {
-    /// A link that hands requests to `jobs` and then wakes the shard thread.
+    /// A link that gives requests to these shards.
     #[must_use]
-    pub fn new(facts: RouterFacts, jobs: SyncSender<Job>, waker: Arc<Waker>) -> Arc<Self> {
-        Arc::new(Self { facts, jobs, waker, served: Mutex::default() })
+    pub fn new(facts: RouterFacts, shards: Arc<Shards>) -> Arc<Self> {
+        Arc::new(Self { facts, shards, served: Mutex::default() })
     }
 
     /// Listens on `path`, replacing a socket that nobody serves, and starts to accept.
@@ -165,9 +153,7 @@ impl Link {
                     answer(&connection.outbox, id, &Err(Refusal::new("invalid_request", message)));
                 }
                 request => {
-                    let job = Job { id, request, outbox: Arc::clone(&connection.outbox) };
-                    self.jobs.send(job).map_err(|_| io::ErrorKind::BrokenPipe)?;
-                    self.waker.wake()?;
+                    self.shards.dispatch(id, request, &connection.outbox)?;
                 }
             }
         }

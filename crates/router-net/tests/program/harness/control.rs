@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -57,10 +57,12 @@ impl Control {
 
     /// Waits for an event that fits, among those that came already and those that come.
     pub fn wait_for_event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             if let Some(event) = self.events.iter().find(|e| e["type"] == kind && fits(e)) {
                 return event.clone();
             }
+            assert!(Instant::now() < deadline, "`{kind}` comes in time");
             let message = self.read().expect("an event");
             self.keep(&message);
         }

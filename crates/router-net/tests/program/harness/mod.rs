@@ -4,6 +4,6 @@ mod call;
 mod control;
 mod process;
 
-pub use call::Call;
+pub use call::{Call, Ways, run_all_until};
 pub use control::Control;
 pub use process::{Folder, RunningRouter, run_to_end};

@@ -44,10 +44,19 @@ impl RunningRouter {
     }
 
     pub fn start_in(folder: Folder) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    pub fn start_with_shards(count: u16) -> Self {
+        Self::start_with(Folder::new(), &["--shards", &count.to_string()])
+    }
+
+    fn start_with(folder: Folder, flags: &[&str]) -> Self {
         let link = folder.0.join("link.sock");
         let child = Command::new(PROGRAM)
             .args(["--bind", "127.0.0.1", "--port", "0", "--log", "warn", "--link"])
             .arg(&link)
+            .args(flags)
             .spawn()
             .expect("the program starts");
         let mut router = Self { child, link, udp_port: 0, _folder: folder };
