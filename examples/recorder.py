@@ -21,7 +21,8 @@ async def main(api_key: str, session_id: str, token: str, file: str, server: str
         await session.connect(token)
         subscriber = await session.subscribe(await streams.get())
         with av.open(file, "w") as output:
-            sound, pictures = output.add_stream("libopus", 48_000), output.add_stream("libvpx", 30)
+            sound = output.add_stream("libopus", 48_000)
+            pictures = output.add_stream("libvpx", 30, options={"deadline": "realtime", "cpu-used": "8"})
 
             async def record_sound() -> None:
                 async for frame in subscriber.audio(buffer=500):

@@ -105,6 +105,8 @@ REST = [
     lint("ruff format", str(BIN / "ruff"), "format", "--check", "--quiet"),
     lint("mypy", str(BIN / "mypy")),
     lint("import-linter", str(BIN / "lint-imports")),
+    lint("mypy examples", str(BIN / "mypy"), "--strict", "examples"),
+    lint("basedpyright examples", str(BIN / "basedpyright"), "--level", "error", "examples"),
     lint("tsc", "npm", "run", "--silent", "typecheck", folder=WEB),
     lint("eslint", "npm", "run", "--silent", "lint", folder=WEB),
     pytest("pytest unit", "python", "tests/unit", "tests/property", "tests/contract"),

@@ -83,6 +83,7 @@ class FakeSignallingServer:
         heartbeat_s, reconnect_window_s: what `joined` says.
         refusal: an error with which `join` and `resume` are refused; None lets them in.
         errors: errors that the next requests of a type get, by type.
+        results: what requests of a type are answered with, by type; nothing by default.
         snapshot: what `resumed` carries as its snapshot; None leaves it out.
         others: connections that are in the session before the client.
         streams: streams that are in the session before the client.
@@ -98,6 +99,7 @@ class FakeSignallingServer:
         self.reconnect_window_s = 60.0
         self.refusal: Message | None = None
         self.errors: dict[str, Message] = {}
+        self.results: dict[str, Message] = {}
         self.snapshot: Message | None = None
         self.others: list[Message] = []
         self.streams: list[Message] = []
@@ -182,7 +184,7 @@ class FakeSignallingServer:
                 self.unanswered.append((request_id, body))
             case kind:
                 error = self.errors.get(kind)
-                result = {"result": {}} if error is None else {"error": error}
+                result = {"result": self.results.get(kind, {})} if error is None else {"error": error}
                 socket.tell(0, {"type": "reply", "id": request_id, **result})
                 if kind == "leave":
                     socket.end(4005)

@@ -125,14 +125,17 @@ class SessionMedia:
         audio, video = subscriber.subscribes_to_audio, subscriber.subscribes_to_video
         (asked,) = subscriptions.subscribe(key, stream.id, audio=audio, video=video)
         request = getattr(asked, "request")  # noqa: B009 - the one effect of this input
+        # In a task of its own: if the caller is cancelled, the number that comes must still be given back.
+        asking = self._start(self._ask(request, lambda result: self._subscribed(subscriptions, key, result)))
         try:
-            await self._ask(request, lambda result: self._subscribed(subscriptions, key, result))
+            await asyncio.shield(asking)
         except SessionError:
             subscriptions.refused(key)
             self._subscribers.pop(key, None)
             raise
         except asyncio.CancelledError:
             self._unsubscribe(key)
+            asking.add_done_callback(lambda done: None if done.cancelled() else done.exception())
             raise
 
     # What the server says

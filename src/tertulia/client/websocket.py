@@ -125,7 +125,8 @@ class _Connection(asyncio.Protocol):
             listener.lost(self._protocol.close_code)
 
     def send(self, text: bytes) -> None:
-        if self._listener is not None and not self._transport.is_closing():
+        # The peer's goodbye may have come in the same chunk as what is answered here.
+        if self._listener is not None and self._protocol.state is State.OPEN and not self._transport.is_closing():
             self._protocol.send_text(text)
             self._flush()
 

@@ -234,3 +234,28 @@ async def test_a_session_registers_in_every_form(session: Session) -> None:
     assert session.on("signal")(handler) is handler
     assert session.once(SignalEvent)(handler) is handler
     assert session.off("signal", handler).off("sessionConnected").off() is session
+
+
+async def test_a_handler_that_hangs_stops_the_others_for_ten_seconds_only(
+    dispatcher: EventDispatcher, loop: VirtualTimeLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[float] = []
+    ended: list[str] = []
+
+    async def hang(event: Event) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(event.type)
+
+    dispatcher.add("signal", hang, once=True)
+    dispatcher.add("signal", lambda _: seen.append(loop.time()), once=False)
+    began = loop.time()
+    dispatcher.dispatch(signal())
+    dispatcher.dispatch(signal())
+    await dispatcher.drained()
+    assert seen == [began + 10, began + 10]
+    assert "has taken more than 10 s" in caplog.text
+    assert ended == []
+    await dispatcher.cancel_hanging()
+    assert ended == ["signal"]

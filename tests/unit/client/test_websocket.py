@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
+import hashlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -211,3 +213,36 @@ def test_the_signalling_is_found_from_the_servers_address(server: str, address: 
 def test_a_malformed_server_address_is_named(server: str) -> None:
     with pytest.raises(InvalidParameterError, match="server address"):
         Session("12345678", "1_session", server=server)
+
+
+async def test_an_answer_to_what_came_with_a_goodbye_is_dropped() -> None:
+    """The server's last message and its close frame may come in one chunk."""
+    replies: list[bytes] = []
+
+    class Answering(Ear):
+        def received(self, text: bytes) -> None:
+            super().received(text)
+            socket.send(b"an answer")
+            replies.append(text)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        key = next(
+            line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+        )
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        await ready.wait()
+        writer.write(b"\x81\x04last" + b"\x88\x02\x0f\xa5")
+        await reader.read()
+        writer.close()
+
+    ready = asyncio.Event()
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        ear = Answering()
+        socket = await dial(f"ws://127.0.0.1:{port}/signalling", ear, None)
+        ready.set()
+        assert await ear.end == 4005
+    assert replies == [b"last"]
