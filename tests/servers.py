@@ -78,13 +78,24 @@ class TertuliaServer(Api):
     `settings` are environment variables such as `TERTULIA_HTTP_REQUEST_S`.
     """
 
-    def __init__(self, folder: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, settings: Mapping[str, str] | None = None, port: int = 0) -> None:
         self.folder = folder
         self._options = options
+        self._port = port
         self._environment = {**os.environ, **(settings or {})}
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tertulia", "dev", "--json", "--port", "0", "--data", str(self.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "tertulia",
+            "dev",
+            "--json",
+            "--port",
+            str(self._port),
+            "--data",
+            str(self.folder),
+        ]
         self._log = (self.folder / "server.log").open("wb")
         self._process = subprocess.Popen(
             [*command, *self._options], env=self._environment, stdout=subprocess.PIPE, stderr=self._log
