@@ -58,14 +58,34 @@ class Run:
         return self.router_s * 1e6 / self.packets
 
 
-def router_figures(server: TertuliaServer) -> list[Figure]:
-    """All scenarios, about three minutes."""
+def router_figures(folder: Path) -> list[Figure]:
+    """All scenarios against a server of their own with its data in `folder`; about three minutes."""
     build_ceiling()
-    figures = [joins(server), memory(server)]
-    with pinned(server):
-        figures += video(server)
-        figures += audio(server)
+    with one_shard(folder) as server:
+        figures = [joins(server), memory(server)]
+        with pinned(server):
+            figures += video(server)
+            figures += audio(server)
     return figures
+
+
+@contextmanager
+def one_shard(folder: Path) -> Iterator[TertuliaServer]:
+    """A server whose router was started on one core: it makes a shard for each core that it may use."""
+    everywhere = os.sched_getaffinity(0)
+    if not {ROUTER_CORE, OTHER_CORE} <= everywhere:
+        raise RuntimeError("two cores are needed: one for the router, one for everything else")
+    os.sched_setaffinity(0, {ROUTER_CORE})
+    try:
+        server = TertuliaServer(folder).__enter__()
+    finally:
+        os.sched_setaffinity(0, everywhere)
+    try:
+        for pid in server.facts["pids"].values():
+            pin(pid, everywhere)
+        yield server
+    finally:
+        server.__exit__(None, None, None)
 
 
 def build_ceiling() -> None:
@@ -76,8 +96,8 @@ def build_ceiling() -> None:
 def joins(server: TertuliaServer) -> Figure:
     """As many as can at once, each with signalling, a media transport and the first packet."""
     run = measure(server, {"publishers": 1, "subscribers": 200}, "--ramp", "0", "--bitrate", "0", seconds=1)
-    values = {"joins per second": run.result["joins_per_second"], "p50 ms": run.result["connecting_ms"]["p50"]}
-    return Figure("200 subscribers join at once, until all have their first packet", "", values)
+    values = {"joins": run.result["joins_per_second"]}
+    return Figure("201 clients join at once, until each has its first packet", "per second", values)
 
 
 def memory(server: TertuliaServer) -> Figure:
@@ -186,8 +206,6 @@ def measure(
 def pinned(server: TertuliaServer) -> Iterator[None]:
     """The router on its core and everything else of this run on the other."""
     everywhere = os.sched_getaffinity(0)
-    if not {ROUTER_CORE, OTHER_CORE} <= everywhere:
-        raise RuntimeError("two cores are needed: one for the router, one for everything else")
     pids = server.facts["pids"]
     try:
         pin(pids["router"], {ROUTER_CORE})

@@ -29,7 +29,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
         figures = asyncio.run(_signalling(server))
         figures += in_chromium(server)
-        figures += router_figures(server)
+    with tempfile.TemporaryDirectory() as folder:
+        figures += router_figures(Path(folder))
     text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
     SCOREBOARD.write_text(text)
     sys.stdout.write(text)
