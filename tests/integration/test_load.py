@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -154,6 +155,24 @@ def test_an_interrupted_run_says_goodbye_and_tells_its_result(server: TertuliaSe
 
     assert (result["type"], result["clients"]["left"]) == ("result", 4)
     assert_nothing_is_left(server, session_id)
+
+
+def test_a_run_goes_on_when_the_router_is_killed(tmp_path: Path) -> None:
+    with TertuliaServer(tmp_path) as server:
+        run = command(server, "--json", "--participants", "2", "--subscribers", "1", "--duration", "4")
+        with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            lines = map(json.loads, process.stdout)
+            assert next(line for line in lines if line["type"] == "ready")["complete"]
+            os.kill(server.facts["pids"]["router"], signal.SIGKILL)
+            result = list(lines)[-1]
+            assert process.wait(DEADLINE_S) == 0
+
+    assert result["failures"] == []
+    assert result["recovery"]["media_replaced"] >= 4, "everybody's transport"
+    # What publishers made meanwhile is lost, and media came back.
+    assert 0 < result["delivery"]["lost"] < result["delivery"]["expected"]
+    assert 100 < result["delivery"]["longest_gap_ms"] < 4_000
 
 
 def refusal(*words: str, text: str = "") -> str:

@@ -316,9 +316,12 @@ impl Thread {
 
     fn run_timers(&mut self) {
         let now = Instant::now();
-        while let Some(Reverse((at, number))) =
-            self.timers.peek().copied().filter(|Reverse((at, _))| *at <= now)
-        {
+        // Those that are set meanwhile have their turn after the sockets.
+        for _ in 0..self.timers.len() {
+            let Some(Reverse((at, number))) = self.timers.peek().copied() else { return };
+            if at > now {
+                return;
+            }
             self.timers.pop();
             let Some(connected) = self.members.get_mut(&number) else { continue };
             if connected.timer != Some(at) {

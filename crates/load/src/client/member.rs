@@ -596,12 +596,13 @@ impl Member {
         if !self.may_send() {
             return;
         }
-        let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_connected()) else { return };
         let (options, random) = (&self.options, &mut self.random);
         let sources = self
             .sources
             .get_or_insert_with(|| Sources::new(options.audio, options.video, context.now, random));
-        sources.send(context.now, context.wall_ns, peer, context.tally);
+        let mut peer = self.peer.as_mut().filter(|peer| peer.is_connected());
+        sources.send(context.now, context.wall_ns, peer.as_deref_mut(), context.tally);
+        let Some(peer) = peer else { return };
         // What was written is sent when the engine is asked for its output after an input.
         if let Err(error) = peer.handle_timeout(context.now) {
             self.end(context, Outcome::Failed(error.to_string()));

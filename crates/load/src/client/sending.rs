@@ -44,20 +44,30 @@ impl Sources {
         }
     }
 
-    /// Gives what is due to the peer connection.
-    pub(super) fn send(&mut self, now: Instant, wall_ns: u64, peer: &mut Peer, tally: &mut Tally) {
+    /// Gives what is due to the peer connection. Without one it is lost, as what a camera sees meanwhile is.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        wall_ns: u64,
+        mut peer: Option<&mut Peer>,
+        tally: &mut Tally,
+    ) {
         if let Some((_, source)) = &mut self.audio {
             let mut level = source.level_dbov();
             while let Some(packet) = source.poll(now, wall_ns) {
                 count(tally, now, LineKind::Audio, &packet);
-                peer.send(now, LineKind::Audio, packet, level);
+                if let Some(peer) = &mut peer {
+                    peer.send(now, LineKind::Audio, packet, level);
+                }
                 level = source.level_dbov();
             }
         }
         if let Some((_, source)) = &mut self.video {
             while let Some(packet) = source.poll(now, wall_ns) {
                 count(tally, now, LineKind::Video, &packet);
-                peer.send(now, LineKind::Video, packet, 0);
+                if let Some(peer) = &mut peer {
+                    peer.send(now, LineKind::Video, packet, 0);
+                }
             }
         }
     }
