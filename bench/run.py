@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
+from bench.media import python_media
 from bench.router import router_figures
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
 from tests.servers import TertuliaServer
@@ -28,6 +29,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
         figures = asyncio.run(_signalling(server))
+        figures += asyncio.run(python_media(server))
         figures += in_chromium(server)
     with tempfile.TemporaryDirectory() as folder:
         figures += router_figures(Path(folder))
