@@ -119,6 +119,7 @@ _CLASSES: dict[str, type[SessionError]] = {
     "OT_NOT_CONNECTED": NotConnectedError,
     "OT_PERMISSION_DENIED": PermissionDeniedError,
     "OT_REFUSED_BY_APPLICATION": PermissionDeniedError,
+    "OT_FEATURE_MISSING": NotSupportedError,
     "OT_NOT_FOUND": NotFoundError,
     "OT_STREAM_NOT_FOUND": NotFoundError,
     "OT_STREAM_DESTROYED": NotFoundError,
