@@ -186,6 +186,49 @@ describe('muting', () => {
   });
 });
 
+describe('a camera that shows nothing', () => {
+  async function released(): Promise<{ page: FakePage; publisher: ReturnType<FakePage['OT']['initPublisher']> }> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const page = new FakePage(v2);
+    const publisher = page.OT.initPublisher('me');
+    await page.calm();
+    publisher.publishVideo(false);
+    vi.advanceTimersByTime(5_000);
+    return { page, publisher };
+  }
+
+  test('is let go after a while, and opened again when it is wanted', async () => {
+    const { page, publisher } = await released();
+    expect(page.devices.opened[1]?.readyState).toBe('ended');
+    await publisher.publishVideo.promise(true);
+    expect(page.devices.opened[2]).toMatchObject({ kind: 'video', readyState: 'live', enabled: true });
+    expect(publisher.getVideoSource().track).toBe(page.devices.opened[2]);
+  });
+
+  test('that is gone meanwhile is told to the handler, and the picture stays off', async () => {
+    const { page, publisher } = await released();
+    page.devices.refusesWith = 'NotReadableError';
+    const error = await errorOf(publisher.publishVideo.promise(true));
+    expect(error.name).toBe('OT_HARDWARE_UNAVAILABLE');
+    expect(document.getElementById('me')?.classList.contains('OT_audio-only')).toBe(true);
+    page.devices.refusesWith = null;
+    await publisher.publishVideo.promise(true);
+    expect(document.getElementById('me')?.classList.contains('OT_audio-only')).toBe(false);
+  });
+
+  test('is kept for a change of mind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const page = new FakePage(v2);
+    const publisher = page.OT.initPublisher('me');
+    await page.calm();
+    publisher.publishVideo(false);
+    vi.advanceTimersByTime(4_900);
+    publisher.publishVideo(true);
+    vi.advanceTimersByTime(10_000);
+    expect(page.devices.opened.map(({ readyState }) => readyState)).toEqual(['live', 'live']);
+  });
+});
+
 test('style and picture', async () => {
   const page = new FakePage(v2);
   const publisher = page.OT.initPublisher('me', { style: { nameDisplayMode: 'on' } });

@@ -1,5 +1,5 @@
 /** A Publisher: a local preview of camera, microphone or screen, which a Session can publish. */
-import { findTarget, Widget } from '../dom/index.ts';
+import { Widget } from '../dom/index.ts';
 import type { Publication } from '../engine/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { flag, publisherOptions, type Properties, type PublisherOptions } from '../options.ts';
@@ -372,13 +372,10 @@ export class Publisher extends View implements Publication {
 
   #build(target: Target): void {
     const options = this.#options;
-    const element = options.insertDefaultUI ? findTarget(target) : null;
-    if (element === undefined)
-      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
     const widget = new Widget({
       ...options,
       kind: 'publisher',
-      target: element,
+      target: this.findTarget(target, options.insertDefaultUI),
       fitMode: options.fitMode ?? (options.sources.videoKind === 'screen' ? 'contain' : 'cover'),
       initials: options.initials ?? '',
     });

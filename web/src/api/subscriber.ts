@@ -1,5 +1,5 @@
 /** A Subscriber: the element in which another client's stream, or an own one, is seen and heard. */
-import { findTarget, Widget } from '../dom/index.ts';
+import { Widget } from '../dom/index.ts';
 import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
@@ -315,13 +315,10 @@ export class Subscriber extends View implements SubscriptionSink {
 
   #build(target: Target): void {
     const options = this.#options;
-    const element = options.insertDefaultUI ? findTarget(target) : null;
-    if (element === undefined)
-      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
     const widget = new Widget({
       ...options,
       kind: 'subscriber',
-      target: element,
+      target: this.findTarget(target, options.insertDefaultUI),
       mirror: false,
       fitMode: options.fitMode ?? (this.stream?.videoType === 'screen' ? 'contain' : 'cover'),
       name: this.stream?.name ?? '',

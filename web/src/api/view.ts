@@ -1,8 +1,10 @@
 /** What publishers and subscribers have in common: an element in the page, its look, its picture, its sound level. */
-import { parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
+import { findTarget, parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
+import { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
 import type { Dimensions } from '../wire/index.ts';
+import type { Target } from './arguments.ts';
 import { Emitter, queueEvent } from './emitter.ts';
 import { AudioLevelUpdatedEvent, VideoDimensionsChangedEvent, VideoElementCreatedEvent } from './events.ts';
 import type { Stream } from './values.ts';
@@ -57,6 +59,18 @@ export class View extends Emitter {
   /** Height of the picture; undefined before the first. */
   videoHeight(): number | undefined {
     return this.widget?.video.videoHeight || undefined;
+  }
+
+  /** The element that the application means, null for none. Throws OT_INVALID_PARAMETER for one that is not there. */
+  protected findTarget(target: Target, inPage: boolean): HTMLElement | null {
+    if (!inPage) {
+      if (target !== null) logger.warn('Without the default user interface the target is ignored.');
+      return null;
+    }
+    const element = findTarget(target);
+    if (element === undefined)
+      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
+    return element;
   }
 
   protected adopt(widget: Widget, inPage: boolean): void {
