@@ -65,9 +65,9 @@ class MetricsSettings(_Section, frozen=True):
 class MediaSettings(_Section, frozen=True):
     """Where the router takes media.
 
-    `addresses` are this machine's IP addresses to receive on (0.0.0.0: all but loopback), `port` the UDP port (0: the
-    system chooses), and `public_addresses` are what clients are told instead when a 1:1 NAT stands in between. With
-    `local_only` datagrams from other machines are dropped.
+    `addresses` are this machine's IP addresses to receive on (0.0.0.0: all but loopback), `port` the UDP and TCP port
+    (0: the system chooses), and `public_addresses` are what clients are told instead when a 1:1 NAT stands in between.
+    With `local_only` packets from other machines are dropped.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1",)
