@@ -10,7 +10,8 @@ use crate::driver::{Change, ClientId, ClientOptions, Direction, World};
 const SEED: u64 = 0x7e47_0115;
 
 impl World {
-    fn forge(&mut self, victim: ClientId, contents: &[u8]) {
+    /// A datagram comes from a client's address.
+    pub fn forge(&mut self, victim: ClientId, contents: &[u8]) {
         let source = self.clients[victim].address;
         let datagram = Datagram { socket: 0, source, contents };
         self.router.handle_datagram(self.now, datagram);

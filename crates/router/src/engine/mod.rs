@@ -8,6 +8,7 @@ mod flight;
 mod guard;
 mod path;
 mod records;
+mod repetition;
 mod rtp_door;
 mod str0m;
 

@@ -17,6 +17,7 @@ use str0m::rtp::{
 use str0m::{Candidate, Event, IceConnectionState, Input, Output as EngineOutput, Rtc, RtcConfig};
 
 use super::path::{Path, Sign};
+use super::repetition::Repetition;
 use super::rtp_door::RtpDoor;
 use super::{
     Answer, Datagram, DescriptorRewrite, Engine, EngineError, EngineFactory, EngineReport,
@@ -123,6 +124,8 @@ impl EngineFactory for Str0mEngines {
             path: Path::default(),
             media_from: None,
             video_payload_types: 0,
+            repair_payload_types: 0,
+            repetition: Repetition::default(),
             sends: FxHashMap::default(),
             receives: FxHashMap::default(),
             was_connected: false,
@@ -156,6 +159,9 @@ struct Str0mEngine {
     media_from: Option<(PeerAddress, Instant)>,
     /// A bit for every payload type that carries video or its repair.
     video_payload_types: u128,
+    /// A bit for every payload type that carries repair.
+    repair_payload_types: u128,
+    repetition: Repetition,
     sends: FxHashMap<Mid, SendLine>,
     /// Which line and encoding an SSRC belongs to: header extensions say so in its first packets.
     receives: FxHashMap<Ssrc, (Mid, Option<Rid>)>,
@@ -167,6 +173,10 @@ struct Str0mEngine {
     lost: FxHashMap<Mid, u64>,
     repeated: FxHashMap<Mid, u64>,
 }
+
+/// Largest packet of a client: what fits into an Ethernet frame, and room for tunnels. A larger one
+/// could hold a thousand requests.
+const MAX_PACKET_BYTES: usize = 2048;
 
 /// An SSRC table of one transport beyond this size is forgotten and learned anew.
 const MAX_SSRCS: usize = 256;
@@ -187,6 +197,7 @@ impl Engine for Str0mEngine {
         self.keep_only_started_lines(slots);
         self.receives.clear();
         self.video_payload_types = self.find_video_payload_types();
+        self.repair_payload_types = self.find_repair_payload_types();
         let sdp = answer?.to_sdp_string();
         // str0m goes on comparing with the one of the first offer.
         let mut association = self.association.lock();
@@ -221,6 +232,9 @@ impl Engine for Str0mEngine {
             return Ok(Reception::Refused(DropCause::Refused));
         };
         let contents = datagram.contents;
+        if contents.len() > MAX_PACKET_BYTES {
+            return Ok(Reception::Refused(DropCause::Malformed));
+        }
         let Ok(receive) = Receive::new(protocol, from.source, *destination, contents) else {
             return Ok(Reception::Refused(DropCause::Malformed));
         };
@@ -277,6 +291,7 @@ impl Engine for Str0mEngine {
                 EngineOutput::Timeout(at) => return Ok(Output::Deadline(at)),
                 EngineOutput::Transmit(t) => {
                     if let Some(transmit) = self.transmit(t) {
+                        self.limit_repetition(&transmit.contents);
                         return Ok(Output::Transmit(transmit));
                     }
                 }
@@ -392,6 +407,28 @@ impl Str0mEngine {
         }
         let PeerAddress { socket, source: destination } = to;
         Some(Transmit { socket, destination, contents, urgency })
+    }
+
+    /// Beyond the allowance everything that was sent is forgotten, so that no more can be repeated.
+    fn limit_repetition(&mut self, contents: &[u8]) {
+        if !is_rtp(contents) {
+            return;
+        }
+        let payload_type = contents.get(1).map_or(0, |second| second & 0x7f);
+        if self.repair_payload_types >> payload_type & 1 == 0 {
+            self.repetition.note_media(contents.len());
+        } else if !self.repetition.note_repetition(contents.len()) {
+            for line in self.sends.values().filter(|line| line.started && line.rtx.is_some()) {
+                if let Some(stream) = self.rtc.direct_api().stream_tx(&line.ssrc) {
+                    configure_retransmission(stream, true);
+                }
+            }
+        }
+    }
+
+    fn find_repair_payload_types(&self) -> u128 {
+        let params = self.rtc.codec_config().params().iter();
+        params.filter_map(PayloadParams::resend).fold(0, |bits, pt| bits | 1 << *pt)
     }
 
     fn find_video_payload_types(&self) -> u128 {

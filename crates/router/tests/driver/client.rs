@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::SdpAnswer;
@@ -14,6 +15,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tertulia_router_core::{self as router, SlotIndex, SlotPair, TransportId};
 
 use super::media::{self, Colour, Picture, PublishedStream};
+use super::seal::{self, Seal};
 
 /// Payload types of one client; `None` for a codec that it does not have.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,7 @@ pub struct SenderReport {
 /// A scripted client.
 pub struct Client {
     pub rtc: Rtc,
+    pub seal: Seal,
     pub address: SocketAddr,
     /// What the router sees: the address that a NAT gives.
     pub outside: SocketAddr,
@@ -114,6 +117,7 @@ fn config(options: &ClientOptions) -> RtcConfig {
         extensions.set(number + shift, extension);
     }
     let mut config = RtcConfig::new()
+        .set_crypto_provider(Arc::new(seal::crypto_provider()))
         .clear_codecs()
         .set_rtp_mode(true)
         .enable_raw_packets(true)
@@ -142,9 +146,11 @@ fn config(options: &ClientOptions) -> RtcConfig {
 impl Client {
     pub fn new(now: Instant, address: SocketAddr, options: ClientOptions) -> Self {
         let mut rtc = config(&options).build(now);
+        let seal = Seal::of_newest();
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("a candidate"));
         Self {
             rtc,
+            seal,
             address,
             outside: address,
             options,

@@ -3,6 +3,7 @@
 mod client;
 pub mod forgery;
 mod media;
+pub mod seal;
 mod shards;
 mod world;
 

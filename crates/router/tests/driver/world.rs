@@ -1,6 +1,6 @@
 //! A router, its clients and the network between them, all on one virtual clock.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// Transmits of the router to addresses that no client has.
     pub strays: Vec<(SocketAddr, Vec<u8>)>,
+    /// Bytes that the router sent, by address.
+    pub sent_to: HashMap<SocketAddr, usize>,
     in_flight: VecDeque<InFlight>,
     filter: Filter,
     ticks: u64,
@@ -73,6 +75,7 @@ impl World {
             clients: Vec::new(),
             events: Vec::new(),
             strays: Vec::new(),
+            sent_to: HashMap::new(),
             in_flight: VecDeque::new(),
             filter: Box::new(|_, _| true),
             ticks: 0,
@@ -280,6 +283,7 @@ impl World {
         self.router.flush(self.now);
         self.events.extend(std::iter::from_fn(|| self.router.poll_event()));
         while let Some(transmit) = self.router.poll_transmit() {
+            *self.sent_to.entry(transmit.destination).or_default() += transmit.contents.len();
             let to = self.clients.iter().position(|c| c.outside == transmit.destination);
             match to {
                 Some(id) => self.transmit(Direction::ToClient(id), transmit.contents),
