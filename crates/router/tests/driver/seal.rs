@@ -39,8 +39,7 @@ impl DtlsProvider for Watched {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner =
-            from_feature_flags().dtls_provider.new_dtls(certificate, now, version, mtu)?;
+        let inner = from_feature_flags().dtls_provider.new_dtls(certificate, now, version, mtu)?;
         let keys = Keys::default();
         NEWEST.set(Some(Arc::clone(&keys)));
         Ok(Box::new(WatchedInstance(inner, keys)))

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event, Foreign, Listing,
-    LocalAddress, OpenTransport, Opened, Pause, Recipient, Renegotiate, Renegotiated,
-    RequestKeyFrame, Router, RouterError, ShardIndex, TransportId, Transmit, Unbind,
+    Bind, Bound, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event, Foreign,
+    Listing, LocalAddress, OpenTransport, Opened, Pause, Recipient, Renegotiate, Renegotiated,
+    RequestKeyFrame, Router, RouterError, ShardIndex, Transmit, TransportId, Unbind,
 };
 
 /// The shards.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use str0m::rtp::ExtensionValues;
 use tertulia_router_core::{
-    Bind, Bound, Datagram, EngineFactory, Event, Generation, LocalAddress, Mid,
-    OpenTransport, Renegotiate, RouterError, SlotIndex, Source, Str0mEngines, Unbind,
+    Bind, Bound, Datagram, EngineFactory, Event, Generation, LocalAddress, Mid, OpenTransport,
+    Renegotiate, RouterError, SlotIndex, Source, Str0mEngines, Unbind,
 };
 
 use super::client::{Change, Client, ClientOptions};
@@ -58,8 +58,11 @@ pub fn router_address() -> SocketAddr {
 
 impl World {
     pub fn new() -> Self {
-        let local =
-            vec![LocalAddress { protocol: tertulia_router_core::Protocol::Udp, bound: router_address(), advertised: vec![router_address()] }];
+        let local = vec![LocalAddress {
+            protocol: tertulia_router_core::Protocol::Udp,
+            bound: router_address(),
+            advertised: vec![router_address()],
+        }];
         let engines = Str0mEngines::new(&local);
         Self::with_engines(&local, || Box::new(engines.clone()))
     }

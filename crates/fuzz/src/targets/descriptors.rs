@@ -1,0 +1,52 @@
+//! Payload descriptors of every codec. What is found lies inside of the payload, and rewriting it
+//! changes the payload there and nowhere else.
+
+use tertulia_router_core::{Codec, DescriptorRewrite, FrameInfo};
+
+use super::{Check, Target};
+use crate::mutation::Structure;
+
+pub(super) const TARGET: Target =
+    Target { name: "descriptors", structure: Structure::Binary, seeds, start };
+
+fn start() -> Check {
+    Box::new(|payload| {
+        for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264] {
+            let info = FrameInfo::of(codec, payload);
+            let rewrite = DescriptorRewrite {
+                picture_id: info.picture_id,
+                tl0_picture_index: info.tl0_picture_index,
+            };
+            let mut same = payload.to_vec();
+            rewrite.apply(&mut same);
+            if same != payload {
+                return Err(format!("{codec:?}: what was read is not what is written"));
+            }
+            let mut other = rewrite;
+            if let Some(id) = &mut other.picture_id {
+                id.value = !id.value & id.mask();
+            }
+            let mut changed = payload.to_vec();
+            other.apply(&mut changed);
+            let differences = changed.iter().zip(payload).filter(|(a, b)| a != b).count();
+            let most = info.picture_id.map_or(0, |id| 1 + usize::from(id.is_long));
+            if changed.len() != payload.len() || differences > most {
+                return Err(format!("{codec:?}: {differences} bytes changed"));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    vec![
+        vec![0x90, 0xe0, 0x81, 0x02, 7, 0x20, 0x00, 1, 2, 3],
+        vec![0x90, 0x80, 0x7f, 0x01],
+        vec![0x10, 0x00],
+        vec![0xa8, 0x81, 0x02, 0x00, 9],
+        vec![0xb8, 0x01, 0x00, 9],
+        vec![0x67, 0x42, 0xe0, 0x1f],
+        vec![0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 1],
+        vec![0x7c, 0x87, 1, 2],
+    ]
+}
