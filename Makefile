@@ -1,7 +1,7 @@
 # One word for each thing that a developer does; everything is built into the checkout.
 #   make run ARGS="--port 9000 --json"
 MAKEFLAGS += --no-print-directory
-.PHONY: run build test fmt lint bench
+.PHONY: run build test fmt lint bench fuzz
 
 # The system's Python only builds; the programs run on the one in .venv.
 PYTHON ?= python3
@@ -24,3 +24,6 @@ fmt:
 
 bench:
 	@$(PYTHON) scripts/build.py && exec $(HERE) -m bench.run $(ARGS)
+
+fuzz:
+	@$(PYTHON) scripts/build.py python && exec $(HERE) scripts/fuzz.py $(ARGS)

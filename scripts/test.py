@@ -110,6 +110,7 @@ REST = [
     lint("tsc", "npm", "run", "--silent", "typecheck", folder=WEB),
     lint("eslint", "npm", "run", "--silent", "lint", folder=WEB),
     pytest("pytest unit", "python", "tests/unit", "tests/property", "tests/contract"),
+    pytest("pytest fuzz", "python", "tests/fuzz"),
     Part(
         "vitest",
         "web",

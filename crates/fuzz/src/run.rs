@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
@@ -13,6 +14,10 @@ use crate::targets::{Check, Target};
 const LONGEST: Duration = Duration::from_secs(5);
 /// Attempts to make a failing input smaller.
 const SHORTENINGS: usize = 2000;
+
+/// What a panic has to say is part of the failure; while inputs are shortened it would be said a
+/// thousand times.
+static SILENCE: Once = Once::new();
 
 /// An input that broke something.
 #[derive(Debug, Clone)]
@@ -44,6 +49,7 @@ impl fmt::Display for Failure {
 /// Tries the corpus, then mutated inputs until `budget` is over. Returns how many inputs it tried.
 pub fn run(target: &Target, seed: u64, budget: Duration) -> Result<u64, Failure> {
     println!("{} seed {seed}", target.name);
+    SILENCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
     let mut dice = Dice(seed);
     let mut seeds = (target.seeds)();
     seeds.extend(corpus(target.name));

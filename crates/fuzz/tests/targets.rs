@@ -1,6 +1,11 @@
 //! Every target for a few seconds; `make fuzz` runs them longer.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +19,11 @@ fn fuzz(name: &str) {
     let day = SystemTime::now().duration_since(UNIX_EPOCH).expect("a date").as_secs() / 86_400;
     match run(target, day, BUDGET) {
         Ok(cases) => assert!(cases > 100, "{name} tried {cases} inputs"),
-        Err(failure) => panic!("{failure}"),
+        Err(failure) => {
+            // Panics are silent while fuzzing.
+            println!("{failure}");
+            panic!("{name} failed");
+        }
     }
 }
 

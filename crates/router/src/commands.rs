@@ -1,6 +1,6 @@
 //! What commands do. Each changes nothing if it is refused.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::command::{
@@ -65,6 +65,7 @@ impl Router {
             is_ready: false,
             engine,
             ufrag: answer.ufrag,
+            meanings: BTreeMap::new(),
             addresses: VecDeque::new(),
             tracks: Vec::new(),
             slots: Vec::new(),
@@ -99,6 +100,7 @@ impl Router {
         let max_slots = self.config.max_slots;
         let offer = Offer::parse(&command.offer).map_err(RouterError::OfferRefused)?;
         let transport = self.transport_mut(id)?;
+        offer.check_meanings(&transport.meanings).map_err(RouterError::OfferRefused)?;
         Transport::check_slots(&offer, transport.slots.len(), max_slots, &command.slots)?;
         let mut mids = transport.slot_mids();
         if command.slots.iter().any(|p| mids.contains(&p.audio_mid) || mids.contains(&p.video_mid))

@@ -1,6 +1,6 @@
 //! One client's transport: its engine, what the client sends, and the slots it receives on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::command::{SlotPair, TrackInfo, TransportInfo};
@@ -35,6 +35,8 @@ pub(crate) struct Transport {
     pub(crate) is_ready: bool,
     pub(crate) engine: Guarded,
     pub(crate) ufrag: String,
+    /// What payload types have meant so far.
+    pub(crate) meanings: BTreeMap<u8, String>,
     /// Proven addresses of the peer, oldest first.
     pub(crate) addresses: VecDeque<Known>,
     pub(crate) tracks: Vec<Track>,
@@ -106,6 +108,7 @@ impl Transport {
     /// Follows an accepted offer: new tracks, tracks that stopped, new slots, payload types.
     pub(crate) fn apply(&mut self, offer: &Offer, new_slots: impl Iterator<Item = Slot>) {
         self.slots.extend(new_slots);
+        self.meanings.extend(offer.meanings.clone());
         let slot_mids = self.slot_mids();
         for line in offer.lines.iter().filter(|line| !slot_mids.contains(&line.mid)) {
             match (line.sends, self.track_mut(line.mid)) {

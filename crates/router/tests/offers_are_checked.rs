@@ -77,3 +77,35 @@ fn limits_are_told_as_such() {
     let many = vec![slots[0]; 65];
     assert_eq!(open(&mut world, &offer, many).expect_err("refused").code(), "limit_reached");
 }
+
+#[test]
+fn absurd_offers_are_refused_quickly() {
+    let mut world = World::new();
+    let (offer, _) = valid_offer(&world);
+    let many = |count: usize, line: &dyn Fn(usize) -> String| {
+        let lines: String = (0..count).map(|n| line(n) + "\r\n").collect();
+        format!("{offer}{lines}")
+    };
+    let cases: Vec<(&str, String)> = vec![
+        ("encodings", many(200, &|n| format!("a=rid:r{n} send"))),
+        ("sources", many(4000, &|n| format!("a=ssrc:{} cname:x", n + 1))),
+        ("groups of sources", many(4000, &|n| format!("a=ssrc-group:FID {n} {}", n + 1))),
+        ("extensions", many(3000, &|n| format!("a=extmap:{} urn:x", n % 255 + 1))),
+        ("formats", many(4000, &|n| format!("a=rtcp-fb:{} nack", n % 128))),
+        ("parameters", many(4000, &|n| format!("a=fmtp:{} x={n}", n % 128))),
+        ("unknown attributes", many(15_000, &|n| format!("a=x{n}"))),
+        ("simulcast", many(1, &|_| format!("a=simulcast:send {}", vec!["h"; 3000].join(";")))),
+        ("a long line", many(1, &|_| format!("a=x:{}", "y".repeat(150_000)))),
+        ("a long number", many(1, &|_| format!("a=ssrc:{} cname:x", "9".repeat(5000)))),
+        ("a long name", offer.replace("o=", &format!("o={}", "y".repeat(5000)))),
+    ];
+    let start = std::time::Instant::now();
+    for (what, offer) in cases {
+        let error = open(&mut world, &offer, Vec::new()).expect_err(what);
+        assert_eq!(error.code(), "offer_refused", "{what}: {error}");
+        assert!(error.to_string().len() < 400, "{what} is not sent back");
+    }
+    // Not even parsing takes more than a millisecond each; a loaded machine has a hundred times that.
+    assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(world.router.list().transports.is_empty());
+}

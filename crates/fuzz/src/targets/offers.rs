@@ -78,3 +78,36 @@ fn seeds() -> Vec<Vec<u8>> {
         offer(&Change { publish, slots: 1, ..Change::default() }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_browsers_offer_is_answered() {
+        let address = router_address();
+        let local = vec![LocalAddress {
+            protocol: Protocol::Udp,
+            bound: address,
+            advertised: vec![address],
+        }];
+        let now = Instant::now();
+        let engines = Box::new(Str0mEngines::new(&local));
+        let mut router = Router::new(now, Config::new(local), engines, 7);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/offers");
+        let files = std::fs::read_dir(folder).expect("the corpus").flatten();
+        let of_browsers: Vec<_> = files
+            .map(|file| file.path())
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                name.starts_with("chromium-") || name.starts_with("firefox-")
+            })
+            .collect();
+        assert!(of_browsers.len() >= 4);
+        for path in of_browsers {
+            let offer = std::fs::read_to_string(&path).expect("an offer");
+            let opened = open(&mut router, now, offer);
+            assert!(opened.is_ok(), "{}: {opened:?}", path.display());
+        }
+    }
+}

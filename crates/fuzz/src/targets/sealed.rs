@@ -59,7 +59,7 @@ fn scene() -> World {
 
 fn say(world: &mut World, kind: u8, packet: &[u8]) {
     let client = &mut world.clients[0];
-    let sealed = if kind % 2 == 0 {
+    let sealed = if kind.is_multiple_of(2) {
         let mut packet = packet.to_vec();
         // RTP of a few sources: more than a thousand are refused before anything reads them.
         packet[0] = packet[0] & 0x3f | 0x80;

@@ -1,6 +1,6 @@
 //! Reading an offer before the engine sees it, and refusing what must not get there.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::ids::{Kind, Mid};
 
@@ -9,12 +9,24 @@ const MAX_BYTES: usize = 192 * 1024;
 /// Most media lines.
 const MAX_LINES: usize = 128;
 
+/// Longest line: a group of 128 lines with the longest names has 2.2 KB.
+const MAX_LINE_BYTES: usize = 4096;
+/// Lines of one media section; browsers have about 100.
+const MAX_SECTION_LINES: usize = 512;
+/// Attributes of one kind in one media section. Browsers describe at most three encodings with their
+/// retransmission, and 16 header extensions.
+const MAX_RIDS: usize = 8;
+const MAX_SOURCES: usize = 64;
+const MAX_EXTENSIONS: usize = 64;
+
 /// An offer that may go to the engine.
 #[derive(Debug)]
 pub(crate) struct Offer {
     /// Without candidates: an ICE-lite agent never needs the peer's (RFC 8445 section 2.5).
     pub(crate) sdp: String,
     pub(crate) lines: Vec<OfferLine>,
+    /// What each payload type means: encoding and parameters.
+    pub(crate) meanings: BTreeMap<u8, String>,
 }
 
 /// One `m=` section.
@@ -41,11 +53,32 @@ impl Offer {
         }
         let mut parser = Parser::default();
         for (number, line) in text.lines().enumerate() {
+            if line.len() > MAX_LINE_BYTES {
+                return Err(format!(
+                    "The offer has a line of {} bytes and {MAX_LINE_BYTES} are allowed; send what \
+                     createOffer() returned.",
+                    line.len()
+                ));
+            }
             parser.line(line).map_err(|cause| {
                 format!("The offer is malformed in line {}: {cause}; send valid SDP.", number + 1)
             })?;
         }
         parser.finish()
+    }
+
+    /// Whether payload types mean what they meant in an earlier offer of the transport.
+    pub(crate) fn check_meanings(&self, earlier: &BTreeMap<u8, String>) -> Result<(), String> {
+        for (payload_type, meaning) in &self.meanings {
+            if let Some(former) = earlier.get(payload_type).filter(|former| *former != meaning) {
+                return Err(format!(
+                    "The offer contradicts an earlier one: {}; keep payload types for the life of \
+                     the connection.",
+                    two_meanings(*payload_type, former, meaning)
+                ));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn line(&self, mid: Mid) -> Option<&OfferLine> {
@@ -62,9 +95,29 @@ struct Parser {
     has_password: bool,
     fingerprint: Option<String>,
     session_direction: Option<(bool, bool)>,
-    /// What each payload type means: its `rtpmap`, and the main type that it repairs.
-    formats: HashMap<u8, String>,
-    repairs: HashMap<u8, u8>,
+    counts: Counts,
+    /// What each payload type means in the sections that are over.
+    meanings: BTreeMap<u8, String>,
+    /// What is said of it in this one: `rtpmap`, and every `fmtp` (in Firefox before it).
+    current: BTreeMap<u8, (String, String)>,
+}
+
+/// Lines of the section that is being read.
+#[derive(Default)]
+struct Counts {
+    lines: usize,
+    rids: usize,
+    sources: usize,
+    extensions: usize,
+}
+
+impl Counts {
+    fn exceed(&self) -> bool {
+        self.lines > MAX_SECTION_LINES
+            || self.rids > MAX_RIDS
+            || self.sources > MAX_SOURCES
+            || self.extensions > MAX_EXTENSIONS
+    }
 }
 
 struct Section {
@@ -88,6 +141,12 @@ impl Parser {
                 return Err("it is not v=0".into());
             }
         }
+        self.counts.lines += 1;
+        if self.counts.exceed() {
+            return Err(
+                "the media section has more lines of one kind than any browser makes".into()
+            );
+        }
         match name {
             "m" => self.media(value)?,
             "a" if value.starts_with("candidate:") || value.starts_with("end-of-candidates") => {
@@ -102,12 +161,14 @@ impl Parser {
     }
 
     fn media(&mut self, value: &str) -> Result<(), String> {
+        self.close_section()?;
+        self.counts = Counts::default();
         let mut words = value.split_ascii_whitespace();
         let kind = match words.next() {
             Some("audio") => Kind::Audio,
             Some("video") => Kind::Video,
             other => {
-                let other = other.unwrap_or_default();
+                let other: String = other.unwrap_or_default().chars().take(20).collect();
                 return Err(format!("media `{other}` is not audio or video"));
             }
         };
@@ -130,6 +191,10 @@ impl Parser {
             "recvonly" => self.direction(false, true),
             "inactive" => self.direction(false, false),
             "mid" => return self.mid(value.trim()),
+            "rid" => self.counts.rids += 1,
+            "simulcast" => self.counts.rids += value.matches([';', ',']).count(),
+            "ssrc" | "ssrc-group" => self.counts.sources += 1,
+            "extmap" => self.counts.extensions += 1,
             "rtpmap" => return self.rtpmap(value),
             "fmtp" => return self.fmtp(value),
             "setup" if value.trim() == "passive" => {
@@ -178,31 +243,48 @@ impl Parser {
         let payload_type =
             parse_payload_type(payload_type).ok_or("rtpmap has no valid payload type")?;
         let format = format.trim().to_ascii_lowercase();
-        match self.formats.insert(payload_type, format.clone()) {
-            Some(former) if former != format => {
-                Err(format!("payload type {payload_type} means both {former} and {format}"))
-            }
-            _ => Ok(()),
+        let (known, _) = self.current.entry(payload_type).or_default();
+        if !known.is_empty() && *known != format {
+            return Err(two_meanings(payload_type, known, &format));
         }
+        *known = format;
+        Ok(())
     }
 
+    /// Parameters count as well: the engine would look for one payload type in two of its formats.
     fn fmtp(&mut self, value: &str) -> Result<(), String> {
         let (payload_type, parameters) = value.split_once(' ').ok_or("fmtp has no parameters")?;
         let payload_type =
             parse_payload_type(payload_type).ok_or("fmtp has no valid payload type")?;
-        let apt = parameters.split(';').find_map(|p| p.trim().strip_prefix("apt="));
-        let Some(main) = apt.and_then(parse_payload_type) else {
-            return Ok(());
-        };
-        match self.repairs.insert(payload_type, main) {
-            Some(former) if former != main => {
-                Err(format!("payload type {payload_type} repairs both {former} and {main}"))
-            }
-            _ => Ok(()),
-        }
+        let (_, known) = self.current.entry(payload_type).or_default();
+        known.push_str("; ");
+        known.push_str(&parameters.trim().to_ascii_lowercase());
+        Ok(())
     }
 
-    fn finish(self) -> Result<Offer, String> {
+    /// A media line is over.
+    fn close_section(&mut self) -> Result<(), String> {
+        for (payload_type, (format, parameters)) in std::mem::take(&mut self.current) {
+            let meaning = format + &parameters;
+            match self.meanings.get(&payload_type) {
+                Some(former) if *former != meaning => {
+                    return Err(two_meanings(payload_type, former, &meaning));
+                }
+                Some(_) => {}
+                None => drop(self.meanings.insert(payload_type, meaning)),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Offer, String> {
+        if self.counts.exceed() {
+            return Err("The offer has more lines of one kind than any browser makes; send what \
+                        createOffer() returned."
+                .into());
+        }
+        self.close_section()
+            .map_err(|cause| format!("The offer is contradictory: {cause}; send valid SDP."))?;
         if self.sections.is_empty() {
             return Err("The offer has no media line; add a transceiver first.".into());
         }
@@ -220,8 +302,17 @@ impl Parser {
             let (kind, payload_types) = (section.kind, section.payload_types);
             Ok::<_, String>(OfferLine { mid, kind, sends, receives, payload_types })
         });
-        Ok(Offer { lines: lines.collect::<Result<_, _>>()?, sdp: self.sdp })
+        Ok(Offer {
+            lines: lines.collect::<Result<_, _>>()?,
+            sdp: self.sdp,
+            meanings: self.meanings,
+        })
     }
+}
+
+fn two_meanings(payload_type: u8, former: &str, meaning: &str) -> String {
+    let [former, meaning] = [former, meaning].map(|m| m.chars().take(100).collect::<String>());
+    format!("payload type {payload_type} means both {former} and {meaning}")
 }
 
 fn parse_payload_type(word: &str) -> Option<u8> {
@@ -275,8 +366,27 @@ mod tests {
         let body = "m=audio 9 X 96\r\na=mid:0\r\na=rtpmap:96 opus/48000/2\r\n\
                     m=video 9 X 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n";
         assert!(refusal(body).contains("payload type 96"));
-        let repairs = "m=video 9 X 97\r\na=mid:0\r\na=fmtp:97 apt=96\r\na=fmtp:97 apt=98\r\n";
-        assert!(refusal(repairs).contains("repairs both"));
+        let of = |mid: &str, parameters: &str| {
+            format!(
+                "m=video 9 X 96\r\na=mid:{mid}\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 {parameters}\r\n"
+            )
+        };
+        let body = of("0", "profile-level-id=42e01f") + &of("1", "profile-level-id=640c1f");
+        assert!(refusal(&body).contains("42e01f and h264/90000; profile-level-id=640c1f"));
+        let again =
+            "m=video 9 X 97\r\na=mid:0\r\na=rtpmap:97 rtx/90000\r\na=rtpmap:97 VP8/90000\r\n";
+        assert!(refusal(again).contains("means both"));
+    }
+
+    #[test]
+    fn a_later_offer_may_not_give_a_payload_type_another_meaning() {
+        let offer = |format: &str| {
+            let body = format!("m=video 9 X 96\r\na=mid:0\r\na=rtpmap:96 {format}/90000\r\n");
+            Offer::parse(&format!("{HEAD}{body}")).unwrap()
+        };
+        let first = offer("VP8");
+        assert_eq!(offer("vp8").check_meanings(&first.meanings), Ok(()));
+        assert!(offer("VP9").check_meanings(&first.meanings).unwrap_err().contains("means both"));
     }
 
     #[test]
