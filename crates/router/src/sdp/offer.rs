@@ -19,6 +19,10 @@ const MAX_RIDS: usize = 8;
 const MAX_SOURCES: usize = 64;
 const MAX_EXTENSIONS: usize = 64;
 
+/// Parameters that make another format of the same encoding. Others, such as a bitrate, may differ
+/// from line to line.
+const IDENTIFYING: [&str; 4] = ["apt", "packetization-mode", "profile-id", "profile-level-id"];
+
 /// An offer that may go to the engine.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -251,14 +255,19 @@ impl Parser {
         Ok(())
     }
 
-    /// Parameters count as well: the engine would look for one payload type in two of its formats.
+    /// Some parameters count as well: the engine would look for one payload type in two of its formats.
     fn fmtp(&mut self, value: &str) -> Result<(), String> {
         let (payload_type, parameters) = value.split_once(' ').ok_or("fmtp has no parameters")?;
         let payload_type =
             parse_payload_type(payload_type).ok_or("fmtp has no valid payload type")?;
         let (_, known) = self.current.entry(payload_type).or_default();
-        known.push_str("; ");
-        known.push_str(&parameters.trim().to_ascii_lowercase());
+        for parameter in parameters.to_ascii_lowercase().split(';').map(str::trim) {
+            let name = parameter.split('=').next().unwrap_or_default();
+            if IDENTIFYING.contains(&name) {
+                known.push_str("; ");
+                known.push_str(parameter);
+            }
+        }
         Ok(())
     }
 
