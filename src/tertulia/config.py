@@ -20,6 +20,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Shards = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -67,13 +68,16 @@ class MediaSettings(_Section, frozen=True):
 
     `addresses` are this machine's IP addresses to receive on (0.0.0.0: all but loopback), `port` the UDP and TCP port
     (0: the system chooses), and `public_addresses` are what clients are told instead when a 1:1 NAT stands in between.
-    With `local_only` packets from other machines are dropped.
+    With `local_only` packets from other machines are dropped. `shards` are the threads that move packets (none: one per
+    core); a thread that has `group_share` clients leaves further ones of a session to the emptiest thread.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1",)
     port: Port = 8081
     public_addresses: tuple[str, ...] = ()
     local_only: bool = False
+    shards: Shards | None = None
+    group_share: Count = 16
 
 
 class SessionSettings(_Section, frozen=True):

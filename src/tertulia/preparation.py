@@ -23,6 +23,9 @@ def router_command(router: Path, settings: Settings) -> tuple[str, ...]:
     level = "warn" if settings.log_level == "warning" else settings.log_level
     command = [str(router), "--link", str(settings.router_link), "--bind", ",".join(media.addresses)]
     command += ["--port", str(media.port), "--log", level, "--supervisor-lock", str(settings.run_folder / LOCK)]
+    command += ["--group-share", str(media.group_share)]
+    if media.shards is not None:
+        command += ["--shards", str(media.shards)]
     if media.local_only:
         command.append("--local-only")
     if media.public_addresses:

@@ -28,8 +28,12 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
-    """One `tertulia dev` for all browser tests; every test makes sessions of its own."""
-    with TertuliaServer(tmp_path_factory.mktemp("e2e")) as running:
+    """One `tertulia dev` for all browser tests; every test makes sessions of its own.
+
+    The clients of a session take turns on two shards of the router, so that media crosses between them.
+    """
+    settings = {"TERTULIA_MEDIA_SHARDS": "2", "TERTULIA_MEDIA_GROUP_SHARE": "1"}
+    with TertuliaServer(tmp_path_factory.mktemp("e2e"), settings=settings) as running:
         yield running
 
 
