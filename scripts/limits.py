@@ -241,6 +241,44 @@ SECTIONS: dict[str, list[Limit]] = {
     "The router": [
         Limit("an offer", "crates/router/src/sdp/offer.rs", "MAX_BYTES", "bytes", "It is refused."),
         Limit("media lines of an offer", "crates/router/src/sdp/offer.rs", "MAX_LINES", "lines", "It is refused."),
+        Limit("one line of an offer", "crates/router/src/sdp/offer.rs", "MAX_LINE_BYTES", "bytes", "It is refused."),
+        Limit(
+            "lines of one media section",
+            "crates/router/src/sdp/offer.rs",
+            "MAX_SECTION_LINES",
+            "lines",
+            "It is refused.",
+        ),
+        Limit(
+            "encodings of one media section", "crates/router/src/sdp/offer.rs", "MAX_RIDS", "lines", "It is refused."
+        ),
+        Limit(
+            "sources of one media section", "crates/router/src/sdp/offer.rs", "MAX_SOURCES", "lines", "It is refused."
+        ),
+        Limit(
+            "header extensions of one media section",
+            "crates/router/src/sdp/offer.rs",
+            "MAX_EXTENSIONS",
+            "lines",
+            "It is refused.",
+        ),
+        Limit(
+            "a packet of a client", "crates/router/src/engine/str0m.rs", "MAX_PACKET_BYTES", "bytes", "It is dropped."
+        ),
+        Limit(
+            "RTP sources of one transport, and one more every 10 s",
+            "crates/router/src/engine/rtp_door.rs",
+            "SOURCES",
+            "sources",
+            "Their packets are dropped.",
+        ),
+        Limit(
+            "signatures verified at once in one handshake, then one in 5 ms",
+            "crates/router/src/engine/flight.rs",
+            "VERIFICATIONS",
+            "signatures",
+            "They are dropped; the client sends its flight again.",
+        ),
         Limit(
             "encodings of a track",
             "crates/router/src/track.rs",
