@@ -166,6 +166,27 @@ def test_a_killed_router_is_replaced_and_control_finds_it(tmp_path: Path) -> Non
             assert time.monotonic() < deadline
 
 
+def test_a_second_server_on_the_data_folder_is_refused_and_changes_nothing(server: TertuliaServer) -> None:
+    files = [server.folder / "run" / name for name in ("settings.json", "plan.json")]
+    before = [file.read_bytes() for file in files]
+
+    sentence = refused(tertulia("dev", "--port", "9", "--data", server.folder))
+
+    assert "already runs" in sentence
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_the_children_do_not_hold_the_data_folder_themselves(server: TertuliaServer) -> None:
+    lock = str(server.folder / "run" / "supervisor.lock")
+    holders = [name for name, pid in server.facts["pids"].items() if lock in open_files(pid)]
+
+    assert holders == ["supervisor"]
+
+
+def open_files(pid: int) -> set[str]:
+    return {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 def test_colleagues_on_the_network_are_let_in_over_tls(tmp_path: Path) -> None:
     with TertuliaServer(tmp_path, "--lan") as server:
         trusting = ssl.create_default_context(cafile=str(tmp_path / "tls" / "certificate.pem"))

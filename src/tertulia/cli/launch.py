@@ -12,6 +12,7 @@ from typing import NoReturn
 from tertulia import __version__
 from tertulia.config import Settings, dump
 from tertulia.preparation import prepare, router_command
+from tertulia.supervisor.leftovers import take_lock
 from tertulia.supervisor.plan import Plan
 from tertulia.supervisor.programs import find_router, find_web
 
@@ -19,10 +20,12 @@ from tertulia.supervisor.programs import find_router, find_web
 def become_server(settings: Settings, *, announce: str, log_to_files: bool) -> NoReturn:
     """Replace this process by the supervisor of a server with `settings`.
 
-    Raises CannotStartError if a program or the browser files are missing, or the data folder cannot be used.
+    Raises CannotStartError if a program or the browser files are missing, or the data folder cannot be used or is in use.
     """
     router, _ = find_router(), find_web()
     prepare(settings, log_to_files=log_to_files)
+    # Before anything is written: a server that runs reads these files again whenever control is restarted.
+    lock = take_lock(settings.run_folder)
     settings_file = settings.run_folder / "settings.json"
     _write_privately(settings_file, dump(settings))
     command = router_command(router, settings)
@@ -41,8 +44,10 @@ def become_server(settings: Settings, *, announce: str, log_to_files: bool) -> N
     plan_file = settings.run_folder / "plan.json"
     plan.write(plan_file)
     sys.stdout.flush()
+    os.set_inheritable(lock.fileno(), True)
     # A process of its own, which has loaded nothing but the standard library; it keeps this one's number.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "tertulia.supervisor", str(plan_file)])  # noqa: S606 - our own
+    supervisor = [sys.executable, "-P", "-m", "tertulia.supervisor", str(plan_file), str(lock.fileno())]
+    os.execv(sys.executable, supervisor)  # noqa: S606 - our own
 
 
 def _fingerprint(settings: Settings, command: tuple[str, ...], router: Path) -> str:

@@ -68,6 +68,12 @@ def take_lock(folder: Path) -> IO[str]:
         return lock
 
 
+def inherit_lock(number: int) -> IO[str]:
+    """Hold the lock that this process took, as descriptor `number`, before it became another program."""
+    os.set_inheritable(number, False)
+    return open(number, "a+", encoding="utf-8")
+
+
 def remember(folder: Path, name: str, pid: int, fingerprint: str) -> None:
     """Write down that this process is ours. A child does so itself before it becomes the program: none is missed."""
     known = _read(folder)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tertulia.supervisor.child import Child
 from tertulia.supervisor.errors import CannotStartError
@@ -43,8 +43,10 @@ class Supervisor:
     is taken over, so that calls go on; what does not answer, or runs by another plan, is ended and started anew.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, lock: IO[str] | None = None) -> None:
+        """Takes what to run, and the data folder's lock if this process holds it already."""
         self._plan = plan
+        self._lock = lock
         self._listeners: list[socket.socket] = []
         self._children: list[Child] = []
         self._stopping = False
@@ -55,7 +57,7 @@ class Supervisor:
     def run(self) -> int:
         """Run until a stop signal; returns the exit status. Raises CannotStartError."""
         with contextlib.ExitStack() as held:
-            held.enter_context(take_lock(self._folder))
+            held.enter_context(self._lock or take_lock(self._folder))
             wakeups = held.enter_context(_wake_up())
             adopted = self._find_adoptable()
             if not self._listeners:
