@@ -20,7 +20,7 @@ from tertulia.supervisor.programs import find_router, find_web
 def become_server(settings: Settings, *, announce: str, log_to_files: bool) -> NoReturn:
     """Replace this process by the supervisor of a server with `settings`.
 
-    Raises CannotStartError if a program or the browser files are missing, or the data folder cannot be used or is in use.
+    Raises CannotStartError if a program or the browser files are missing, or the data folder is used or cannot be.
     """
     router, _ = find_router(), find_web()
     prepare(settings, log_to_files=log_to_files)
