@@ -22,9 +22,9 @@ DEADLINE_S = 20
 class Member:
     """One client and what it has seen, with the times of it."""
 
-    def __init__(self, server: Api, session_id: str, url: str) -> None:
+    def __init__(self, server: Api, session_id: str, url: str, *, token: str | None = None) -> None:
         self.session = Session(server.api_key, session_id, server=url)
-        self._token = server.token(session_id)
+        self._token = server.token(session_id) if token is None else token
         self.told: list[tuple[str, float]] = []
         self.heard: dict[str, list[int]] = {}
         self._news = asyncio.Event()

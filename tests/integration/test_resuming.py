@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import statistics
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tertulia import AuthenticationError, Session
 from tests.member import Member
 from tests.proxy import Proxy
 from tests.servers import TertuliaServer
@@ -82,6 +84,43 @@ async def test_lost_sockets_are_resumed_at_once(server: TertuliaServer, capsys: 
     with capsys.disabled():
         sys.stdout.write(f"\n{CLIENTS} sockets resumed after p50 {statistics.median(taken):.1f}, p95 {p95:.1f} ms\n")
     assert p95 < 1000  # 300 ms on a machine that does nothing else; this bar has room for one that does
+
+
+async def test_a_seat_outlives_the_token_that_it_was_taken_with(server: TertuliaServer) -> None:
+    session_id = server.create_session()
+    token = server.token(session_id, expires_at_s=int(time.time()) + 2)
+    with Proxy(port_of(server)) as proxy:
+        ana = Member(server, session_id, proxy.url, token=token)
+        ben = Member(server, session_id, server.url)
+        await ana.arrive()
+        await ben.arrive()
+        refusal = await refusal_once_expired(server, session_id, token)
+        assert (refusal.name, refusal.code) == ("OT_AUTHENTICATION_ERROR", 1004)
+        assert "expired" in refusal.message
+        proxy.hang_up_oldest()
+        await ana.until(lambda: len(ana.times("sessionReconnected")) == 1)
+        os.kill(server.pids()["control"], signal.SIGKILL)  # the next one knows the seat from the store alone
+        await ana.until(lambda: len(ana.times("sessionReconnected")) == 2)
+        assert ana.session.connection is not None
+        assert ana.session.connection.connection_id == ana.id
+        await ben.talk(1)
+        await ana.until(lambda: ana.heard.get(ben.id) == [0])
+        assert ana.id not in [ended for _, ended, _ in ben.ends]
+        await ana.session.disconnect()
+        with pytest.raises(AuthenticationError, match="expired"):
+            await ana.arrive()
+        await ben.session.disconnect()
+
+
+async def refusal_once_expired(server: TertuliaServer, session_id: str, token: str) -> AuthenticationError:
+    """Joins with a token again and again, until it is refused."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                async with Session(server.api_key, session_id, server=server.url) as late:
+                    await late.connect(token)
+            except AuthenticationError as refusal:
+                return refusal
 
 
 async def test_a_server_that_vanished_is_noticed_by_its_silence(hasty: TertuliaServer) -> None:
