@@ -8,7 +8,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -146,36 +147,49 @@ def test_a_server_that_makes_a_session_and_a_token(
     assert asyncio.run(join()) == "name=Ida"
 
 
-@pytest.mark.parametrize("program", ["embedded", "mounted"])
-async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path, program: str) -> None:
-    (tmp_path / "program.py").write_text(PROGRAMS[program].text, encoding="utf-8")
-    settings = {"TERTULIA_DATA_FOLDER": str(tmp_path / "data"), "TERTULIA_MEDIA_PORT": "0"}
-    with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "output").open("wb") as output_file:
-        command = [sys.executable, "-u", "-m", "uvicorn", "program:application", "--fd", str(listener.fileno())]
+@asynccontextmanager
+async def application(program: str, folder: Path) -> AsyncIterator[str]:
+    """The program as uvicorn runs it, with its data and its `output` in `folder`; where it carries the server."""
+    (folder / "program.py").write_text(PROGRAMS[program].text, encoding="utf-8")
+    settings = {"TERTULIA_DATA_FOLDER": str(folder / "data"), "TERTULIA_MEDIA_PORT": "0"}
+    # Afterwards only the program has it: nobody waits for an answer of one that ended.
+    with socket.create_server(("127.0.0.1", 0)) as listener, (folder / "output").open("wb") as output_file:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/video"
         process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=tmp_path,
+            *(sys.executable, "-u", "-m", "uvicorn", "program:application", "--fd", str(listener.fileno())),
+            cwd=folder,
             env={**os.environ, **settings},
             pass_fds=[listener.fileno()],
             stdout=output_file,
             stderr=output_file,
         )
-        try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/video"
-            async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(timeout=DEADLINE_S) as http:
-                assert (await http.get(f"{url}/health/live")).status_code == 200
-                made = await asyncio.to_thread(make_project, tmp_path / "data")
-            api_key, api_secret = made["api_key"], made["api_secret"]
-            async with asyncio.timeout(DEADLINE_S), AsyncClient(api_key, api_secret, url) as client:
-                session_id = (await client.create_session()).session_id
-                async with Session(api_key, session_id, server=url) as session:
-                    if program == "embedded":
-                        with pytest.raises(PermissionDeniedError, match="not welcome"):
-                            await session.connect(client.generate_token(session_id, data="name=Mallory"))
-                    await session.connect(client.generate_token(session_id, data="name=Ida"))
-        finally:
+    try:
+        yield url
+    except BaseException as error:
+        error.add_note(f"The application said: {(folder / 'output').read_text(encoding='utf-8')}")
+        raise
+    finally:
+        ended_by_itself = process.returncode is not None
+        if not ended_by_itself:
             process.terminate()
-            await process.wait()
+        await process.wait()
+    assert not ended_by_itself
+
+
+@pytest.mark.parametrize("program", ["embedded", "mounted"])
+async def test_an_application_that_carries_the_server_in_itself(tmp_path: Path, program: str) -> None:
+    async with application(program, tmp_path) as url:
+        async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(timeout=DEADLINE_S) as http:
+            assert (await http.get(f"{url}/health/live")).status_code == 200
+            made = await asyncio.to_thread(make_project, tmp_path / "data")
+        api_key, api_secret = made["api_key"], made["api_secret"]
+        async with asyncio.timeout(DEADLINE_S), AsyncClient(api_key, api_secret, url) as client:
+            session_id = (await client.create_session()).session_id
+            async with Session(api_key, session_id, server=url) as session:
+                if program == "embedded":
+                    with pytest.raises(PermissionDeniedError, match="not welcome"):
+                        await session.connect(client.generate_token(session_id, data="name=Mallory"))
+                await session.connect(client.generate_token(session_id, data="name=Ida"))
     said = (tmp_path / "output").read_text(encoding="utf-8")
     assert ("ConnectionCreated" in said) is (program == "embedded")
 
