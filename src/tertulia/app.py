@@ -21,9 +21,9 @@ from tertulia.adapters.http.server import serve
 from tertulia.config import LOOPBACK, Settings, restore
 from tertulia.errors import TertuliaError
 from tertulia.observability.logging import configure
-from tertulia.supervisor.handover import offer
+from tertulia.supervisor.handover import SOCKET, offer
 from tertulia.supervisor.leftovers import LOCK
-from tertulia.supervisor.orphan import GRACE_S, end_when_orphaned, is_held
+from tertulia.supervisor.orphan import end_when_orphaned, is_held
 from tertulia.wiring import open_control
 
 READY_POLL_S = 0.01
@@ -33,6 +33,7 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
     """Serve on `listeners` until a stop signal; `ready_file` appears when clients can be served."""
     async with AsyncExitStack() as open_parts:
         open_parts.enter_context(offer(asyncio.get_running_loop(), settings.run_folder, listeners))
+        open_parts.callback((settings.run_folder / SOCKET).unlink, missing_ok=True)
         control = await open_parts.enter_async_context(open_control(settings))
         announcement: dict[str, Any] = {"facts": {}, "text": ""}
         if control.playground is not None:
@@ -72,11 +73,11 @@ def main() -> int:
     parser.add_argument("settings", type=Path)
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--http-socket", type=int, action="append", required=True)
-    parser.add_argument("--orphan-grace", type=float, default=GRACE_S)
     given = parser.parse_args()
     settings = restore(given.settings)
     configure(settings.log_level)
-    end_when_orphaned(supervised=lambda: is_held(settings.run_folder / LOCK), grace_s=given.orphan_grace)
+    grace_s = settings.sessions.orphan_grace_s
+    end_when_orphaned(supervised=lambda: is_held(settings.run_folder / LOCK), grace_s=grace_s)
     listeners = [socket.socket(fileno=number) for number in given.http_socket]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import msgspec
 
+from tertulia.supervisor.orphan import GRACE_S
+
 ENVIRONMENT_PREFIX = "TERTULIA_"
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -81,12 +83,16 @@ class MediaSettings(_Section, frozen=True):
 
 
 class SessionSettings(_Section, frozen=True):
-    """Time limits of signalling, in seconds; the defaults are those of `contract/signalling.yaml`."""
+    """Time limits of signalling, in seconds; the defaults are those of `contract/signalling.yaml`.
+
+    `orphan_grace_s` is how long control and router go on when the supervisor was killed and no other took over.
+    """
 
     reconnect_window_s: Seconds = 60.0
     reconnect_grace_s: Seconds = 15.0
     heartbeat_s: Seconds = 10.0
     authentication_s: Seconds = 5.0
+    orphan_grace_s: Seconds = GRACE_S
 
 
 class ConfiguredProject(_Section, frozen=True):

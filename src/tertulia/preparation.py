@@ -10,6 +10,7 @@ from tertulia.config import Settings
 from tertulia.supervisor.errors import CannotStartError
 from tertulia.supervisor.handover import SOCKET
 from tertulia.supervisor.leftovers import LOCK
+from tertulia.supervisor.orphan import GRACE_S
 
 __all__ = ["prepare", "router_command"]
 
@@ -26,6 +27,8 @@ def router_command(router: Path, settings: Settings) -> tuple[str, ...]:
     command += ["--group-share", str(media.group_share)]
     if media.shards is not None:
         command += ["--shards", str(media.shards)]
+    if settings.sessions.orphan_grace_s != GRACE_S:
+        command += ["--orphan-grace", str(settings.sessions.orphan_grace_s)]
     if media.local_only:
         command.append("--local-only")
     if media.public_addresses:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ DEADLINE_S = 30
 RESUME_S = 5
 # Well below the server's limit of 100 a second: what piles up must be caught up with.
 PACE_S = 0.03
+ORPHAN_GRACE_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +184,41 @@ async def test_control_and_supervisor_are_killed_and_the_next_one_brings_the_ses
                 await ben.session.disconnect()
             finally:
                 await asyncio.to_thread(again.__exit__, None, None, None)
+
+
+async def test_without_a_new_supervisor_the_call_goes_on_for_a_while_and_then_everything_ends(tmp_path: Path) -> None:
+    settings = {"TERTULIA_SESSIONS_ORPHAN_GRACE_S": str(ORPHAN_GRACE_S)}
+    with TertuliaServer(tmp_path, settings=settings) as first:
+        port = int(first.url.rpartition(":")[2])
+    with TertuliaServer(tmp_path, settings=settings, port=port) as killed:
+        session_id = killed.create_session()
+        async with members(killed, session_id, "ann", "ben") as (ann, ben):
+            before = [ann.session.connection, ben.session.connection]
+            children = {name: os.pidfd_open(pid) for name, pid in killed.pids().items()}
+            os.kill(killed.facts["pids"]["supervisor"], signal.SIGKILL)
+            killed_at = time.monotonic()
+            await ann.session.signal("ann 0")
+            await eventually(lambda: ben.heard == ["ann 0"], "the session goes on")
+            await eventually(lambda: all(map(has_ended, children.values())), "control and router end by themselves")
+            assert time.monotonic() - killed_at >= ORPHAN_GRACE_S
+            for handle in children.values():
+                os.close(handle)
+            assert list((tmp_path / "run").glob("*.sock")) == []
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port))
+            assert "Traceback" not in (tmp_path / "log" / "control.log").read_text()
+
+            # It was a clean end: the seats are in the store.
+            again = TertuliaServer(tmp_path, settings=settings, port=port)
+            await asyncio.to_thread(again.__enter__)
+            try:
+                await eventually(lambda: bool(ann.back_at and ben.back_at), "both are back")
+                assert [ann.session.connection, ben.session.connection] == before
+                await ann.session.disconnect()
+                await ben.session.disconnect()
+            finally:
+                await asyncio.to_thread(again.__exit__, None, None, None)
+
+
+def has_ended(handle: int) -> bool:
+    return bool(select.select([handle], [], [], 0)[0])

@@ -9,7 +9,10 @@ from tertulia.preparation import router_command
 
 
 def options(**media: object) -> list[str]:
-    flags = {f"media.{name}": value for name, value in media.items()}
+    return options_of({f"media.{name}": value for name, value in media.items()})
+
+
+def options_of(flags: dict[str, object]) -> list[str]:
     return list(router_command(Path("tertulia-router"), load(environment={}, flags=flags))[1:])
 
 
@@ -34,3 +37,5 @@ def test_only_what_is_set_is_passed_on() -> None:
     assert "--local-only" not in options()
     assert "--local-only" in options(local_only=True)
     assert value_of("--public-address", options(public_addresses=["192.0.2.7"])) == "192.0.2.7"
+    assert "--orphan-grace" not in options()
+    assert value_of("--orphan-grace", options_of({"sessions.orphan_grace_s": 2.5})) == "2.5"

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::prelude::{Long, Short, ValueExt as _};
 use thiserror::Error;
@@ -22,8 +23,9 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
   --local-only             take datagrams of this machine alone, whatever the address
   --public-address <ip>    what clients are told instead of the local address (1:1 NAT);
                            may be repeated
-  --supervisor-pid <pid>   parent process; with it and control gone for 60 s, the router exits
+  --supervisor-pid <pid>   parent process; with it and control gone, the router exits
   --supervisor-lock <file> locked while any supervisor lives, for the case that another took over
+  --orphan-grace <s>       seconds without a supervisor before that (default: 60)
   --log <level>            error, warn, info (default), debug or trace
   --help, --version";
 
@@ -32,6 +34,9 @@ pub const MAX_SHARDS: usize = 64;
 /// With everybody in a session of 16 publishing to everybody, a shard moves about 25,000 packets a
 /// second, well within one core.
 const GROUP_SHARE: usize = 16;
+
+/// Enough for whoever watches the server to start another supervisor.
+const ORPHAN_GRACE_S: u64 = 60;
 
 /// What to run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub struct Args {
     pub supervisor_pid: Option<u32>,
     /// The file that a living supervisor holds locked.
     pub supervisor_lock: Option<PathBuf>,
+    /// How long media goes on at least when the supervisor is gone.
+    pub orphan_grace: Duration,
     /// What is logged.
     pub log: LevelFilter,
 }
@@ -79,6 +86,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut public_addresses, mut supervisor_pid) = (Vec::new(), None);
     let (mut local_only, mut supervisor_lock) = (false, None);
     let (mut shards, mut group_share) = (default_shards(), GROUP_SHARE);
+    let mut orphan_grace = Duration::from_secs(ORPHAN_GRACE_S);
     let mut log = LevelFilter::INFO;
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
@@ -96,6 +104,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
             }
             Long("supervisor-lock") => {
                 supervisor_lock = Some(PathBuf::from(parser.value().map_err(usage)?));
+            }
+            Long("orphan-grace") => {
+                let seconds = number(&mut parser, "orphan-grace")?;
+                orphan_grace = Duration::try_from_secs_f64(seconds)
+                    .map_err(|e| UsageError(format!("--orphan-grace: {e}")))?;
             }
             Long("log") => {
                 let level = text(&mut parser)?;
@@ -123,6 +136,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         public_addresses,
         supervisor_pid,
         supervisor_lock,
+        orphan_grace,
         log,
     }))
 }
@@ -172,12 +186,13 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
-                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --shards 3 --group-share 2 --local-only";
+                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --orphan-grace 2.5 --shards 3 --group-share 2 --local-only";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.link, PathBuf::from("/l.sock"));
         assert_eq!(args.bind.len(), 2);
         assert_eq!((args.port, args.supervisor_pid), (0, Some(12)));
         assert_eq!(args.supervisor_lock, Some(PathBuf::from("/run/s")));
+        assert_eq!(args.orphan_grace, Duration::from_millis(2_500));
         assert_eq!(args.public_addresses.len(), 2);
         assert_eq!(args.log, LevelFilter::DEBUG);
         assert!(args.local_only);

@@ -33,10 +33,10 @@ use crate::tcp::{Door, DoorParts};
 const MAX_JOBS: usize = 256;
 /// Messages that wait for one shard or the door; who finds it full keeps what it has, in order.
 const MAX_MAIL: usize = 4_096;
-/// How long media goes on when both control and the supervisor are gone.
-const ALONE: Duration = Duration::from_secs(60);
-/// How often that is looked at.
+/// How often the router looks whether control and the supervisor are there, at the least.
 const WATCH: Duration = Duration::from_secs(2);
+/// And at the most.
+const BUSIEST_WATCH: Duration = Duration::from_millis(50);
 
 /// Why the program ended other than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -232,10 +232,10 @@ impl Drop for RingOnDrop {
     }
 }
 
-/// Returns when the bell rings, or when control and the supervisor were both away for 60 s.
+/// Returns when the bell rings, or when control is away and the supervisor has been for `args.orphan_grace`.
 fn watch(bell: &mut UnixStream, link: &Link, args: &Args) -> io::Result<()> {
-    bell.set_read_timeout(Some(WATCH))?;
-    let mut loneliness = Loneliness::default();
+    bell.set_read_timeout(Some((args.orphan_grace / 4).clamp(BUSIEST_WATCH, WATCH)))?;
+    let mut loneliness = Loneliness::new(args.orphan_grace);
     loop {
         match bell.read(&mut [0]) {
             Ok(_) => return Ok(()),
@@ -261,20 +261,26 @@ fn is_held(lock: &Path) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }
 
-/// For how long nobody has been there.
-#[derive(Debug, Default)]
+/// For how long no supervisor has been there. Nobody then starts control again, which ends by itself after as long.
+#[derive(Debug)]
 struct Loneliness {
+    grace: Duration,
     since: Option<Instant>,
 }
 
 impl Loneliness {
-    /// Whether both control and the supervisor have been away for long enough.
+    fn new(grace: Duration) -> Self {
+        Self { grace, since: None }
+    }
+
+    /// Whether the supervisor has been away for long enough, and control is gone too.
     fn is_over(&mut self, now: Instant, is_served: bool, is_orphan: bool) -> bool {
-        if is_served || !is_orphan {
+        if !is_orphan {
             self.since = None;
             return false;
         }
-        now.saturating_duration_since(*self.since.get_or_insert(now)) >= ALONE
+        let alone = now.saturating_duration_since(*self.since.get_or_insert(now));
+        alone >= self.grace && !is_served
     }
 }
 
@@ -302,16 +308,16 @@ mod tests {
     }
 
     #[test]
-    fn the_router_ends_only_when_both_have_been_away_for_a_minute() {
+    fn the_router_ends_when_no_supervisor_came_in_time_and_control_is_gone() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut loneliness = Loneliness::default();
+        let mut loneliness = Loneliness::new(Duration::from_secs(60));
         assert!(!loneliness.is_over(at(0), false, true));
         assert!(!loneliness.is_over(at(59), false, true));
         assert!(loneliness.is_over(at(60), false, true));
-        assert!(!loneliness.is_over(at(61), true, true), "a control came back");
-        assert!(!loneliness.is_over(at(62), false, true));
-        assert!(!loneliness.is_over(at(100), false, false), "the supervisor lives");
+        assert!(!loneliness.is_over(at(61), true, true), "control is there still");
+        assert!(loneliness.is_over(at(62), false, true), "and need not be waited for again");
+        assert!(!loneliness.is_over(at(100), false, false), "a supervisor took over");
         assert!(!loneliness.is_over(at(1000), false, true));
         assert!(loneliness.is_over(at(1060), false, true));
     }
