@@ -48,6 +48,7 @@ class IceAgent:
         self._remote: Sequence[Address] = ()
         self._remote_ufrag = self._remote_password = ""
         self._selected: tuple[asyncio.DatagramTransport, Address] | None = None
+        self._valid: set[Address] = set()
         self._transactions: dict[bytes, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flows = False
@@ -70,6 +71,7 @@ class IceAgent:
         self._local_ufrag = self.ufrag
         self._close_sockets()
         self._selected = None
+        self._valid.clear()
         self._transactions.clear()
         self._pause_s, self._unanswered = FIRST_CHECK_S, 0
         loop = asyncio.get_running_loop()
@@ -152,13 +154,15 @@ class IceAgent:
         if not datagram or self._closed:
             return
         if datagram[0] > 3:  # RFC 7983 section 7
-            if self._selected is not None and address == self._selected[1]:
+            # From whichever of its addresses: the server chooses among the valid pairs by itself (RFC 8445 section 12).
+            if address in self._valid:
                 self._on_datagram(datagram)
             return
         transaction = successful_transaction(datagram, self._remote_password)
         if transaction is None or transaction not in self._transactions:
             return
         del self._transactions[transaction]
+        self._valid.add(address)
         self._answered_s, self._unanswered = asyncio.get_running_loop().time(), 0
         if self._selected is None:
             self._selected = (socket, address)
