@@ -521,12 +521,28 @@ class Core:
 
     def _leave(self, input: Disconnect, now: float) -> None:
         self.state = State.DISCONNECTING
+        self._timers[Timer.LEAVE] = now + LEAVE_S
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
         self._last_id += 1
         self._leave_id = self._last_id
-        self._timers[Timer.LEAVE] = now + LEAVE_S
         self._emit(Send(self._leave_id, self._last_number, wire.Leave()))
 
-    def _leave_without_goodbye(self, input: Disconnect, now: float) -> None:
+    def _leave_when_back(self, input: Disconnect, now: float) -> None:
+        """Makes one attempt at a goodbye, else the server would hold the seat, and the others see us, for a window."""
+        self.state = State.DISCONNECTING
+        if not self._socket:
+            self._open_socket(now)
+        self._timers = {Timer.LEAVE: now + LEAVE_S}
+
+    def _back_to_leave(self, resumed: wire.Resumed, now: float) -> None:
+        if resumed.snapshot is not None:
+            self._last_number = max(self._last_number, resumed.snapshot.number)
+            self._dispatch(self.presence.reconcile(resumed.snapshot))
+        self._say_goodbye()
+
+    def _refused_while_leaving(self, refused: wire.Refused, now: float) -> None:
         self._end(DisconnectReason.CLIENT_DISCONNECTED)
 
     def _lost_while_leaving(self, input: SocketLost, now: float) -> None:
@@ -643,7 +659,7 @@ _ROWS: dict[tuple[State, type[object]], _Row] = {
     (State.CONNECTED, wire.Ping): Core._ping,
     (State.CONNECTED, wire.Disconnected): Core._disconnected,
     (State.RECONNECTING, Connect): Core._connect_again,
-    (State.RECONNECTING, Disconnect): Core._leave_without_goodbye,
+    (State.RECONNECTING, Disconnect): Core._leave_when_back,
     (State.RECONNECTING, Ask): Core._ask,
     (State.RECONNECTING, SocketOpened): Core._resume,
     (State.RECONNECTING, SocketLost): Core._lost_while_resuming,
@@ -652,6 +668,9 @@ _ROWS: dict[tuple[State, type[object]], _Row] = {
     (State.RECONNECTING, wire.Disconnected): Core._disconnected,
     (State.DISCONNECTING, Connect): Core._connect_while_leaving,
     (State.DISCONNECTING, Ask): Core._ask_in_vain,
+    (State.DISCONNECTING, SocketOpened): Core._resume,
+    (State.DISCONNECTING, wire.Resumed): Core._back_to_leave,
+    (State.DISCONNECTING, wire.Refused): Core._refused_while_leaving,
     (State.DISCONNECTING, SocketLost): Core._lost_while_leaving,
     (State.DISCONNECTING, wire.Reply): Core._reply,
     (State.DISCONNECTING, wire.Ping): Core._ping,

@@ -157,7 +157,7 @@ TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
     (State.CONNECTED, wire.Ping): ([Send], State.CONNECTED),
     (State.CONNECTED, wire.Disconnected): (ENDED, State.DISCONNECTED),
     (State.RECONNECTING, Connect): ([ConnectDone], State.RECONNECTING),
-    (State.RECONNECTING, Disconnect): (ENDED, State.DISCONNECTED),
+    (State.RECONNECTING, Disconnect): ([], State.DISCONNECTING),
     (State.RECONNECTING, Ask): ([], State.RECONNECTING),
     (State.RECONNECTING, SocketOpened): ([Send], State.RECONNECTING),
     (State.RECONNECTING, SocketLost): ([CloseSocket], State.RECONNECTING),
@@ -166,6 +166,9 @@ TABLE: dict[tuple[State, type], tuple[list[type], State]] = {
     (State.RECONNECTING, wire.Disconnected): (ENDED, State.DISCONNECTED),
     (State.DISCONNECTING, Connect): ([ConnectDone], State.DISCONNECTING),
     (State.DISCONNECTING, Ask): ([Answered], State.DISCONNECTING),
+    (State.DISCONNECTING, SocketOpened): ([Send], State.DISCONNECTING),
+    (State.DISCONNECTING, wire.Resumed): ([Send], State.DISCONNECTING),
+    (State.DISCONNECTING, wire.Refused): (ENDED, State.DISCONNECTED),
     (State.DISCONNECTING, SocketLost): (ENDED, State.DISCONNECTED),
     (State.DISCONNECTING, wire.Reply): (ENDED, State.DISCONNECTED),
     (State.DISCONNECTING, wire.Ping): ([Send], State.DISCONNECTING),
@@ -247,6 +250,28 @@ def test_numbers_only_grow() -> None:
     assert driver.message(signal, 12) == []
     driver.message(wire.Ping())
     assert driver.effects[-1] == Send(0, 12, wire.Pong())
+
+
+def test_a_client_that_leaves_without_a_socket_gets_another_for_its_goodbye() -> None:
+    driver = driver_in(State.RECONNECTING)
+    driver.lose()
+    assert driver.core.next_deadline() != driver.now, "the next attempt is not at once"
+    assert [type(effect) for effect in driver.feed(Disconnect())] == [OpenSocket]
+    (resume,) = driver.open()
+    assert isinstance(resume, Send)
+    assert isinstance(resume.body, wire.Resume)
+    (leave,) = driver.message(RESUMED)
+    assert isinstance(leave, Send)
+    assert leave.body == wire.Leave()
+    assert [type(effect) for effect in driver.message(wire.Reply(leave.id))] == ENDED
+
+
+def test_a_goodbye_that_cannot_be_said_is_given_up_soon() -> None:
+    driver = driver_in(State.RECONNECTING)
+    driver.lose()
+    driver.feed(Disconnect())
+    assert [type(effect) for effect in driver.wait(3)] == ENDED
+    assert driver.core.next_deadline() is None
 
 
 def test_deadlines_are_acted_on_once_and_not_early() -> None:

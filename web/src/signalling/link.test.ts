@@ -427,11 +427,60 @@ describe('leaving', () => {
     expect(told).toEqual(['joined', 'ended forceDisconnected']);
   });
 
-  test('without a socket ends at once', () => {
-    join().end();
+  test.each([
+    ['waits for the next attempt', 0],
+    ['has one under way', 5_000],
+  ])('without a socket gets another for the goodbye while it %s', async (_name, milliseconds) => {
+    const lost = join();
+    lost.end();
+    world.pass(milliseconds);
     link.leave();
+    const { socket } = world;
+    expect(socket).not.toBe(lost);
+    const count = world.sockets.length;
+    socket.open();
+    socket.receive(0, RESUMED);
+    expect(socket.sent.map(([, , { type }]) => type)).toEqual(['resume', 'leave']);
+    expect(told).toEqual(['joined', 'interrupted']);
+    socket.receive(0, { type: 'reply', id: 1 });
+    await Promise.resolve();
+    await Promise.resolve();
     world.pass(100_000);
     expect(told).toEqual(['joined', 'interrupted', 'ended clientDisconnected']);
+    expect(world.sockets).toHaveLength(count);
+  });
+
+  test.each([
+    [
+      'nothing answers',
+      () => {
+        world.pass(2_000);
+      },
+    ],
+    [
+      'the socket is lost again',
+      () => {
+        world.socket.end();
+      },
+    ],
+    [
+      'the seat is gone',
+      () => {
+        world.socket.open();
+        world.socket.receive(0, {
+          type: 'refused',
+          error: { name: 'OT_SESSION_CONNECTION_FAILED', code: 1010, message: 'gone' },
+        });
+      },
+    ],
+  ])('without a socket ends after one attempt if %s', (_name, happen) => {
+    join().end();
+    link.leave();
+    happen();
+    expect(told).toEqual(['joined', 'interrupted', 'ended clientDisconnected']);
+    world.pass(100_000);
+    expect(world.sockets).toHaveLength(2);
+    expect(told).toHaveLength(3);
   });
 
   test('a page that closes says so and is told nothing', () => {
@@ -440,6 +489,14 @@ describe('leaving', () => {
     expect(socket.of('leave')).toHaveLength(1);
     expect(socket.closedWith).toBe(1000);
     expect(told).toEqual(['joined']);
+  });
+
+  test('a page that closes while it resumes says so too', () => {
+    join().end();
+    world.pass(1_000);
+    world.socket.open();
+    link.goodbye();
+    expect(world.socket.sent.map(([, , { type }]) => type)).toEqual(['resume', 'leave']);
   });
 
   test('a page that closes while joining says so too', () => {

@@ -129,30 +129,33 @@ export class SignallingLink {
     return this.requests.request(body, options.survivesLoss ?? true);
   }
 
-  /** Says goodbye; `ended('clientDisconnected')` follows when the server has heard it, or cannot hear it. */
+  /**
+   * Says goodbye; `ended('clientDisconnected')` follows when the server has heard it, or cannot hear it. Without a socket
+   * one attempt is made to get another: else the server would hold the seat, and the others see us, for a whole window.
+   */
   leave(): void {
     if (this.stage === 'over' || this.stage === 'leaving') return;
-    if (this.stage !== 'open') {
+    if (this.stage === 'joining') {
       this.finish('clientDisconnected');
       return;
     }
+    const isWaiting = this.stage === 'waiting';
     this.stage = 'leaving';
-    this.setTimer('deadline', LEAVE_DEADLINE_MS, () => {
-      this.finish('clientDisconnected');
-    });
     const left = (): void => {
       this.finish('clientDisconnected');
     };
     this.requests.request({ type: 'leave' }).then(left, left);
+    if (isWaiting) this.openAgain(LEAVE_DEADLINE_MS);
+    else this.setTimer('deadline', LEAVE_DEADLINE_MS, left);
   }
 
   /** Says goodbye as well as a page that is being closed can, and is over without another word. */
   goodbye(): void {
     if (this.stage === 'over') return;
-    // A socket that is still joining gets the goodbye too: the server reads it right after `join`.
+    // A socket that is still joining or resuming gets the goodbye too: the server reads it right after its first frame.
     if (this.socket?.readyState === WebSocket.OPEN)
       void this.requests.request({ type: 'leave' }).catch(() => undefined);
-    if (this.stage === 'joining') this.requests.opened();
+    if (this.stage === 'joining' || this.stage === 'resuming') this.requests.opened();
     this.close();
   }
 
@@ -281,6 +284,7 @@ export class SignallingLink {
   }
 
   private resumed(message: Resumed): void {
+    if (this.stage === 'leaving') this.requests.opened();
     if (this.stage !== 'resuming' || this.seat === null) return;
     this.seat = { ...this.seat, resumeKey: message.resumeKey };
     this.attempt = 0;
@@ -302,6 +306,8 @@ export class SignallingLink {
     if (this.stage === 'joining') {
       this.close();
       this.handlers.failed(error);
+    } else if (this.stage === 'leaving') {
+      this.finish('clientDisconnected');
     } else if (error.name === 'OT_CONNECT_FAILED') {
       this.lost(error.message); // the server cannot take the connection now; the seat may still be there
     } else {
@@ -354,12 +360,16 @@ export class SignallingLink {
   }
 
   private resume(): void {
-    if (this.seat === null) return;
-    this.clearTimer('retry');
     this.stage = 'resuming';
     this.attemptBegan = this.world.now();
+    this.openAgain(Math.max(1, Math.min(RESUME_DEADLINE_MS, this.windowEndsAt - this.world.now())));
+  }
+
+  /** Opens another socket for the seat. */
+  private openAgain(deadline: number): void {
+    if (this.seat === null) return;
+    this.clearTimer('retry');
     const { connectionId, resumeKey } = this.seat;
-    const deadline = Math.max(1, Math.min(RESUME_DEADLINE_MS, this.windowEndsAt - this.world.now()));
     this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber() }, deadline);
   }
 
