@@ -73,6 +73,12 @@ def longest_gap_ms(person: Person, stream_id: str, since: float) -> float:
     return gap
 
 
+def carrier(person: Person) -> str:
+    """What carries the media of that page: `udp` or `tcp`."""
+    protocol: str = person.page.evaluate("() => person.carrier()")
+    return protocol
+
+
 def go_on(person: Person, stream_id: str) -> None:
     """Waits for new pictures of the stream in the element that showed it before."""
     before = person.page.evaluate("id => person.subscriberFrames(id)", stream_id)

@@ -214,7 +214,7 @@ window.person = (() => {
     (person.spoken[from.connectionId] ||= []).push(Number(data));
   });
 
-  // Every peer connection of the page, for the fallback below.
+  // Every peer connection of the page, for what follows.
   const connections = [];
   const Peer = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Peer {
@@ -223,6 +223,15 @@ window.person = (() => {
       connections.push(this);
     }
   };
+  // What carries the page's media, `udp` or `tcp`; null before anything does.
+  person.carrier = async () => {
+    const open = connections.filter((connection) => connection.connectionState === 'connected').at(-1);
+    if (!open) return null;
+    const report = await open.getStats();
+    const chosen = [...report.values()].find((entry) => entry.type === 'transport').selectedCandidatePairId;
+    return report.get(report.get(chosen).localCandidateId).protocol;
+  };
+
   // Root mean square of all samples of a received track.
   const decodedLoudness = async (track) => {
     for (const receiver of connections.flatMap((connection) => connection.getReceivers())) {

@@ -1,6 +1,7 @@
 /** The browser's RTCPeerConnection as a Peer: it always offers, lines are reused and never stopped. */
 import type { PathSample } from '../core/index.ts';
 import { logger } from '../logger.ts';
+import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
 import { withOpusWishes, type OpusWishes } from './opus.ts';
 import { pathSample } from './statistics.ts';
@@ -22,6 +23,7 @@ class RtcPeer implements Peer {
   private readonly pairs: Pair[] = [];
   private readonly idle: Record<Kind, RTCRtpTransceiver[]> = { audio: [], video: [] };
   private readonly opus = new Map<RTCRtpTransceiver, OpusWishes>();
+  private readonly order = new CandidateOrder();
   private reported: PeerState = 'connecting';
 
   constructor(
@@ -121,7 +123,7 @@ class RtcPeer implements Peer {
   }
 
   async accept(answer: string): Promise<void> {
-    let sdp = answer;
+    let sdp = this.order.apply(answer);
     for (const [line, wishes] of this.opus) if (line.mid !== null) sdp = withOpusWishes(sdp, line.mid, wishes);
     await this.pc.setRemoteDescription({ type: 'answer', sdp });
     for (const pair of this.pairs) if (pair.audio.mid !== null) pair.announced = true;
