@@ -5,7 +5,10 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import AsyncIterator, Iterable
+from fractions import Fraction
+from pathlib import Path
 
+import av
 from av import AudioFrame, VideoFrame
 
 BITS = 12
@@ -64,6 +67,21 @@ async def tone(hertz: float = TONE_HZ, *, amplitude: int = 8000) -> AsyncIterato
     while True:
         yield sound(first, hertz=hertz, amplitude=amplitude)
         first += 960
+
+
+def film(
+    path: Path, codec: str = "libvpx", *, seconds: int, first: int = 0, options: dict[str, str] | None = None
+) -> None:
+    """Writes a film without sound that counts from `first`, 20 pictures a second, with a key frame twice a second."""
+    with av.open(str(path), "w", options=options or {}) as output:
+        pictures = output.add_stream(codec, rate=20)
+        assert isinstance(pictures, av.VideoStream)
+        pictures.width, pictures.height, pictures.pix_fmt, pictures.gop_size = 320, 240, "yuv420p", 10
+        for number in range(20 * seconds):
+            frame = picture(first + number)
+            frame.pts, frame.time_base = number, Fraction(1, 20)
+            output.mux(pictures.encode(frame))
+        output.mux(pictures.encode())
 
 
 def strength(frames: Iterable[AudioFrame], hertz: float) -> float:

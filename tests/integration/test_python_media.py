@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from av import AudioFrame
@@ -21,7 +22,7 @@ from tertulia import (
     VideoDimensions,
 )
 from tests.servers import TertuliaServer
-from tests.signs import TONE_HZ, counter, number_in, strength, tone
+from tests.signs import TONE_HZ, counter, film, number_in, strength, tone
 
 DEADLINE_S = 30
 
@@ -141,6 +142,70 @@ async def test_a_source_that_fails_is_told_and_ends_the_publisher(pair: tuple[Se
     assert (await ended.get()).reason == "mediaStopped"
     assert isinstance(errors[0], CaptureError)
     assert "the model has crashed" in str(errors[0])
+
+
+@pytest.mark.parametrize("make", ["missing device", "no film", "empty film", "folder"])
+async def test_what_cannot_be_opened_is_raised_by_publishing_and_harms_nothing(
+    pair: tuple[Session, Session], tmp_path: Path, make: str
+) -> None:
+    one, other = pair
+    (tmp_path / "notes.webm").write_text("This is no film.")
+    (tmp_path / "empty.webm").touch()
+    publisher = {
+        "missing device": lambda: Publisher.from_device(audio=None, video="/dev/no-such-camera"),
+        "no film": lambda: Publisher.from_file(tmp_path / "notes.webm"),
+        "empty film": lambda: Publisher.from_file(tmp_path / "empty.webm"),
+        "folder": lambda: Publisher.from_file(tmp_path),
+    }[make]()
+    with pytest.raises(CaptureError, match="cannot be opened") as caught:
+        await one.publish(publisher)
+    assert caught.value.name == ("OT_NO_DEVICES_FOUND" if make == "missing device" else "OT_UNABLE_TO_CAPTURE_MEDIA")
+    assert (one.publishers, publisher.stream) == ([], None)
+    async with Publisher(audio=tone(), name="after it") as next:
+        await one.publish(next)
+        assert (await stream_at(other)).name == "after it"
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "says"),
+    [("film.webm", "libvpx", "breaks off after"), ("film.mp4", "libx264", "cannot be decoded further")],
+)
+async def test_a_film_that_breaks_in_the_middle_is_told_with_its_cure(
+    pair: tuple[Session, Session], tmp_path: Path, name: str, codec: str, says: str
+) -> None:
+    one, other = pair
+    ended: asyncio.Queue[StreamEvent] = asyncio.Queue()
+    other.on("streamDestroyed", ended.put_nowait)
+    errors: list[SessionError] = []
+    film(tmp_path / name, codec, seconds=4, options={"movflags": "faststart"} if codec == "libx264" else None)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    publisher = Publisher.from_file(tmp_path / name).on("mediaStopped", lambda event: errors.append(event.error))
+    await one.publish(publisher)
+    subscriber = await other.subscribe(await stream_at(other))
+    async with subscriber.video() as pictures:
+        assert number_in(await anext(pictures)) < 80
+    await publisher.ended()
+    assert (await ended.get()).reason == "mediaStopped"
+    (error,) = errors
+    assert isinstance(error, CaptureError)
+    assert name in error.message
+    assert says in error.message
+    assert "convert it" in error.message
+
+
+async def test_a_frame_that_no_encoder_takes_ends_the_publisher_and_names_its_size(
+    pair: tuple[Session, Session],
+) -> None:
+    one, _ = pair
+    errors: list[SessionError] = []
+    publisher = Publisher(video=counter(sizes=[(320, 240)] * 10 + [(8194, 16)]))
+    publisher.on("mediaStopped", lambda event: errors.append(event.error))
+    await one.publish(publisher)
+    await publisher.ended()
+    (error,) = errors
+    assert isinstance(error, CaptureError)
+    assert "8194 x 16. Scale it" in error.message
 
 
 async def test_unpublishing_ends_both_ends_and_a_slot_is_used_again(pair: tuple[Session, Session]) -> None:

@@ -165,7 +165,7 @@ class Publisher(Emitter):
         """A Publisher that plays a file, or an address that ffmpeg can open.
 
         It is opened by `session.publish()`, which raises `CaptureError` if it cannot be decoded. At its end comes
-        `mediaStopped`.
+        `mediaStopped`, with a `CaptureError` as its `error` if the file breaks off or is damaged in the middle.
 
         Args:
             path: of the file.
@@ -196,7 +196,8 @@ class Publisher(Emitter):
     ) -> Self:
         """A Publisher of a microphone and a camera, or of anything else that ffmpeg opens as a device.
 
-        They are opened by `session.publish()`, which raises `CaptureError` if one is missing, busy or broken.
+        They are opened by `session.publish()`, which raises `CaptureError` if one is missing (`OT_NO_DEVICES_FOUND`),
+        busy or broken (`OT_HARDWARE_UNAVAILABLE`). When one is taken away later, `mediaStopped` carries the error.
 
         Args:
             audio: the microphone; None for none.

@@ -25,6 +25,9 @@ LATE_S = 0.5
 SKIP_S = 0.15
 """A picture that is later than this is not encoded: the encoder does not keep up. Our own choice."""
 
+LONGEST_SIDE = 8192
+"""Pixels of a picture's side, as in a Publisher's options: above it encoders and browsers give up."""
+
 JUMP_SAMPLES = 4800
 """Sound follows its own count of samples, until its times say that 100 ms are missing or too many."""
 
@@ -155,6 +158,11 @@ class VideoPump(Pump):
     async def _take(self, frame: object) -> None:
         if not isinstance(frame, VideoFrame):
             raise capture_failed(f"The video source gave a {type(frame).__name__}; it must give PyAV video frames.")
+        if not (1 <= frame.width <= LONGEST_SIDE and 1 <= frame.height <= LONGEST_SIDE):
+            raise capture_failed(
+                f"The video source gave a picture of {frame.width} x {frame.height}. Scale it: each side may have 1 to "
+                f"{LONGEST_SIDE} pixels."
+            )
         due_s = await self._wait_until_due(frame, 1 / self._frame_rate)
         self._publisher._resized(frame.width, frame.height)
         line = _line(self._publisher, self.kind)

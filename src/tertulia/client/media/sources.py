@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,38 @@ from tertulia.client.media.workers import WORKERS
 OPEN_S = 10
 """A file or device must open, and go on delivering, within this time."""
 
+TIMED_FORMATS = frozenset({"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi"})
+"""ffmpeg's names of the formats whose files say how long they are; of others it makes an estimate."""
+
+SHORT_S = 1.0
+"""A file that ends sooner than it says by more than this and a hundredth is damaged. Our own choice."""
+
 
 class Opened:
     """One track of a file or device, read frame by frame in a thread. Made by `open_track`."""
 
-    def __init__(self, container: InputContainer, kind: Kind, name: str, *, loop: bool) -> None:
-        """Takes an open container that has such a track."""
+    def __init__(self, container: InputContainer, kind: Kind, name: str, *, loop: bool, device: bool) -> None:
+        """Takes an open container that has such a track.
+
+        Raises:
+            SessionError: there is no decoder for it.
+        """
         self._container = container
-        self._kind = kind
         self._name = name
         self._loop = loop
-        self._frames: Iterator[Any] | None = None
+        self._device = device
+        self._frames: Iterator[AudioFrame | VideoFrame] | None = None
         track = container.streams.video[0] if kind == "video" else container.streams.audio[0]
         self._track = track
+        if track.codec_context is None:
+            raise capture_failed(
+                f"{name} has {kind} in a format that cannot be decoded here. Convert it, for example to WebM, or "
+                f"publish without it: {kind}=False."
+            )
+        timed = container.format.name in TIMED_FORMATS and not device
+        self._length_s = (container.duration or 0) / av.time_base if timed else 0.0
+        self._begin_s = (container.start_time or 0) / av.time_base
+        self._reached_s = 0.0
         self.width = self.height = 0
         self.frame_rate: float | None = None
         if kind == "video":
@@ -65,9 +85,10 @@ class Opened:
         try:
             while True:
                 if self._frames is None:
-                    self._frames = self._container.decode(self._track)
-                frame: AudioFrame | VideoFrame | None = next(self._frames, None)
+                    self._frames = self._decoded()
+                frame = next(self._frames, None)
                 if frame is None:
+                    self._check_length()
                     if not self._loop or self._end_s <= self._shift_s:
                         return None
                     self._container.seek(0)
@@ -75,7 +96,27 @@ class Opened:
                     continue
                 return self._shifted(frame)
         except FFmpegError as error:
-            raise capture_failed(f"{self._name} cannot be decoded further: {_words(error)}.") from error
+            if self._device:
+                raise _device_error(self._name, "gives nothing more", error) from error
+            raise capture_failed(f"{self._name} cannot be decoded further: {_words(error)}. {_DAMAGED}") from error
+
+    def _decoded(self) -> Iterator[AudioFrame | VideoFrame]:
+        # Every track is read, though one is decoded: tracks of a sound file differ in length, and the longest counts.
+        for packet in self._container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self._reached_s = max(self._reached_s, end_s - self._begin_s)
+            if packet.stream_index == self._track.index:
+                for frame in packet.decode():
+                    if isinstance(frame, AudioFrame | VideoFrame):
+                        yield frame
+
+    def _check_length(self) -> None:
+        """Some formats hide what is missing: their files seem to end where they are damaged."""
+        if self._reached_s < 0.99 * self._length_s - SHORT_S:
+            raise capture_failed(
+                f"{self._name} breaks off after {self._reached_s:.1f} s of {self._length_s:.1f} s. {_DAMAGED}"
+            )
 
     def _shifted(self, frame: AudioFrame | VideoFrame) -> AudioFrame | VideoFrame:
         if frame.pts is not None and frame.time_base is not None:
@@ -101,25 +142,49 @@ def open_track(
     Raises:
         SessionError: it does not exist or cannot be opened (device), or is no media file that can be decoded.
     """
-    where = f"The file {str(name)!r}" if format is None else f"The device {str(name)!r}"
+    device = format is not None
+    where = f"The {'device' if device else 'file'} {str(name)!r}"
     try:
         container = av.open(str(name), format=format, options=options or {}, timeout=OPEN_S)
     except (FFmpegError, OSError, ValueError) as error:
-        if format is None:
-            raise capture_failed(
-                f"{where} cannot be opened: {_words(error)}. Give the path of a file that ffmpeg can decode."
-            ) from error
-        raise device_failed(
-            f"{where} cannot be opened: {_words(error)}.", missing=isinstance(error, OSError)
+        if device:
+            raise _device_error(where, "cannot be opened", error) from error
+        raise capture_failed(
+            f"{where} cannot be opened: {_words(error)}. Give the path of a file that ffmpeg can decode."
         ) from error
     try:
         if not (container.streams.video if kind == "video" else container.streams.audio):
             container.close()
             return None
-        return Opened(container, kind, where, loop=loop)
+        return Opened(container, kind, where, loop=loop, device=device)
     except BaseException:
         container.close()
         raise
+
+
+_DAMAGED = "It is damaged there: convert it (`ffmpeg -i`), or get it anew."
+
+_LIST = "`v4l2-ctl --list-devices` and `arecord -L` name what there is"
+
+_CURES = {
+    **dict.fromkeys(
+        (errno.ENOENT, errno.ENODEV, errno.ENXIO), f"It is not there. Plug it in, or name another: {_LIST}."
+    ),
+    **dict.fromkeys((errno.EBUSY, errno.EAGAIN), "Another program uses it. End that one, or name another device."),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM),
+        "This user may not open it. On Linux, put it into the group `video` for cameras and `audio` for sound.",
+    ),
+}
+_OTHER_CURE = f"It is missing, used by another program, broken, or no such device. Look whether it is there: {_LIST}."
+"""ALSA answers all of that alike."""
+
+
+def _device_error(where: str, what: str, error: Exception) -> SessionError:
+    number = getattr(error, "errno", None)
+    cure = _CURES.get(number, _OTHER_CURE) if isinstance(number, int) else _OTHER_CURE
+    missing = number in (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+    return device_failed(f"{where} {what}: {_words(error)}. {cure}", missing=missing)
 
 
 def device_format(kind: Kind) -> str:
