@@ -7,6 +7,7 @@ import datetime
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.browser import in_chromium
@@ -23,18 +24,33 @@ async def _signalling(server: TertuliaServer) -> list[Figure]:
     return [await time_to_connect(server), await signal_fan_out(server)]
 
 
+SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
+    "signalling": lambda server: asyncio.run(_signalling(server)),
+    "python": lambda server: asyncio.run(python_media(server)),
+    "chromium": in_chromium,
+}
+"""Those that share one server. `router` has its own."""
+
+
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures and prints; what is named on the command line, or all of it, which is also written to the scoreboard."""
+    names = (*SCENARIOS, "router")
+    wanted = sys.argv[1:] or names
+    if unknown := sorted(set(wanted) - set(names)):
+        sys.exit(f"There is no {unknown[0]!r}; there are {', '.join(names)}.")
     raise_open_files()
     load = os.getloadavg()[0]
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
-        figures = asyncio.run(_signalling(server))
-        figures += asyncio.run(python_media(server))
-        figures += in_chromium(server)
-    with tempfile.TemporaryDirectory() as folder:
-        figures += router_figures(Path(folder))
+        for name, measure in SCENARIOS.items():
+            if name in wanted:
+                figures += measure(server)
+    if "router" in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            figures += router_figures(Path(folder))
     text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
-    SCOREBOARD.write_text(text)
+    if not sys.argv[1:]:
+        SCOREBOARD.write_text(text)
     sys.stdout.write(text)
 
 
