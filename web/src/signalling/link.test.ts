@@ -384,6 +384,29 @@ describe('a lost socket', () => {
     expect(world.sockets).toHaveLength(1);
     expect(told).toEqual(['joined', 'ended networkDisconnected']);
   });
+
+  test('that an own earlier attempt has replaced, which the server read late, is resumed once more', () => {
+    join().end();
+    world.pass(0);
+    world.socket.open();
+    world.pass(5_000);
+    expect(world.sockets[1]?.of('resume')).toHaveLength(1);
+    world.pass(400);
+    expect(world.sockets).toHaveLength(3);
+    world.socket.open();
+    world.socket.receive(0, RESUMED);
+    world.socket.end(4002);
+    world.pass(0);
+    expect(world.sockets).toHaveLength(4);
+    world.socket.open();
+    expect(world.socket.of('resume')).toMatchObject([{ resumeKey: 'key-2' }]);
+    world.socket.receive(0, RESUMED);
+    expect(told).toEqual(['joined', 'interrupted', 'resumed', 'interrupted', 'resumed']);
+    world.socket.end(4002);
+    world.pass(100_000);
+    expect(world.sockets).toHaveLength(4);
+    expect(told.at(-1)).toBe('ended networkDisconnected');
+  });
 });
 
 describe('leaving', () => {

@@ -96,6 +96,8 @@ export class SignallingLink {
   private heardAt = 0;
   private attempt = 0;
   private attemptBegan = 0;
+  /** A `resume` was sent on a socket that was given up before its answer: the server may still read it, and late. */
+  private hasStraggler = false;
   private windowEndsAt = 0;
   private readonly timers: Record<TimerName, Timer> = {
     deadline: null,
@@ -316,8 +318,10 @@ export class SignallingLink {
   }
 
   private closed(code: number): void {
+    const byStraggler = code === CLOSE.replaced && this.hasStraggler;
+    if (byStraggler) this.hasStraggler = false;
     if (this.stage === 'leaving') this.finish('clientDisconnected');
-    else if (this.seat !== null && (code === CLOSE.replaced || code === CLOSE.ended))
+    else if (this.seat !== null && !byStraggler && (code === CLOSE.replaced || code === CLOSE.ended))
       this.finish('networkDisconnected');
     else this.lost(`The connection to ${this.url} was closed (code ${code}).`);
   }
@@ -402,6 +406,7 @@ export class SignallingLink {
     for (const name of ['deadline', 'silence', 'doubt'] as const) this.clearTimer(name);
     this.settleProbes(false);
     if (socket === null) return;
+    if (this.stage === 'resuming' && socket.readyState === WebSocket.OPEN) this.hasStraggler = true;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(CLOSE.normal);
   }
