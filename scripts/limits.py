@@ -489,6 +489,13 @@ SECTIONS: dict[str, list[Limit]] = {
             "`publish()` fails.",
         ),
         Limit(
+            "a side of a published picture",
+            "src/tertulia/client/media/pumps.py",
+            "LONGEST_SIDE",
+            "pixels",
+            "The source ends with an error.",
+        ),
+        Limit(
             "sent packets of an encoding that are kept",
             "src/tertulia/client/media/webrtc/sending.py",
             "HISTORY_PACKETS",
