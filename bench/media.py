@@ -8,7 +8,6 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, VideoStreamTrack
 from av import VideoFrame
@@ -132,16 +131,14 @@ async def _grain() -> AsyncIterator[VideoFrame]:
 
 
 async def signalling_clients(server: TertuliaServer) -> Figure:
-    """How many clients that get one signal a second would fill a core of this process, and what each holds."""
+    """How many clients that get one signal a second would fill a core of this process."""
     session_id = server.create_session()
-    before = _resident_kib()
     sessions = [
         Session(server.api_key, session_id, server=server.url, connection_events_suppressed=True)
         for _ in range(SIGNALLING_CLIENTS)
     ]
     for session in sessions:
         await session.connect(server.token(session_id))
-    memory = (_resident_kib() - before) / SIGNALLING_CLIENTS
     heard = 0
 
     def hear(_: object) -> None:
@@ -165,8 +162,8 @@ async def signalling_clients(server: TertuliaServer) -> Figure:
             group.create_task(session.disconnect())
     return Figure(
         f"Python clients for a core that get a signal a second, by {SIGNALLING_CLIENTS} in one process",
-        "clients; KiB of each",
-        {"clients": SIGNALLING_CLIENTS / share, "memory": memory},
+        "clients",
+        {"clients": SIGNALLING_CLIENTS / share},
     )
 
 
@@ -263,11 +260,6 @@ async def _share_of_a_core() -> float:
     began, cpu = time.perf_counter(), time.process_time()
     await asyncio.sleep(SECONDS)
     return (time.process_time() - cpu) / (time.perf_counter() - began)
-
-
-def _resident_kib() -> int:
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 async def _frames_per_cpu_second(take: Callable[[], Awaitable[object]]) -> float:
