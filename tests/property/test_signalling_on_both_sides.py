@@ -257,6 +257,8 @@ class World:
         self.endpoint = self.new_endpoint()
         self.phones = [Phone(self, name) for name in "abcdefgh"[:PHONES]]
         self.closing: list[Pipe] = []
+        # Every socket that a server was ever given: some are left in the dark by both sides, and wait for a heartbeat.
+        self.dialled: list[Pipe] = []
         self.retries: list[Any] = []
 
     @property
@@ -270,6 +272,7 @@ class World:
         """A phone opens a socket; without a network nothing ever comes of it."""
         if phone.network:
             phone.pipe = Pipe(self.endpoint)
+            self.dialled.append(phone.pipe)
 
     # ---- what happens
 
@@ -503,8 +506,11 @@ async def play(seed: int) -> None:
         for phone in world.phones:
             phone.leave()
         await world.run(deliver=True)
-        await world.house.sessions.close()
+        for pipe in world.dialled:
+            pipe.end()
         await settle()
+        await world.house.sessions.close()
+        await asyncio.wait_for(asyncio.gather(*(pipe.served for pipe in world.dialled), return_exceptions=True), 10)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
