@@ -345,9 +345,7 @@ class World:
             await asyncio.sleep(0)
         if which != "router":
             pipes = [(each, each.pipe) for each in self.phones if each.pipe is not None]
-            for _, pipe in pipes:
-                pipe.kill_server()
-            for pipe in self.closing:
+            for pipe in self.dialled:
                 pipe.kill_server()
             self.closing.clear()
             if which == "both":

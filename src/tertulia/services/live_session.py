@@ -202,6 +202,8 @@ class LiveSession:
         self._sockets: dict[ConnectionId, ClientSocket] = {}
         self._lanes = environment.lanes(session_id, self._tell, partial(self._inbox.post, Wake()))
         self._round = _Round()
+        # What was taken from the inbox and is being handled.
+        self._taken: list[Entry] = []
         self._timer: TimerHandle | None = None
         self._idle_until: MonotonicTime | None = None
         self._log = structlog.get_logger(__name__).bind(session_id=session_id)
@@ -259,7 +261,8 @@ class LiveSession:
         """Handle the inbox until nothing is left to live for."""
         try:
             while not self.closed:
-                await self._handle(await self._inbox.take())
+                self._taken = await self._inbox.take()
+                await self._handle(self._taken)
                 if self._is_over():
                     break
                 self._arm()
@@ -585,7 +588,7 @@ class LiveSession:
         error = ConnectFailedError("The session is being loaded again; try again.")
         for future in self._round.waiting:
             _fail(future, error)
-        self._reject(self._inbox.drain())
+        self._reject([*self._taken, *self._inbox.drain()])
         directory = self._env.directory
         for connection_id in self._session.connections:
             if directory.sessions.get(connection_id) is self:

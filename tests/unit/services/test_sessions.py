@@ -419,6 +419,27 @@ async def test_a_store_that_fails_fails_the_api(house: House, store: MemoryStore
     store.failing = False
 
 
+async def test_a_store_that_fails_leaves_nobody_waiting_who_stood_in_the_same_queue(
+    house: House, store: MemoryStore
+) -> None:
+    clients = [await house.join() for _ in range(4)]
+    held = [(client, client.resume_key, client.last_number) for client in clients]
+    for client in clients:
+        await client.lose()
+    store.failing = True
+    signal = house.sessions.signal(house.record.session_id, to=None, signal_type=None, data=None)
+    outcomes = await asyncio.wait_for(
+        asyncio.gather(
+            *(client.resume(key=key, after=after) for client, key, after in held), signal, return_exceptions=True
+        ),
+        10,
+    )
+    store.failing = False
+    assert {type(outcome) for outcome in outcomes} == {ConnectFailedError}
+    for client, key, after in held:
+        await client.resume(key=key, after=after)
+
+
 async def test_a_request_that_breaks_the_session_is_not_repeated_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
