@@ -96,11 +96,15 @@ class SessionSettings(_Section, frozen=True):
 
 
 class ConfiguredProject(_Section, frozen=True):
-    """A project that the operator brings along: an API key of 8 to 10 digits, a secret of 40 hexadecimal digits."""
+    """A project that the operator brings along: an API key of 8 to 10 digits, a secret of 40 hexadecimal digits.
+
+    With `accept_known_keys` session ids that another server made with this key are taken in on their first use.
+    """
 
     api_key: str
     api_secret: str
     name: str = ""
+    accept_known_keys: bool = False
 
     def __post_init__(self) -> None:
         """Refuses keys that SDKs cannot hold and secrets that can be guessed."""

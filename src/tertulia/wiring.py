@@ -67,9 +67,16 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
         store = await SqlStore.open(settings.database_url, metrics)
         open_parts.push_async_callback(store.close)
         router = RouterLink(settings.router_link, clock, metrics)
-        projects = Projects(store, ids)
+        projects = Projects(store, ids, clock, [given.api_key for given in settings.projects])
         for given in settings.projects:
-            await store.add_project(Project(ApiKey(given.api_key), given.api_secret, given.name))
+            await projects.provide(
+                Project(
+                    ApiKey(given.api_key),
+                    given.api_secret,
+                    given.name,
+                    accept_known_keys=given.accept_known_keys,
+                )
+            )
         asked = None
         if hooks is not None:
             asked = HookRunner(hooks, clock)

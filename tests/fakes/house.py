@@ -171,7 +171,7 @@ class House:
         self.router = router
         self.clock = clock
         self.ids = ids
-        self.projects = Projects(store, ids)
+        self.projects = Projects(store, ids, clock)
         self.limits = SessionLimits(connections=50, streams=50, reconnect_window_s=3.0)
         self.sessions = Sessions(
             store=store,

@@ -55,17 +55,33 @@ class MemoryStore:
     async def list_projects(self) -> list[Project]:
         return sorted(self._projects.values(), key=lambda project: project.api_key)
 
+    async def change_project(self, project: Project) -> bool:
+        if project.api_key not in self._projects:
+            return False
+        self._projects[project.api_key] = project
+        return True
+
+    async def remove_project(self, api_key: ApiKey) -> bool:
+        self._sessions = {key: kept for key, kept in self._sessions.items() if kept.api_key != api_key}
+        return self._projects.pop(api_key, None) is not None
+
     async def secret(self, name: str, fresh: bytes) -> bytes:
         return self._secrets.setdefault(name, fresh)
 
-    async def add_session(self, record: SessionRecord) -> None:
-        self._sessions[record.session_id] = record
+    async def add_session(self, record: SessionRecord) -> bool:
+        return self._sessions.setdefault(record.session_id, record) is record
 
     async def find_session(self, session_id: SessionId) -> SessionRecord | None:
         return self._sessions.get(session_id)
 
-    async def sessions_with_seats(self) -> list[SessionId]:
-        return [session_id for session_id, seats in self._seats.items() if seats.connections]
+    async def sessions_of(self, api_key: ApiKey, count: int, before_ms: int | None = None) -> list[SessionRecord]:
+        own = [record for record in self._sessions.values() if record.api_key == api_key]
+        known = [record for record in own if before_ms is None or record.created_at_ms < before_ms]
+        return sorted(known, key=lambda record: (-record.created_at_ms, record.session_id))[:count]
+
+    async def sessions_with_seats(self, api_key: ApiKey | None = None) -> list[SessionId]:
+        seated = [session_id for session_id, seats in self._seats.items() if seats.connections]
+        return [one for one in seated if api_key is None or self._sessions[one].api_key == api_key]
 
     async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:
         return next((key for key, seats in self._seats.items() if connection_id in seats.connections), None)

@@ -39,7 +39,7 @@ def create_project(name: str = "", *, config: Config = None, data: Data = None, 
 
     async def create() -> Project:
         async with open_store(config, data) as store:
-            return await Projects(store, SystemIds()).create(name)
+            return await Projects(store, SystemIds(), SystemClock()).create(name)
 
     _print([_project_row(asyncio.run(create()))], json=json, alone=True)
 
@@ -145,7 +145,7 @@ async def open_store(config: Path | None, data: Path | None) -> AsyncIterator[Sq
 
 
 async def _known(store: SqlStore, api_key: str) -> Project:
-    found = await Projects(store, SystemIds()).find(api_key)
+    found = await Projects(store, SystemIds(), SystemClock()).find(api_key)
     if found is None:
         raise InvalidParameterError(f"There is no project with the key {api_key}; `tertulia project list` shows all.")
     return found

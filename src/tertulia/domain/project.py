@@ -24,9 +24,14 @@ class Project:
         api_secret: 40 lower-case hexadecimal characters; never printed by `repr`.
         name: For people.
         status: Calls with a suspended key are refused.
+        created_at_ms: Time of creation, milliseconds since the epoch; 0 if it is not known.
+        accept_known_keys: Whether a session id that is not known here, but names this key, is taken in on its first
+            use: for teams that bring old ids along.
     """
 
     api_key: ApiKey
     api_secret: str = field(repr=False)
     name: str = ""
     status: ProjectStatus = ProjectStatus.ACTIVE
+    created_at_ms: int = 0
+    accept_known_keys: bool = False

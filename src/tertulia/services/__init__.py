@@ -5,7 +5,7 @@ How a program is wired (`app.py`), in this order:
     clock, ids = SystemClock(), SystemIds()                          # tertulia.clock, tertulia.ids
     store = await SqlStore.open("sqlite+aiosqlite:///…/tertulia.db") # adapters.storage; runs the migrations
     router = RouterLink(socket_path, clock)                          # adapters.router
-    projects = Projects(store, ids)                                  # services.projects
+    projects = Projects(store, ids, clock)                                # services.projects
     sessions = Sessions(                                             # services.sessions
         store=store, router=router, codec=SignallingCodec(), clock=clock, ids=ids, projects=projects,
         verify_token=verify_client_token, settings=SessionSettings(limits=SessionLimits(), …),

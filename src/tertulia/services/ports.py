@@ -143,20 +143,32 @@ class Store(Protocol):
         """Return all projects by key."""
         ...
 
+    async def change_project(self, project: Project) -> bool:
+        """Store what a project is now; False, and nothing stored, if there is none with its key."""
+        ...
+
+    async def remove_project(self, api_key: ApiKey) -> bool:
+        """Remove a project and the records of its sessions; False if there is none with this key."""
+        ...
+
     async def secret(self, name: str, fresh: bytes) -> bytes:
         """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""
         ...
 
-    async def add_session(self, record: SessionRecord) -> None:
-        """Store a new session."""
+    async def add_session(self, record: SessionRecord) -> bool:
+        """Store a new session; False, and nothing stored, if its id is taken."""
         ...
 
     async def find_session(self, session_id: SessionId) -> SessionRecord | None:
         """Return the session with this id."""
         ...
 
-    async def sessions_with_seats(self) -> list[SessionId]:
-        """Return every session that has a connection."""
+    async def sessions_of(self, api_key: ApiKey, count: int, before_ms: int | None = None) -> list[SessionRecord]:
+        """Return up to `count` sessions of a project, the newest first, made before `before_ms` if given."""
+        ...
+
+    async def sessions_with_seats(self, api_key: ApiKey | None = None) -> list[SessionId]:
+        """Return every session, or every one of a project, that has a connection."""
         ...
 
     async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:

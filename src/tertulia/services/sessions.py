@@ -1,6 +1,7 @@
 """Sessions: making them, letting clients in, and what the server's API does to them."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from tertulia.errors import (
     ConnectFailedError,
     InvalidSessionIdError,
     NotConnectedError,
+    NotFoundError,
     PeerProtocolError,
     RefusedByApplicationError,
     TertuliaError,
@@ -309,6 +311,18 @@ class Sessions:
             UnavailableError: If the store is away.
         """
         await self._order(session_id, ForceDisconnect(None, ConnectionId(connection_id)))
+
+    async def evict(self, api_key: str) -> None:
+        """End every connection to every session of a project, as a moderator's removal.
+
+        Raises:
+            UnavailableError: If the store is away.
+        """
+        for session_id in await self._store.sessions_with_seats(ApiKey(api_key)):
+            for connection in (await self.inhabitants(session_id))[0]:
+                # Who left meanwhile is gone all the same.
+                with contextlib.suppress(NotFoundError, InvalidSessionIdError):
+                    await self.force_disconnect(session_id, connection.connection_id)
 
     async def force_unpublish(self, session_id: str, stream_id: str) -> None:
         """End a stream.

@@ -1,8 +1,11 @@
 """Projects."""
 
+from dataclasses import replace
+
 import pytest
 
-from tertulia.errors import AuthenticationError, InternalError
+from tertulia.domain.project import Project, ProjectStatus
+from tertulia.errors import AuthenticationError, InternalError, InvalidParameterError, NotFoundError
 from tertulia.ids import ApiKey
 from tertulia.services.projects import Projects
 from tests.fakes.clock import FakeClock
@@ -12,7 +15,7 @@ from tests.fakes.store import MemoryStore
 
 
 async def test_a_project_is_made_found_and_listed() -> None:
-    projects = Projects(MemoryStore(), CountingIds())
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
     first, second = await projects.create("first"), await projects.create("second")
     assert await projects.find(first.api_key) == first
     assert await projects.find("00000000") is None
@@ -22,8 +25,8 @@ async def test_a_project_is_made_found_and_listed() -> None:
 
 async def test_a_key_that_is_taken_is_drawn_again() -> None:
     store = MemoryStore()
-    first = await Projects(store, CountingIds()).create("first")
-    second = await Projects(store, CountingIds()).create("second")
+    first = await Projects(store, CountingIds(), FakeClock()).create("first")
+    second = await Projects(store, CountingIds(), FakeClock()).create("second")
     assert second.api_key != first.api_key
 
 
@@ -32,14 +35,14 @@ async def test_no_free_key_is_said() -> None:
         def api_key(self) -> ApiKey:
             return ApiKey("10000000")
 
-    projects = Projects(MemoryStore(), StuckIds())
+    projects = Projects(MemoryStore(), StuckIds(), FakeClock())
     await projects.create("first")
     with pytest.raises(InternalError):
         await projects.create("second")
 
 
 async def test_a_token_is_verified_with_the_project_it_names() -> None:
-    projects = Projects(MemoryStore(), CountingIds())
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
     project = await projects.create("test")
     now = FakeClock().wall()
     claims = await projects.verify(f"{project.api_key}/2_x/publisher/", verify_token, now)
@@ -48,3 +51,74 @@ async def test_a_token_is_verified_with_the_project_it_names() -> None:
         await projects.verify("99999999/2_x/publisher/", verify_token, now)
     with pytest.raises(AuthenticationError, match="malformed"):
         await projects.verify("nonsense", verify_token, now)
+
+
+async def test_existing_credentials_are_kept() -> None:
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
+    key, secret = "40012345", "9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f68"
+    made = await projects.create("brought", api_key=key, api_secret=secret, accept_known_keys=True)
+    assert (made.api_key, made.api_secret, made.accept_known_keys) == (key, secret, True)
+    assert made.created_at_ms == FakeClock().wall()
+    with pytest.raises(InvalidParameterError, match="already"):
+        await projects.create(api_key=key)
+
+
+@pytest.mark.parametrize(
+    "api_key", ["1234567", "012345678", "2147483648", "12345678901", "4001234x", "４００１２３４５"]
+)
+async def test_a_key_that_sdks_cannot_hold_is_refused(api_key: str) -> None:
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
+    with pytest.raises(InvalidParameterError, match="API key"):
+        await projects.create(api_key=api_key)
+    assert await projects.list() == []
+
+
+@pytest.mark.parametrize("api_secret", ["", "A" * 40, "a" * 39, "a" * 41, "g" * 40])
+async def test_a_secret_of_another_shape_is_refused(api_secret: str) -> None:
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
+    with pytest.raises(InvalidParameterError, match="API secret"):
+        await projects.create(api_secret=api_secret)
+
+
+async def test_a_project_is_renamed_suspended_rotated_and_deleted() -> None:
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
+    made = await projects.create("first")
+    bystander = await projects.create("other")
+    assert (await projects.change(made.api_key, name="second", accept_known_keys=True)).name == "second"
+    await projects.set_status(made.api_key, ProjectStatus.SUSPENDED)
+    rotated = await projects.rotate_secret(made.api_key)
+    assert rotated.api_secret != made.api_secret
+    assert rotated == await projects.find(made.api_key)
+    assert (rotated.name, rotated.status, rotated.accept_known_keys) == ("second", ProjectStatus.SUSPENDED, True)
+    await projects.delete(made.api_key)
+    assert await projects.list() == [bystander]
+    for refused in (
+        projects.change(made.api_key, name="x"),
+        projects.set_status(made.api_key, ProjectStatus.ACTIVE),
+        projects.rotate_secret(made.api_key),
+        projects.delete(made.api_key),
+    ):
+        with pytest.raises(NotFoundError):
+            await refused
+
+
+async def test_a_project_of_the_configuration_is_changed_there() -> None:
+    store = MemoryStore()
+    given = Project(ApiKey("40012345"), "9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f68", "given")
+    projects = Projects(store, CountingIds(), FakeClock(), [given.api_key])
+    await projects.provide(given)
+    await projects.set_status(given.api_key, ProjectStatus.SUSPENDED)
+    for refused in (projects.rotate_secret(given.api_key), projects.delete(given.api_key)):
+        with pytest.raises(InvalidParameterError, match="configuration file"):
+            await refused
+    await projects.provide(replace(given, api_secret="0" + given.api_secret[1:], name="renamed"))
+    now = await projects.find(given.api_key)
+    assert now is not None
+    assert (now.api_secret[0], now.name, now.status) == ("0", "renamed", ProjectStatus.SUSPENDED)
+    assert now.created_at_ms == FakeClock().wall()
+
+
+async def test_a_name_that_is_no_line_is_refused() -> None:
+    projects = Projects(MemoryStore(), CountingIds(), FakeClock())
+    with pytest.raises(InvalidParameterError, match="name"):
+        await projects.create("x" * 201)

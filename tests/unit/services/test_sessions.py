@@ -137,6 +137,19 @@ async def test_the_api_signals_disconnects_and_unpublishes(house: House) -> None
     assert ana.socket.end is SocketEnd.ENDED
 
 
+async def test_everybody_of_a_project_is_sent_out(house: House) -> None:
+    ana, ben = await house.join(), await house.join()
+    other = await house.projects.create("other")
+    await house.sessions.evict(other.api_key)
+    await settle()
+    assert ana.socket.end is ben.socket.end is None
+    await house.sessions.evict(house.record.api_key)
+    await settle()
+    for person in (ana, ben):
+        assert person.of(signalling.Disconnected) == [signalling.Disconnected("forceDisconnected")]
+        assert person.socket.end is SocketEnd.ENDED
+
+
 async def test_the_api_is_told_what_is_not_there(house: House) -> None:
     sessions, session_id = house.sessions, house.record.session_id
     with pytest.raises(InvalidSessionIdError):

@@ -51,13 +51,20 @@ def project_row(project: Project) -> Row:
         "api_secret": project.api_secret,
         "name": project.name,
         "status": project.status.value,
+        "created_at_ms": project.created_at_ms,
+        "accept_known_keys": project.accept_known_keys,
     }
 
 
 def project_of(row: SqlRow) -> Project:
     """Return the project of a row."""
     return Project(
-        api_key=ApiKey(row.api_key), api_secret=row.api_secret, name=row.name, status=ProjectStatus(row.status)
+        api_key=ApiKey(row.api_key),
+        api_secret=row.api_secret,
+        name=row.name,
+        status=ProjectStatus(row.status),
+        created_at_ms=row.created_at_ms,
+        accept_known_keys=row.accept_known_keys,
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import Delete, Update, delete, event, func, insert, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql import Select, delete
+from sqlalchemy.sql import Select
 
 from tertulia.adapters.storage import rows, tables
 from tertulia.adapters.storage.migrate import migrate
@@ -94,6 +94,31 @@ class SqlStore:
         found = await self._all(select(tables.projects).order_by(tables.projects.c.api_key))
         return [rows.project_of(row) for row in found]
 
+    async def change_project(self, project: Project) -> bool:
+        """Store what a project is now; False, and nothing stored, if there is none with its key."""
+        row = rows.project_row(project)
+        return await self._change(
+            update(tables.projects).where(tables.projects.c.api_key == project.api_key).values(row)
+        )
+
+    async def remove_project(self, api_key: ApiKey) -> bool:
+        """Remove a project and the records of its sessions; False if there is none with this key."""
+        return await self._change(
+            delete(tables.projects).where(tables.projects.c.api_key == api_key),
+            delete(tables.sessions).where(tables.sessions.c.api_key == api_key),
+        )
+
+    async def _change(self, first: Update | Delete, *more: Update | Delete) -> bool:
+        """Run statements as one; says whether the first of them met a row."""
+        try:
+            async with self._engine.begin() as connection:
+                met = (await connection.execute(first)).rowcount > 0
+                for statement in more:
+                    await connection.execute(statement)
+        except (SQLAlchemyError, OSError) as error:
+            raise _away() from error
+        return met
+
     async def secret(self, name: str, fresh: bytes) -> bytes:
         """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""
         try:
@@ -108,22 +133,39 @@ class SqlStore:
 
     # ---- sessions and seats
 
-    async def add_session(self, record: SessionRecord) -> None:
-        """Store a new session."""
+    async def add_session(self, record: SessionRecord) -> bool:
+        """Store a new session; False, and nothing stored, if its id is taken."""
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(tables.sessions), rows.session_row(record))
+        except IntegrityError:
+            return False
         except SQLAlchemyError as error:
             raise _away() from error
+        return True
 
     async def find_session(self, session_id: SessionId) -> SessionRecord | None:
         """Return the session with this id."""
         found = await self._all(select(tables.sessions).where(tables.sessions.c.session_id == session_id))
         return rows.session_of(found[0]) if found else None
 
-    async def sessions_with_seats(self) -> list[SessionId]:
-        """Return every session that has a connection."""
-        found = await self._all(select(tables.connections.c.session_id).distinct())
+    async def sessions_of(self, api_key: ApiKey, count: int, before_ms: int | None = None) -> list[SessionRecord]:
+        """Return up to `count` sessions of a project, the newest first, made before `before_ms` if given."""
+        column = tables.sessions.c
+        wanted = select(tables.sessions).where(column.api_key == api_key)
+        if before_ms is not None:
+            wanted = wanted.where(column.created_at_ms < before_ms)
+        newest = wanted.order_by(column.created_at_ms.desc(), column.session_id).limit(count)
+        return [rows.session_of(row) for row in await self._all(newest)]
+
+    async def sessions_with_seats(self, api_key: ApiKey | None = None) -> list[SessionId]:
+        """Return every session, or every one of a project, that has a connection."""
+        seats, records = tables.connections.c, tables.sessions.c
+        wanted = select(seats.session_id).distinct()
+        if api_key is not None:
+            wanted = wanted.join(tables.sessions, records.session_id == seats.session_id)
+            wanted = wanted.where(records.api_key == api_key)
+        found = await self._all(wanted)
         return [SessionId(row.session_id) for row in found]
 
     async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:

@@ -3,7 +3,20 @@
 No foreign keys: one writer keeps the rows consistent, batch by batch, and every signal would pay for the checks.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 __all__ = [
     "connections",
@@ -28,6 +41,8 @@ projects = Table(
     Column("api_secret", String(40), nullable=False),
     Column("name", Text, nullable=False),
     Column("status", String(16), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False, server_default="0"),
+    Column("accept_known_keys", Boolean, nullable=False, server_default=false()),
 )
 
 secrets = Table(
@@ -49,6 +64,7 @@ sessions = Table(
     Column("location", String(45)),
     Column("archive_name", Text),
     Column("archive_resolution", String(16)),
+    Index("sessions_by_project", "api_key", "created_at_ms"),
 )
 
 session_states = Table(  # what changes about a session as a whole; sessions in their first state have no row

@@ -28,13 +28,12 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.projects = Projects(MemoryStore(), CountingIds())
         self.router_is_up = True
         self.web = folder / "web"
         self.docs = folder / "docs"
         store = MemoryStore()
         self.router = FakeRouter()
-        self.projects = Projects(store, CountingIds())
+        self.projects = Projects(store, CountingIds(), self.clock)
         self.sessions = Sessions(
             store=store,
             router=self.router,

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,36 @@ async def test_projects_are_kept_by_key(store: SqlStore) -> None:
     assert await store.list_projects() == [second, first]
     assert await store.find_project(ApiKey("20000000")) == first
     assert await store.find_project(ApiKey("30000000")) is None
+
+
+async def test_a_project_is_changed_and_removed_with_its_sessions(store: SqlStore) -> None:
+    first = Project(ApiKey("10000000"), "a" * 40, "First", created_at_ms=NOW)
+    second = Project(ApiKey("20000000"), "b" * 40, "Second")
+    for project in (first, second):
+        await store.add_project(project)
+    changed = replace(first, api_secret="c" * 40, name="1", status=ProjectStatus.SUSPENDED, accept_known_keys=True)
+    assert await store.change_project(changed)
+    assert await store.list_projects() == [changed, second]
+    assert not await store.change_project(Project(ApiKey("30000000"), "a" * 40))
+    for number, api_key in enumerate((first.api_key, second.api_key, first.api_key)):
+        record = SessionRecord(SessionId(f"2_{number}"), api_key, "routed", "manual", NOW + number, False)
+        assert await store.add_session(record)
+        assert not await store.add_session(record)
+    assert [record.session_id for record in await store.sessions_of(first.api_key, 10)] == ["2_2", "2_0"]
+    assert [record.session_id for record in await store.sessions_of(first.api_key, 1)] == ["2_2"]
+    assert [record.session_id for record in await store.sessions_of(first.api_key, 10, NOW + 2)] == ["2_0"]
+    assert await store.remove_project(first.api_key)
+    assert not await store.remove_project(first.api_key)
+    assert await store.list_projects() == [second]
+    assert await store.sessions_of(first.api_key, 10) == []
+    assert await store.find_session(SessionId("2_1")) is not None
+
+
+async def test_sessions_with_seats_are_found_by_project(store: SqlStore) -> None:
+    await store.add_session(SessionRecord(SESSION, ApiKey("10000000"), "routed", "manual", NOW, False))
+    await store.commit(WriteBatch(SESSION, NOW, changes=[ConnectionSaved(ana), ConnectionSaved(ben)]))
+    assert await store.sessions_with_seats(ApiKey("10000000")) == [SESSION]
+    assert await store.sessions_with_seats(ApiKey("20000000")) == []
 
 
 async def test_a_secret_is_made_once(store: SqlStore) -> None:
