@@ -2,45 +2,24 @@
 import { Widget } from '../dom/index.ts';
 import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
-import { logger } from '../logger.ts';
-import {
-  flag,
-  preferredFrameRate,
-  preferredResolution,
-  subscriberOptions,
-  volume,
-  type PictureWishes,
-  type Properties,
-  type SubscriberOptions,
-} from '../options.ts';
-import {
-  merged,
-  Rates,
-  ReceivedCounters,
-  receivedStats,
-  routeSound,
-  whenPictureBegins,
-  whenSoundBegins,
-  type Kind,
-  type Processor,
-  type SubscriberStats,
-} from '../rtc/index.ts';
-import type { StreamProperty, SubscriptionWishes } from '../wire/index.ts';
-import { isProcessor, type Target } from './arguments.ts';
+import { flag, subscriberOptions, volume, type Properties, type SubscriberOptions } from '../options.ts';
+import { merged, routeSound, type SubscriberStats } from '../rtc/index.ts';
+import type { StreamProperty } from '../wire/index.ts';
+import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
-import { DestroyedEvent, Event, MediaStreamAvailableEvent, VideoEnabledChangedEvent } from './events.ts';
+import { DestroyedEvent, Event, VideoEnabledChangedEvent } from './events.ts';
+import { Playback } from './playback.ts';
 import { settle, withQuickPromise, type Done } from './promises.ts';
 import { watchSubscriberQuality } from './quality.ts';
 import type { Session } from './session.ts';
 import type { SessionModel } from './session-model.ts';
+import { SubscriberWishes } from './subscriber-wishes.ts';
 import { callBack, queueJob } from './tasks.ts';
 import type { Stream } from './values.ts';
 import { View } from './view.ts';
 
 /** How long media may take to arrive before the subscription counts as failed. */
 const MEDIA_DEADLINE_MS = 30_000;
-/** How long an element must keep its size before a picture of that size is asked for. */
-const STEADY_SIZE_MS = 250;
 
 /** Members that begin with an underscore are the library's own. */
 export class Subscriber extends View implements SubscriptionSink {
@@ -50,42 +29,24 @@ export class Subscriber extends View implements SubscriptionSink {
   readonly setAudioVolume = withQuickPromise((value?: unknown) => this.#setVolume(value));
   /** At most about one picture a second while it is on. */
   readonly restrictFrameRate = withQuickPromise((value?: unknown): this => {
-    this.#restricted = flag(value, true);
-    this.#tellWishes();
+    this.#wishes.restrict(flag(value, true));
     return this;
   });
 
   readonly #model: SessionModel;
   readonly #options: SubscriberOptions;
-  #key: number | null = null;
-  #media: SlotMedia | null = null;
-  /** One for the subscriber's whole life, whatever transport and slot its tracks come from; null before the first. */
-  #stream: MediaStream | null = null;
-  #stopWaiting: (() => void)[] = [];
-  #deadline: ReturnType<typeof setTimeout> | null = null;
-  readonly #counters = { audio: new ReceivedCounters(), video: new ReceivedCounters() };
-  readonly #rates = new Rates();
+  readonly #wishes: SubscriberWishes;
+  readonly #playback: Playback;
   readonly #quality = watchSubscriberQuality(this, () => this.#readStats());
-  readonly #processors: Record<Kind, Processor | null> = { audio: null, video: null };
+  #key: number | null = null;
+  #deadline: ReturnType<typeof setTimeout> | null = null;
   #done: Done | undefined;
-
-  #wantsAudio: boolean;
-  #wantsVideo: boolean;
-  #volume: number;
-  #picture: PictureWishes;
-  #restricted = false;
-  /** The size in which the element is shown, in device pixels. */
-  #shownSize: { width: number; height: number } | null = null;
-  #sizeWatcher: ResizeObserver | null = null;
   #captions: boolean;
   #captionsLanguage: string | null;
   /** Whether there was a picture to show when that was last told. */
   #hadVideo: boolean;
   /** False when the server says that it cannot send this video. */
   #serverSendsVideo = true;
-  #picturePlays = false;
-  #soundPlays = false;
-  #autoplayBlocked = false;
   #publisherPresent = true;
   #flows: boolean;
   #state: 'waiting' | 'connected' | 'disconnected' | 'failed' | 'destroyed' = 'waiting';
@@ -97,10 +58,10 @@ export class Subscriber extends View implements SubscriptionSink {
     this.stream = stream;
     this.#done = done;
     this.#options = subscriberOptions(properties, model.page.era.defaultVolume);
-    this.#wantsAudio = this.#options.subscribeToAudio;
-    this.#wantsVideo = this.#options.subscribeToVideo;
-    this.#volume = this.#options.audioVolume;
-    this.#picture = this.#options.picture;
+    this.#wishes = new SubscriberWishes(this.#options, () => {
+      this.#tellWishes();
+    });
+    this.#playback = this.#makePlayback();
     this.#captions = this.#options.subscribeToCaptions;
     this.#captionsLanguage = this.#options.captionsTranslationLanguage;
     this.#flows = model.engine.flowing;
@@ -111,40 +72,27 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#deadline = setTimeout(() => {
       this.refused(new OTError('OT_TIMEOUT', 'No media of the stream has arrived.'));
     }, MEDIA_DEADLINE_MS);
-    this.#watchSize();
-    this.#key = model.engine.subscribe(stream.streamId, this.#wishes(), this);
+    this.#wishes.watch(this.widget?.video ?? null);
+    this.#key = model.engine.subscribe(stream.streamId, this.#wishes.toWire(), this);
   }
 
   getAudioVolume(): number {
-    return this.#volume;
+    return this.#playback.volume;
   }
 
   /** Whether the browser's autoplay rule keeps the sound off. */
   isAudioBlocked(): boolean {
-    return this.#autoplayBlocked;
+    return this.#playback.autoplayBlocked;
   }
 
   /** Asks for the layer nearest to a size; `auto` follows the element, null clears the wish. */
   setPreferredResolution(size?: unknown): Promise<void> {
-    const resolution = preferredResolution(size);
-    if (resolution === null && size !== null && size !== undefined)
-      return settle(
-        Promise.reject(new OTError('OT_INVALID_PARAMETER', 'A resolution is auto, null or has a width and a height.')),
-      );
-    this.#picture = { ...this.#picture, resolution };
-    this.#watchSize();
-    this.#tellWishes();
-    return Promise.resolve();
+    return settle(this.#wishes.setResolution(size));
   }
 
   /** Asks for the layer nearest to so many frames per second; null clears the wish. */
   setPreferredFrameRate(rate?: unknown): Promise<void> {
-    const frameRate = preferredFrameRate(rate);
-    if (frameRate === null && rate !== null && rate !== undefined)
-      return settle(Promise.reject(new OTError('OT_INVALID_PARAMETER', 'A frame rate is null or a number above 0.')));
-    this.#picture = { ...this.#picture, frameRate };
-    this.#tellWishes();
-    return Promise.resolve();
+    return settle(this.#wishes.setFrameRate(rate));
   }
 
   /** Whether captions of the stream are wanted; may be said before there are any. */
@@ -175,16 +123,16 @@ export class Subscriber extends View implements SubscriptionSink {
 
   /** The browser's own statistics of the lines that carry the stream at present. */
   getRtcStatsReport(): Promise<RTCStatsReport> {
-    return settle(this.#reports().then(({ audio, video }) => merged(audio, video)));
+    return settle(this.#playback.reports().then(({ audio, video }) => merged(audio, video)));
   }
 
   /** Shows what the application's processor makes of the picture; null takes the processor away. */
   setVideoMediaProcessorConnector(connector?: unknown): Promise<void> {
-    return settle(this.#process('video', connector));
+    return settle(this.#playback.process('video', connector));
   }
 
   setAudioMediaProcessorConnector(connector?: unknown): Promise<void> {
-    return settle(this.#process('audio', connector));
+    return settle(this.#playback.process('audio', connector));
   }
 
   /** The same as `session.unsubscribe(subscriber)`. */
@@ -197,31 +145,15 @@ export class Subscriber extends View implements SubscriptionSink {
    * element and its MediaStream stay as they are, and get the tracks of the new transport.
    */
   attach(media: SlotMedia): void {
-    if (this.#state === 'destroyed') return;
-    if (this.#media !== null) this.detach();
-    this.#media = media;
-    if (media.audioFrom !== null || media.videoFrom !== null) void this.#countFromHere(media);
-    this.#play();
+    if (this.#state !== 'destroyed') this.#playback.attach(media);
   }
 
   suspend(): void {
-    for (const stop of this.#stopWaiting.splice(0)) stop();
-    this.#counters.audio.end();
-    this.#counters.video.end();
-    this.#media = null;
-    this.#picturePlays = false;
-    this.#soundPlays = false;
+    this.#playback.suspend();
   }
 
   detach(): void {
-    this.suspend();
-    // The application may show the stream in an element of its own: the tracks will soon carry another's media.
-    for (const track of this.#stream?.getTracks() ?? []) this.#stream?.removeTrack(track);
-    const { widget } = this;
-    if (widget === null) return;
-    widget.setPictureVisible(false);
-    widget.video.muted = true;
-    widget.video.srcObject = null;
+    this.#playback.detach();
   }
 
   refused(error: OTError): void {
@@ -265,9 +197,9 @@ export class Subscriber extends View implements SubscriptionSink {
     const waiting = this.#state === 'waiting';
     this.#state = 'destroyed';
     this.#clearDeadline();
-    this.#sizeWatcher?.disconnect();
+    this.#wishes.stop();
     this.#quality.stop();
-    for (const kind of ['audio', 'video'] as const) void this.#processors[kind]?.destroy().catch(() => undefined);
+    this.#playback.endProcessors();
     if (this.#key !== null) this.#model.engine.unsubscribe(this.#key);
     this.detach();
     this.#model.subscribers.delete(this);
@@ -287,10 +219,7 @@ export class Subscriber extends View implements SubscriptionSink {
 
   /** Inside a user's gesture: sound that the browser held back may start. */
   _unblock(): void {
-    if (!this.#autoplayBlocked) return;
-    this.#autoplayBlocked = false;
-    this.#applySound();
-    if (!this.#autoplayBlocked) queueEvent(this, new Event('audioUnblocked'));
+    this.#playback.unblock();
   }
 
   /** Sends the sound to the output that the page chose. */
@@ -299,9 +228,7 @@ export class Subscriber extends View implements SubscriptionSink {
   }
 
   protected override readLevel(): number | null {
-    if (this.#media === null || this.#state === 'destroyed') return null;
-    const [source] = this.#media.audio.getSynchronizationSources();
-    return this.#soundPlays ? (source?.audioLevel ?? 0) : 0;
+    return this.#state === 'destroyed' ? null : this.#playback.level();
   }
 
   protected override listenersChanged(): void {
@@ -310,7 +237,26 @@ export class Subscriber extends View implements SubscriptionSink {
   }
 
   get #hasVideo(): boolean {
-    return this.stream?.hasVideo === true && this.#wantsVideo && this.#serverSendsVideo;
+    return this.stream?.hasVideo === true && this.#wishes.video && this.#serverSendsVideo;
+  }
+
+  #makePlayback(): Playback {
+    return new Playback(
+      {
+        emitter: this,
+        widget: () => this.widget,
+        audioOutput: () => this.#model.page.audioOutput,
+        hasVideo: () => this.#hasVideo,
+        wantsAudio: () => this.#wishes.audio,
+        arrived: () => {
+          this.#arrived();
+        },
+        changed: () => {
+          this.#applyPoster();
+        },
+      },
+      this.#options.audioVolume,
+    );
   }
 
   #build(target: Target): void {
@@ -325,67 +271,16 @@ export class Subscriber extends View implements SubscriptionSink {
       initials: this.stream?.initials ?? '',
     });
     widget.onMutePressed = () => {
-      if (this.#autoplayBlocked) this._unblock();
-      else this.#subscribeToAudio(!this.#wantsAudio);
+      if (this.#playback.autoplayBlocked) this._unblock();
+      else this.#subscribeToAudio(!this.#wishes.audio);
     };
     widget.onUnblockPressed = () => {
       this._unblock();
     };
-    widget.setMuted(!this.#wantsAudio);
+    widget.setMuted(!this.#wishes.audio);
     this.adopt(widget, options.insertDefaultUI);
     this.#applyPoster();
     this.announceVideoElement(widget);
-  }
-
-  /** Plays what is attached: the audio track always, the video track when there is a picture to expect. */
-  #play(): void {
-    const { widget } = this;
-    const media = this.#media;
-    if (widget === null || media === null) return;
-    for (const stop of this.#stopWaiting.splice(0)) stop();
-    const { video } = widget;
-    const tracks = this.#hasVideo ? [media.audio.track, media.video.track] : [media.audio.track];
-    const first = this.#stream === null;
-    const stream = (this.#stream ??= new MediaStream());
-    for (const old of stream.getTracks()) stream.removeTrack(old);
-    for (const track of tracks) stream.addTrack(track);
-    if (video.srcObject !== stream) {
-      video.muted = true;
-      video.srcObject = stream;
-    }
-    if (first) queueEvent(this, new MediaStreamAvailableEvent(stream));
-    video.play().catch(() => undefined); // muted playback is always allowed; a removed element needs none
-    const { audioOutput } = this.#model.page;
-    if (audioOutput !== null) void routeSound(video, audioOutput).catch(() => undefined);
-    for (const kind of ['audio', 'video'] as const)
-      if (this.#processors[kind] !== null) void this.#showTrack(kind, media[kind].track);
-    this.updateLevels();
-    this.#stopWaiting.push(
-      whenSoundBegins(media.audio, media.audioFrom, () => {
-        this.#soundPlays = true;
-        this.#applySound();
-      }),
-    );
-    if (!this.#hasVideo) {
-      this.#arrived();
-      return;
-    }
-    this.#stopWaiting.push(
-      whenPictureBegins(video, media.video, media.videoFrom, () => {
-        this.#picturePlays = true;
-        widget.setPictureVisible(true);
-        this.#applyPoster();
-        this.#arrived();
-      }),
-    );
-    // A hidden page presents no frames, yet the stream has arrived.
-    if (document.hidden) {
-      this.#stopWaiting.push(
-        whenSoundBegins(media.video, media.videoFrom, () => {
-          this.#arrived();
-        }),
-      );
-    }
   }
 
   #arrived(): void {
@@ -403,10 +298,11 @@ export class Subscriber extends View implements SubscriptionSink {
 
   #interruptionChanged(): void {
     const interrupted = !this.#flows || !this.#publisherPresent;
+    const { media, picturePlays } = this.#playback;
     if (interrupted && this.#state === 'connected') {
       this.#state = 'disconnected';
       queueEvent(this, new Event('disconnected'));
-    } else if (!interrupted && (this.#picturePlays || (this.#media !== null && !this.#hasVideo))) {
+    } else if (!interrupted && (picturePlays || (media !== null && !this.#hasVideo))) {
       this.#arrived();
     }
   }
@@ -418,25 +314,8 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#hadVideo = shows;
     this.#applyPoster();
     queueEvent(this, new VideoEnabledChangedEvent(shows ? 'videoEnabled' : 'videoDisabled', reason));
-    const tracks = (this.widget?.video.srcObject as MediaStream | null)?.getVideoTracks().length ?? 0;
-    if (shows && this.#media !== null && tracks === 0) this.#addPicture();
-    else if (!shows && this.#state === 'waiting' && this.#media !== null) this.#arrived();
-  }
-
-  /** The stream began without a picture and has one now. */
-  #addPicture(): void {
-    const { widget } = this;
-    const media = this.#media;
-    const stream = widget?.video.srcObject as MediaStream | null | undefined;
-    if (widget === null || media === null || stream == null) return;
-    stream.addTrack(media.video.track);
-    this.#stopWaiting.push(
-      whenPictureBegins(widget.video, media.video, media.videoFrom, () => {
-        this.#picturePlays = true;
-        widget.setPictureVisible(true);
-        this.#applyPoster();
-      }),
-    );
+    if (shows) this.#playback.addPicture();
+    else if (this.#state === 'waiting' && this.#playback.media !== null) this.#arrived();
   }
 
   #applyPoster(): void {
@@ -444,44 +323,15 @@ export class Subscriber extends View implements SubscriptionSink {
     this.updateLevels();
   }
 
-  #applySound(): void {
-    const { widget } = this;
-    if (widget === null) return;
-    const { video } = widget;
-    video.volume = this.#volume / 100;
-    const sounds = this.#soundPlays && this.#wantsAudio && !this.#autoplayBlocked;
-    widget.setMuted(!this.#wantsAudio);
-    widget.setAudioBlocked(this.#autoplayBlocked);
-    if (video.muted !== sounds) return;
-    video.muted = !sounds;
-    if (!sounds) return;
-    // A page that the user has not touched may not make sounds: the picture goes on, the sound waits for a gesture.
-    video.play().catch((thrown: unknown) => {
-      if (!(thrown instanceof DOMException) || thrown.name !== 'NotAllowedError') return;
-      logger.warn('The browser holds the sound back until the user touches the page.');
-      this.#autoplayBlocked = true;
-      this.#applySound();
-      queueEvent(this, new Event('audioBlocked'));
-      video.play().catch(() => undefined);
-      addEventListener(
-        'pointerdown',
-        () => {
-          this._unblock();
-        },
-        { once: true },
-      );
-    });
-  }
-
   #subscribeToAudio(wants: boolean): this {
-    this.#wantsAudio = wants;
+    this.#wishes.audio = wants;
     this.#tellWishes();
-    this.#applySound();
+    this.#playback.applySound();
     return this;
   }
 
   #subscribeToVideo(wants: boolean): this {
-    this.#wantsVideo = wants;
+    this.#wishes.video = wants;
     this.#tellWishes();
     this.#videoChanged('subscribeToVideo');
     return this;
@@ -489,89 +339,18 @@ export class Subscriber extends View implements SubscriptionSink {
 
   #setVolume(value: unknown): this {
     const wanted = volume(value);
-    if (wanted !== undefined) this.#volume = wanted;
-    this.#applySound();
+    if (wanted !== undefined) this.#playback.volume = wanted;
+    this.#playback.applySound();
     return this;
   }
 
   #tellWishes(): void {
-    if (this.#key !== null) this.#model.engine.updateSubscription(this.#key, this.#wishes());
-  }
-
-  #wishes(): SubscriptionWishes {
-    const { resolution, frameRate } = this.#picture;
-    const size = resolution === 'auto' ? this.#shownSize : resolution;
-    const rate = this.#restricted ? 1 : frameRate;
-    return {
-      audio: this.#wantsAudio,
-      video: this.#wantsVideo,
-      ...(size === null ? {} : { resolution: size }),
-      ...(rate === null ? {} : { frameRate: rate }),
-    };
-  }
-
-  /** With `auto`, asks for the size in which the element is shown as soon as that has settled. */
-  #watchSize(): void {
-    this.#sizeWatcher?.disconnect();
-    this.#sizeWatcher = null;
-    const { widget } = this;
-    if (this.#picture.resolution !== 'auto' || widget === null || typeof ResizeObserver !== 'function') return;
-    let steady: ReturnType<typeof setTimeout> | undefined;
-    this.#sizeWatcher = new ResizeObserver(() => {
-      clearTimeout(steady);
-      steady = setTimeout(() => {
-        const { clientWidth, clientHeight } = widget.video;
-        const width = Math.round(clientWidth * devicePixelRatio);
-        const height = Math.round(clientHeight * devicePixelRatio);
-        const known = this.#shownSize;
-        if (width === 0 || height === 0 || (known?.width === width && known.height === height)) return;
-        this.#shownSize = { width, height };
-        this.#tellWishes();
-      }, STEADY_SIZE_MS);
-    });
-    this.#sizeWatcher.observe(widget.video);
-  }
-
-  /** What the slot counted for the streams before must not count for this one. */
-  async #countFromHere(media: SlotMedia): Promise<void> {
-    const [audio, video] = await Promise.all([media.audio.getStats(), media.video.getStats()]);
-    if (media !== this.#media) return;
-    this.#counters.audio.begin(audio);
-    this.#counters.video.begin(video);
-  }
-
-  async #reports(): Promise<Record<Kind, RTCStatsReport>> {
-    const media = this.#media;
-    if (media === null) throw new OTError('OT_NOT_CONNECTED', 'No media of the stream is received.');
-    const [audio, video] = await Promise.all([media.audio.getStats(), media.video.getStats()]);
-    return { audio, video };
+    if (this.#key !== null) this.#model.engine.updateSubscription(this.#key, this.#wishes.toWire());
   }
 
   async #readStats(): Promise<SubscriberStats> {
-    const reports = await this.#reports();
     const { hasAudio = false, videoType } = this.stream ?? {};
-    const heard = hasAudio || this.#soundPlays;
-    return receivedStats(reports, this.#counters, this.#rates, { audio: heard, video: videoType !== undefined });
-  }
-
-  async #process(kind: Kind, connector: unknown): Promise<void> {
-    if (connector !== null && !isProcessor(connector))
-      throw new OTError('OT_INVALID_PARAMETER', 'A connector has the methods setTrack and destroy.');
-    const before = this.#processors[kind];
-    this.#processors[kind] = connector as Processor | null;
-    if (this.#media !== null) await this.#showTrack(kind, this.#media[kind].track);
-    await before?.destroy();
-  }
-
-  /** Puts the track, or what the processor makes of it, in the place of the one of its kind that is shown. */
-  async #showTrack(kind: Kind, received: MediaStreamTrack): Promise<void> {
-    const media = this.#media;
-    const track = (await this.#processors[kind]?.setTrack(received)) ?? received;
-    const stream = this.widget?.video.srcObject as MediaStream | null | undefined;
-    if (stream == null || media !== this.#media) return;
-    for (const shown of kind === 'audio' ? stream.getAudioTracks() : stream.getVideoTracks())
-      if (shown !== track) stream.removeTrack(shown);
-    stream.addTrack(track);
+    return this.#playback.stats({ audio: hasAudio, video: videoType !== undefined });
   }
 
   #clearDeadline(): void {
