@@ -4,27 +4,22 @@ import type { Publication } from '../engine/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { flag, publisherOptions, type Properties, type PublisherOptions } from '../options.ts';
 import {
-  checkFilter,
   merged,
   meterOf,
-  nextCamera,
   Rates,
   sentStats,
   Sources,
   type Filter,
   type Kind,
   type LevelMeter,
-  type Processor,
   type PublisherStats,
   type SendTracks,
   type SentLines,
 } from '../rtc/index.ts';
 import type { Dimensions, Reason, StreamDescription, StreamUpdate } from '../wire/index.ts';
-import { isProcessor, isTrack, type Target } from './arguments.ts';
+import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
 import {
-  AccessDeniedEvent,
-  AccessDialogOpenedEvent,
   AudioInputDeviceChangedEvent,
   DestroyedEvent,
   Event,
@@ -34,17 +29,15 @@ import {
 } from './events.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, withQuickPromise, type Done } from './promises.ts';
+import { askForAccess } from './publisher-access.ts';
 import { PublisherEncoding } from './publisher-encoding.ts';
+import { PublisherSending } from './publisher-sending.ts';
+import { PublisherSources } from './publisher-sources.ts';
 import { watchPublisherQuality } from './quality.ts';
 import type { Session } from './session.ts';
 import { queueJob } from './tasks.ts';
 import type { Stream } from './values.ts';
 import { View } from './view.ts';
-
-/** If the browser has not answered by then, it is probably asking the user. */
-const DIALOG_GUESS_MS = 500;
-/** How long a camera stays open while no picture is sent: long enough for a change of mind. */
-const RELEASE_AFTER_MS = 5_000;
 
 /** Members that begin with an underscore are the library's own. */
 export class Publisher extends View implements Publication {
@@ -55,7 +48,10 @@ export class Publisher extends View implements Publication {
   readonly publishAudio = withQuickPromise((value?: unknown) => this.#setAudio(flag(value, true)));
   /** The handler hears when the camera runs again, or why it does not. */
   readonly publishVideo = withPromise(
-    (value?: unknown, done?: unknown) => this.#setVideo(flag(value, true), done as Done | undefined),
+    (value?: unknown, done?: unknown): this => {
+      this.#sending.setVideo(flag(value, true), done as Done | undefined);
+      return this;
+    },
     (): void => undefined,
   );
   /** Stops streaming and capture, removes the element, dispatches `destroyed`. Harmless when repeated. */
@@ -69,16 +65,15 @@ export class Publisher extends View implements Publication {
 
   readonly #page: Page;
   #options: PublisherOptions;
-  #sources: Sources;
+  readonly #sources: Sources;
+  readonly #changes: PublisherSources;
   readonly #encoding: PublisherEncoding;
+  readonly #sending: PublisherSending;
   readonly #rates = new Rates();
   readonly #quality = watchPublisherQuality(this, () => this.#readStats());
   #meter: LevelMeter | null = null;
   #opened = false;
-  #sendsAudio: boolean;
-  #sendsVideo: boolean;
   #captions: boolean;
-  #releasing: ReturnType<typeof setTimeout> | null = null;
   #destroyed = false;
   #failure: OTError | null = null;
 
@@ -97,13 +92,14 @@ export class Publisher extends View implements Publication {
         throw this.#failure;
       }
     }
-    this.#sendsAudio = this.#options.publishAudio;
-    this.#sendsVideo = this.#options.publishVideo;
-    this.#captions = this.#options.publishCaptions;
-    this.#sources = new Sources(this.#options.sources, {
+    const { publishAudio, publishVideo, publishCaptions, sources } = this.#options;
+    this.#captions = publishCaptions;
+    this.#sources = new Sources(sources, {
       changed: (kind, track) => this.#sourceChanged(kind, track),
       ended: (kind, track) => void this.#sourceEnded(kind, track),
     });
+    this.#changes = new PublisherSources(this.#sources, sources.videoKind === 'camera', () => this.#mediaReady());
+    this.#sending = this.#makeSending({ audio: publishAudio, video: publishVideo });
     this.#encoding = new PublisherEncoding(
       {
         raw: () => this.#sources.raw('video'),
@@ -148,23 +144,17 @@ export class Publisher extends View implements Publication {
 
   /** Takes another microphone, or a track of the application's; a publisher without audio cannot gain it. */
   setAudioSource(source?: unknown): Promise<void> {
-    return settle(this.#setAudioSource(source));
+    return settle(this.#changes.setAudio(source));
   }
 
   /** Takes the camera with that id. */
   setVideoSource(deviceId?: unknown): Promise<void> {
-    return settle(this.#setVideoSource(deviceId));
+    return settle(this.#changes.setVideo(deviceId));
   }
 
   /** Takes the next camera of the list; resolves to its id. */
   cycleVideo(): Promise<{ deviceId: string }> {
-    return settle(
-      this.#cameraReady().then(async () => {
-        const deviceId = await nextCamera(this.#sources.raw('video')?.getSettings().deviceId);
-        await this.#sources.switchTo('video', deviceId);
-        return { deviceId };
-      }),
-    );
+    return settle(this.#changes.cycleVideo());
   }
 
   // ---- encoding
@@ -221,7 +211,7 @@ export class Publisher extends View implements Publication {
   // ---- filters and processors
 
   applyVideoFilter(filter?: unknown): Promise<void> {
-    return settle(this.#filter('video', filter));
+    return settle(this.#changes.filter('video', filter));
   }
 
   clearVideoFilter(): Promise<void> {
@@ -233,7 +223,7 @@ export class Publisher extends View implements Publication {
   }
 
   applyAudioFilter(filter?: unknown): Promise<void> {
-    return settle(this.#filter('audio', filter));
+    return settle(this.#changes.filter('audio', filter));
   }
 
   clearAudioFilter(): Promise<void> {
@@ -246,11 +236,11 @@ export class Publisher extends View implements Publication {
 
   /** Sends what the application's processor makes of the picture; null takes the processor away. */
   setVideoMediaProcessorConnector(connector?: unknown): Promise<void> {
-    return settle(this.#process('video', connector));
+    return settle(this.#changes.process('video', connector));
   }
 
   setAudioMediaProcessorConnector(connector?: unknown): Promise<void> {
-    return settle(this.#process('audio', connector));
+    return settle(this.#changes.process('audio', connector));
   }
 
   // ---- captions and statistics
@@ -283,15 +273,16 @@ export class Publisher extends View implements Publication {
 
   /** What `publish` says of this publisher's stream. */
   _description(): StreamDescription {
-    const { audio, video } = this.tracks();
     const { name, initials, sources, frameRate, audioFallback } = this.#options;
     return {
       name,
       ...(initials === undefined ? {} : { initials }),
-      hasAudio: audio !== null && this.#sendsAudio,
-      hasVideo: video !== null && this.#sendsVideo,
+      hasAudio: this.#sending.sends('audio'),
+      hasVideo: this.#sending.sends('video'),
       ...(this.#captions ? { hasCaptions: true } : {}),
-      ...(video === null || sources.videoKind === 'none' ? {} : { videoType: sources.videoKind }),
+      ...(this.#sources.track('video') === null || sources.videoKind === 'none'
+        ? {}
+        : { videoType: sources.videoKind }),
       videoDimensions: this.#dimensions(),
       ...(frameRate === undefined ? {} : { frameRate }),
       ...(audioFallback ? {} : { audioFallback }),
@@ -333,7 +324,7 @@ export class Publisher extends View implements Publication {
   _destroy(reason: Reason): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    if (this.#releasing !== null) clearTimeout(this.#releasing);
+    this.#sending.stop();
     this.#page.publishers.delete(this);
     this.session?._endPublishing(this, reason === 'mediaStopped' ? 'mediaStopped' : 'clientDisconnected');
     this.#sources.stop();
@@ -347,7 +338,7 @@ export class Publisher extends View implements Publication {
 
   protected override readLevel(): number | null {
     if (this.#destroyed || !this.#opened || this.#sources.track('audio') === null) return null;
-    return this.#sendsAudio ? (this.#meter?.read() ?? 0) : 0;
+    return this.#sending.wants('audio') ? (this.#meter?.read() ?? 0) : 0;
   }
 
   protected override updateLevels(): void {
@@ -380,7 +371,7 @@ export class Publisher extends View implements Publication {
       initials: options.initials ?? '',
     });
     widget.onMutePressed = () => {
-      this.#setAudio(!this.#sendsAudio);
+      this.#setAudio(!this.#sending.wants('audio'));
     };
     widget.setMuted(!options.publishAudio);
     this.adopt(widget, options.insertDefaultUI);
@@ -394,39 +385,34 @@ export class Publisher extends View implements Publication {
       this.#page.raise(this.#failure, this);
       throw this.#failure;
     }
-    let dialogOpened = false;
-    const dialog = setTimeout(() => {
-      dialogOpened = true;
-      queueEvent(this, new AccessDialogOpenedEvent(), () => {
-        this.widget?.showMessage('Please allow this page to use your camera and microphone.');
-      });
-    }, DIALOG_GUESS_MS);
-    try {
-      await this.#sources.open();
-    } catch (thrown) {
-      const error = asOTError(thrown, 'OT_UNABLE_TO_CAPTURE_MEDIA');
-      if (this.#destroyed) throw error;
-      throw this.#refused(error, dialogOpened);
-    } finally {
-      clearTimeout(dialog);
-    }
-    this.#allowed(dialogOpened);
+    await askForAccess(
+      {
+        emitter: this,
+        concerned: this.#options.sources.videoKind === 'none' ? 'Microphone' : 'Camera',
+        widget: () => this.widget,
+        isOver: () => this.#destroyed,
+        refused: (error) => {
+          this.accessAllowed = false;
+          this.#page.raise(error, this);
+        },
+      },
+      () => this.#sources.open(),
+    );
+    this.#allowed();
   }
 
-  #allowed(dialogOpened: boolean): void {
+  #allowed(): void {
     const { media } = this.#sources;
     this.#opened = true;
     this.accessAllowed = true;
     this.#encoding.apply();
-    this.#applySending();
-    if (dialogOpened) queueEvent(this, new Event('accessDialogClosed'));
+    this.#sending.open();
     queueEvent(this, new Event('accessAllowed'));
     queueEvent(this, new MediaStreamAvailableEvent(media));
     // A page that may capture may also be heard.
     for (const subscriber of this.#page.subscribers) subscriber._unblock();
     const { widget } = this;
     if (widget === null) return;
-    widget.hideMessage();
     this.announceVideoElement(widget);
     widget.video.srcObject = media;
     widget.setPictureVisible(true);
@@ -439,132 +425,38 @@ export class Publisher extends View implements Publication {
     else widget.video.addEventListener('loadeddata', shown, { once: true });
   }
 
-  #refused(error: OTError, dialogOpened: boolean): OTError {
-    this.accessAllowed = false;
-    this.widget?.hideMessage();
-    if (dialogOpened) queueEvent(this, new Event('accessDialogClosed'));
-    if (error.name === 'OT_USER_MEDIA_ACCESS_DENIED') {
-      const concerned = this.#options.sources.videoKind === 'none' ? 'Microphone' : 'Camera';
-      queueEvent(this, new AccessDeniedEvent(`${concerned} access was denied: ${error.originalMessage ?? ''}`), () => {
-        this.widget?.showMessage(
-          'This page may not use your camera and microphone. Allow it in the address bar, then reload.',
-        );
-      });
-    } else {
-      this.widget?.showMessage(error.message);
-    }
-    this.#page.raise(error, this);
-    return error;
+  #makeSending(wanted: Record<Kind, boolean>): PublisherSending {
+    return new PublisherSending(
+      {
+        sources: this.#sources,
+        tell: (update) => {
+          this.#tell(update);
+        },
+        changed: () => {
+          this.#sendingChanged();
+        },
+        failed: (error) => {
+          this.#page.raise(error, this);
+        },
+      },
+      wanted,
+    );
   }
 
-  #setAudio(sends: boolean): this {
-    this.#sendsAudio = sends;
-    this.#applySending();
-    this.#tell({ hasAudio: this.#sources.track('audio') !== null && sends });
-    return this;
-  }
-
-  #setVideo(sends: boolean, done?: Done): this {
-    this.#sendsVideo = sends;
-    this.#applySending();
-    const tell = (): void => {
-      this.#tell({ hasVideo: this.#sources.track('video') !== null && this.#sendsVideo });
-    };
-    if (!sends || !this.#sources.isReleased) {
-      tell();
-      void settle(Promise.resolve(), done);
-      return this;
-    }
-    const told = this.#sources.reopen().then(tell, (thrown: unknown) => {
-      const error = asOTError(thrown, 'OT_UNABLE_TO_CAPTURE_MEDIA');
-      this.#sendsVideo = false;
-      this.#applySending();
-      this.#page.raise(error, this);
-      throw error;
-    });
-    void settle(told, done);
-    return this;
-  }
-
-  /** What is muted sends silence and black, and is back at once; a camera is let go after a while. */
-  #applySending(): void {
-    for (const track of [this.#sources.raw('audio'), this.#sources.track('audio')])
-      if (track !== null) track.enabled = this.#sendsAudio;
-    for (const track of [this.#sources.raw('video'), this.#sources.track('video')])
-      if (track !== null) track.enabled = this.#sendsVideo;
-    this.widget?.setMuted(!this.#sendsAudio);
-    if (this.#opened) {
-      this.widget?.setAudioOnly(this.#sources.track('video') === null || !this.#sendsVideo);
-      this.#scheduleRelease();
-    }
+  #sendingChanged(): void {
+    this.widget?.setMuted(!this.#sending.wants('audio'));
+    if (this.#opened) this.widget?.setAudioOnly(!this.#sending.sends('video'));
     this.updateLevels();
   }
 
-  #scheduleRelease(): void {
-    if (this.#sendsVideo && this.#releasing !== null) {
-      clearTimeout(this.#releasing);
-      this.#releasing = null;
-    }
-    if (this.#sendsVideo || this.#releasing !== null || this.#destroyed || isPhone()) return;
-    if (!this.#sources.isDevice('video')) return;
-    this.#releasing = setTimeout(() => {
-      this.#releasing = null;
-      if (!this.#sendsVideo) this.#sources.release();
-    }, RELEASE_AFTER_MS);
-  }
-
-  async #setAudioSource(source: unknown): Promise<void> {
-    await this.#mediaReady();
-    if (this.#sources.raw('audio') === null)
-      throw new OTError('OT_NOT_SUPPORTED', 'A publisher without audio cannot gain it.');
-    if (isTrack(source) && source.kind === 'audio') await this.#sources.take('audio', source);
-    else if (typeof source === 'string' && source !== '') await this.#switch('audio', source, 'OT_INVALID_PARAMETER');
-    else throw new OTError('OT_INVALID_PARAMETER', 'An audio source is the id of a microphone or an audio track.');
-  }
-
-  async #setVideoSource(deviceId: unknown): Promise<void> {
-    if (typeof deviceId !== 'string' || deviceId === '')
-      throw new OTError('OT_INVALID_VIDEO_SOURCE', 'A video source is the id of a camera.');
-    await this.#cameraReady();
-    await this.#switch('video', deviceId, 'OT_INVALID_VIDEO_SOURCE');
-  }
-
-  async #switch(kind: Kind, deviceId: string, unknownDevice: string): Promise<void> {
-    await this.#sources.switchTo(kind, deviceId).catch((thrown: unknown) => {
-      const error = asOTError(thrown, 'OT_UNABLE_TO_CAPTURE_MEDIA');
-      const missing = error.name === 'OT_CONSTRAINTS_NOT_SATISFIED' || error.name === 'OT_NO_DEVICES_FOUND';
-      throw missing
-        ? new OTError(unknownDevice, 'There is no device with this id.', undefined, { cause: error })
-        : error;
-    });
+  #setAudio(sends: boolean): this {
+    this.#sending.setAudio(sends);
+    return this;
   }
 
   async #mediaReady(): Promise<void> {
     await this._ready;
     if (this.#destroyed) throw new OTError('OT_NOT_SUPPORTED', 'The publisher has been destroyed.');
-  }
-
-  async #cameraReady(): Promise<void> {
-    await this.#mediaReady();
-    if (this.#options.sources.videoKind !== 'camera' || this.#sources.raw('video') === null)
-      throw new OTError('OT_SET_VIDEO_SOURCE_FAILURE', 'The publisher does not publish a camera.');
-  }
-
-  async #filter(kind: Kind, filter: unknown): Promise<void> {
-    const checked = checkFilter(kind, filter);
-    if (this.#sources.hasProcessor(kind))
-      throw new OTError('OT_NOT_SUPPORTED', 'Filters and media processors exclude each other.');
-    await this.#mediaReady();
-    await this.#sources.filter(kind, checked);
-  }
-
-  async #process(kind: Kind, connector: unknown): Promise<void> {
-    if (connector !== null && !isProcessor(connector))
-      throw new OTError('OT_INVALID_PARAMETER', 'A connector has the methods setTrack and destroy.');
-    if (connector !== null && this.#sources.filters[kind] !== null)
-      throw new OTError('OT_NOT_SUPPORTED', 'Filters and media processors exclude each other.');
-    await this.#mediaReady();
-    await this.#sources.process(kind, connector as Processor | null);
   }
 
   async #sourceChanged(kind: Kind, track: MediaStreamTrack): Promise<void> {
@@ -573,7 +465,7 @@ export class Publisher extends View implements Publication {
       this.#meter?.close();
       this.#meter = null;
     }
-    this.#applySending();
+    this.#sending.apply();
     await this.#lines?.replace(kind, track);
   }
 
@@ -629,9 +521,4 @@ export class Publisher extends View implements Publication {
     const { capture: wished } = this.#options.sources;
     return { width: Math.round(width ?? wished.width), height: Math.round(height ?? wished.height) };
   }
-}
-
-/** Phones switch cameras slowly and show no light: theirs stay open. */
-function isPhone(): boolean {
-  return /Mobi|Android/i.test(String((navigator as { userAgent?: string }).userAgent));
 }
