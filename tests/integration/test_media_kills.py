@@ -14,10 +14,13 @@ import pytest
 from av import VideoFrame
 
 from tertulia import Event, Publisher, Session, Subscriber
+from tertulia.client.media.engine import FLOW_PATIENCE_S
 from tests.servers import TertuliaServer
 from tests.signs import counter, number_in
 
 DEADLINE_S = 60
+NOTICED_S = 0.3
+"""No machine stands still so long between two pictures of 30 a second, but for a kill."""
 FREEZE_S = 2.0
 """Pictures that come 30 times a second may pause so long on a machine that starts a control beside them."""
 
@@ -85,21 +88,25 @@ async def test_a_killed_router_is_replaced_under_the_same_publisher_and_subscrib
     async with call(server) as made:
         subscriber = await made.begin(server)
         stream = made.publisher.stream
-        back = asyncio.Event()
         async with subscriber.video() as pictures:
             numbers = await made.numbers(pictures, 10)
             made.listen()
-            subscriber.on("disconnected", lambda _: subscriber.once("connected", lambda _: back.set()))
             killed = kill(server, "router")
-            while not back.is_set():
+            made.times[:] = made.times[-1:]
+            while max((b - a for a, b in itertools.pairwise(made.times)), default=0) < NOTICED_S:
                 numbers += await made.numbers(pictures, 1)
             numbers += await made.numbers(pictures, 10)
+        pause_s = max(later - earlier for earlier, later in itertools.pairwise(made.times))
+        print(f"pictures were back after {pause_s:.1f} s")  # noqa: T201 - shown when the test fails
         assert server.pids()["router"] != killed
         assert numbers == sorted(set(numbers)), "the counter goes on, and nothing comes twice"
         assert (made.publisher.stream, made.publisher.destroyed) == (stream, False)
         assert (subscriber.connected, subscriber.destroyed) == (True, False)
         assert (made.sender.publishers, made.receiver.subscribers) == ([made.publisher], [subscriber])
-        assert set(made.told) == {"subscriber disconnected", "subscriber connected"}, "the session tells nothing"
+        if pause_s < FLOW_PATIENCE_S:
+            assert made.told == []
+        else:  # a machine that is so slow that the pause is told, once
+            assert made.told in ([], ["subscriber disconnected", "subscriber connected"])
 
 
 async def test_pictures_never_stop_while_control_is_killed_and_replaced(server: TertuliaServer) -> None:

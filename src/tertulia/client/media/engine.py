@@ -31,6 +31,8 @@ POOL_SIZES = (2, 4, 8, 16, 32, 48)
 """Sizes of the pool of slot pairs; each is asked for only when the one before does not do."""
 
 CONNECT_S = 30.0
+FLOW_PATIENCE_S = 3.0
+"""How long media may stop before that is told: a transport whose router was restarted is replaced within it."""
 """Media must pass within this time after a stream was accepted. Browsers give up ICE after 15 to 30 s."""
 
 R = TypeVar("R")
@@ -62,7 +64,7 @@ class World(Protocol):
         """The pause after so many failures in a row."""
 
     def media_flows(self, flows: bool) -> None:
-        """Media passes between client and server, or no longer."""
+        """Media passes between client and server, or has not for 3 s."""
 
     def media_replaced(self) -> None:
         """A new peer took the place of the one before, and all slot pairs with it."""
@@ -100,7 +102,9 @@ class Media:
         self._loop = asyncio.get_running_loop()
         self._epoch = 0
         self._failures = 0
-        self._flows = False
+        # Whether media passes, and what was last told of it.
+        self._flows = self._told_flows = False
+        self._silence: asyncio.TimerHandle | None = None
         self._ended = self._passed = False
         self._wanted_pairs = POOL_SIZES[0] if receives else 0
         self._publications: list[Publication] = []
@@ -121,6 +125,8 @@ class Media:
             self._peer = None
         for timer in self._timers:
             timer.cancel()
+        if self._silence is not None:
+            self._silence.cancel()
         for task in self._tasks:
             task.cancel()
         for waiter in self._waiting:
@@ -163,8 +169,8 @@ class Media:
 
     @property
     def flows(self) -> bool:
-        """Whether media passes between the server and this client."""
-        return self._flows
+        """Whether media passes between the server and this client; not told yet is a stop of less than 3 s."""
+        return self._told_flows
 
     @property
     def new(self) -> bool:
@@ -298,11 +304,21 @@ class Media:
         if flows == self._flows:
             return
         self._flows = flows
-        self._world.media_flows(flows)
-        if flows:
-            for waiter in self._waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if not flows:
+            self._silence = self._loop.call_later(FLOW_PATIENCE_S, self._tell_flow, False)
+            return
+        self._tell_flow(flows)
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _tell_flow(self, flows: bool) -> None:
+        if flows != self._told_flows:
+            self._told_flows = flows
+            self._world.media_flows(flows)
 
     def _restart_ice(self) -> None:
         if self._peer is not None:
