@@ -26,7 +26,7 @@ from tests.fakes.house import OFFER, House, make_token, settle
 from tests.fakes.pipe import Pipe
 from tests.fakes.store import MemoryStore
 
-SEEDS = (1, 2, 3, 5, 8, 109, 230, 275, 308, 382)
+SEEDS = (1, 2, 3, 5, 8, 109, 230, 275, 308, 382, 3237256535)
 FRESH_SEEDS = 4
 STEPS = 150
 PHONES = 4
@@ -153,7 +153,7 @@ class PhoneMedia:
                 if self.established and epoch != self.epoch:
                     self.begin()
                 else:
-                    held = {binding.slot: binding.generation for binding in bindings}
+                    held = {held.slot: held.generation for held in bindings if held.epoch == self.epoch}
                     for slot, generation in list(self.bound.items()):
                         if held.get(slot) != generation:
                             del self.bound[slot]
@@ -161,7 +161,7 @@ class PhoneMedia:
                     self.bound = held
             case wire.MediaFailed(epoch) if epoch == self.epoch:
                 self.begin()
-            case wire.Bound(binding) if self.established:
+            case wire.Bound(binding) if binding.epoch == self.epoch:
                 self.bound[binding.slot] = binding.generation
             case wire.Unbound(_, slot, generation):
                 if self.bound.get(slot) == generation:

@@ -201,9 +201,10 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A stream in a slot pair, as the client is told."""
+    """A stream in a slot pair of the transport of that epoch, as the client is told."""
 
     subscription_id: SubscriptionId
+    epoch: int
     slot: SlotIndex
     generation: Generation
     audio_rtp_timestamp: int | None

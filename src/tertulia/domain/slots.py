@@ -142,7 +142,7 @@ def settle_bind(state: SessionState, command: SettleBind, now: MonotonicTime) ->
             video_rtp_timestamp=command.video_rtp_timestamp,
         )
         state.save_pair(connection.connection_id, pair)
-        state.emit(SlotBound(connection.connection_id, _binding(pair)))
+        state.emit(SlotBound(connection.connection_id, _binding(connection.epoch, pair)))
         return
     assert pair.subscription_id is not None, "a pair being bound names its subscription"
     subscription = state.subscriptions[connection.connection_id][pair.subscription_id]
@@ -206,7 +206,8 @@ def end_subscription(state: SessionState, subscription: Subscription) -> None:
 
 def bindings_of(state: SessionState, connection_id: ConnectionId) -> tuple[Binding, ...]:
     """Return what is bound on a connection's transport, by slot."""
-    return tuple(_binding(pair) for pair in state.pairs_of(connection_id) if pair.state is PairState.BOUND)
+    epoch = state.connections[connection_id].epoch
+    return tuple(_binding(epoch, pair) for pair in state.pairs_of(connection_id) if pair.state is PairState.BOUND)
 
 
 def remind(state: SessionState, connection_id: ConnectionId) -> None:
@@ -278,10 +279,11 @@ def _tell_video(state: SessionState, connection_id: ConnectionId, pair: SlotPair
     state.emit(SubscriptionVideoChanged(connection_id, pair.subscription_id, enabled, reason))
 
 
-def _binding(pair: SlotPair) -> Binding:
+def _binding(epoch: int, pair: SlotPair) -> Binding:
     assert pair.subscription_id is not None, "a bound pair names its subscription"
     return Binding(
         subscription_id=pair.subscription_id,
+        epoch=epoch,
         slot=pair.slot,
         generation=pair.generation,
         audio_rtp_timestamp=pair.audio_rtp_timestamp,

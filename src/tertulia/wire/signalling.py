@@ -174,9 +174,13 @@ class SlotPair(_Part, frozen=True):
 
 
 class Binding(_Part, frozen=True):
-    """A stream in a slot pair, with the first RTP timestamps (48 and 90 kHz) that its media can carry."""
+    """A stream in a slot pair, with the first RTP timestamps (48 and 90 kHz) that its media can carry.
+
+    It means nothing but on the transport of its epoch.
+    """
 
     subscription_id: int
+    epoch: int
     slot: int
     generation: int
     audio_rtp_timestamp: Uint32 | None = None

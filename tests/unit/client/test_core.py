@@ -59,7 +59,7 @@ MESSAGES: list[wire.ServerMessage] = [
     wire.Reply(id=1),
     wire.Ping(),
     wire.Disconnected("forceDisconnected"),
-    wire.Bound(wire.Binding(1, 0, 1)),
+    wire.Bound(wire.Binding(1, 1, 0, 1)),
     wire.SlotsNeeded(2),
     wire.Signal("own", "chat", "hello"),
     wire.ConnectionCreated(wire.Connection("ida", 2, "")),
@@ -211,7 +211,7 @@ def test_facts_of_the_session_are_told_while_the_client_is_in_it(state: State) -
 
 def test_what_concerns_the_media_of_the_client_goes_there() -> None:
     driver = driver_in(State.CONNECTED)
-    bound = wire.Bound(wire.Binding(1, 0, 1))
+    bound = wire.Bound(wire.Binding(1, 1, 0, 1))
     assert driver.message(bound) == [ForMedia(bound)]
     own, others = (wire.StreamDestroyed("stream", of, "forceUnpublished") for of in ("own", "ida"))
     assert driver.message(own, 12) == [ForMedia(own)]

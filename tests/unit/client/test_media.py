@@ -62,8 +62,8 @@ async def house(server: FakeSignallingServer, peers: list[FakePeer]) -> FakeSign
     return server
 
 
-def bound(generation: int = 1, slot: int = 0, **times: int) -> dict[str, Any]:
-    return {"binding": {"subscriptionId": 7, "slot": slot, "generation": generation, **times}}
+def bound(generation: int = 1, slot: int = 0, epoch: int = 1, **times: int) -> dict[str, Any]:
+    return {"binding": {"subscriptionId": 7, "epoch": epoch, "slot": slot, "generation": generation, **times}}
 
 
 def packet(rtp_timestamp: int = 960) -> EncodedFrame:
@@ -197,7 +197,7 @@ async def test_a_new_transport_carries_the_old_streams(
         [lines] = peers[1].sent
         assert lines.audio is not None
         assert lines.audio.frames
-        house.notify("bound", **bound())
+        house.notify("bound", **bound(epoch=2))
         await settle()
         receiver = peers[1].slots[0].audio
         assert isinstance(receiver, FakeReceiver)

@@ -576,7 +576,7 @@ async def test_unlawful_and_unknown_messages_are_ignored(
     with caplog.at_level(logging.CRITICAL, "tertulia.client"):
         for text in ("", "null", "[", "[1]", '[99,{"type":"fromTheFuture"}]', '[0,{"type":"signal","data":7}]'):
             server.socket.tell_text(text)
-        server.notify("bound", binding={"subscriptionId": 1, "slot": 0, "generation": 1})
+        server.notify("bound", binding={"subscriptionId": 1, "epoch": 1, "slot": 0, "generation": 1})
         server.notify("reply", id=77, result={})
         server.notify("joined")
         server.tell("signal", data="still here")

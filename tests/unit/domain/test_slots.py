@@ -56,7 +56,7 @@ def test_a_subscription_is_bound_and_told_with_its_first_timestamps() -> None:
     stream = stage.publish(ana)
     subscription_id = stage.subscribe(ben, stream)
     assert stage.bound(ben) == [
-        SlotBound(ben, Binding(subscription_id, SlotIndex(0), Generation(1), 100, 200)),
+        SlotBound(ben, Binding(subscription_id, 1, SlotIndex(0), Generation(1), 100, 200)),
     ]
     (bind,) = stage.intents_of(BindSlot)
     assert isinstance(bind, BindSlot)

@@ -262,7 +262,7 @@ describe('streams of others', () => {
 
   test('whose client is interrupted tell the Subscriber, and tell it again when it is back', async () => {
     const { page } = await inACall(v2);
-    page.server.notice({ type: 'bound', binding: { subscriptionId: 1, slot: 0, generation: 1 } });
+    page.server.notice({ type: 'bound', binding: { subscriptionId: 1, epoch: 1, slot: 0, generation: 1 } });
     page.server.tell({
       type: 'streamPropertyChanged',
       streamId: 'of-ann',

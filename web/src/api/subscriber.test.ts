@@ -60,9 +60,10 @@ async function watching(changes: Partial<WireStream> = {}, properties: object = 
     subscriber,
     video,
     bind: (slot = 0, generation = 1, from = 100) => {
+      const { epoch = 1 } = page.world.socket.of('negotiate').at(-1) ?? {};
       page.server.notice({
         type: 'bound',
-        binding: { subscriptionId: 1, slot, generation, audioRtpTimestamp: from, videoRtpTimestamp: from },
+        binding: { subscriptionId: 1, epoch, slot, generation, audioRtpTimestamp: from, videoRtpTimestamp: from },
       });
     },
   };

@@ -8,7 +8,14 @@ import {
   type SubscriptionsState,
 } from './index.ts';
 
-const BINDING: Binding = { subscriptionId: 7, slot: 0, generation: 1, audioRtpTimestamp: 1, videoRtpTimestamp: 2 };
+const BINDING: Binding = {
+  subscriptionId: 7,
+  epoch: 1,
+  slot: 0,
+  generation: 1,
+  audioRtpTimestamp: 1,
+  videoRtpTimestamp: 2,
+};
 const SUBSCRIBE: SubscriptionInput = { type: 'subscribe', key: 1, streamId: 's', wishes: { audio: true, video: true } };
 const ANSWERED: SubscriptionInput = { type: 'answered', key: 1, id: 7 };
 const BOUND: SubscriptionInput = { type: 'bound', binding: BINDING };

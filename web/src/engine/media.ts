@@ -183,7 +183,7 @@ export class Media {
 
   /** What plays a binding of the current epoch; null when it belongs to an earlier one. */
   media(binding: Binding): SlotMedia | null {
-    if (this.epoch > 1 && !this.established) return null;
+    if (binding.epoch !== this.epoch) return null;
     const receivers = this.peer?.receivers(binding.slot);
     if (receivers == null) return null;
     const fresh = !this.usedSlots.has(binding.slot);

@@ -62,9 +62,13 @@ export interface SlotPair {
   readonly videoMid: string;
 }
 
-/** A stream in a slot pair. The timestamps are the first that media of this binding can carry (mod 2^32). */
+/**
+ * A stream in a slot pair of the transport of that epoch; on another it means nothing. The timestamps are the first that
+ * media of this binding can carry (mod 2^32).
+ */
 export interface Binding {
   readonly subscriptionId: number;
+  readonly epoch: number;
   readonly slot: number;
   readonly generation: number;
   readonly audioRtpTimestamp?: number;

@@ -64,6 +64,7 @@ const capabilities = fields({
 const error = fields({ name: string, code: integer, message: string });
 const binding = fields({
   subscriptionId: integer,
+  epoch: integer,
   slot: integer,
   generation: integer,
   'audioRtpTimestamp?': integer,

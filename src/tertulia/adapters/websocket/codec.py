@@ -186,6 +186,7 @@ def _value(value: PropertyValue) -> bool | str | signalling.Dimensions | None:
 def _binding(binding: events.Binding) -> signalling.Binding:
     return signalling.Binding(
         subscription_id=binding.subscription_id,
+        epoch=binding.epoch,
         slot=binding.slot,
         generation=binding.generation,
         audio_rtp_timestamp=binding.audio_rtp_timestamp,

@@ -179,7 +179,7 @@ class Media:
 
     def media(self, binding: wire.Binding) -> SlotMedia | None:
         """What plays a binding of the current epoch; None when it belongs to an earlier one."""
-        if self._peer is None or (self._epoch > 1 and not self._established):
+        if self._peer is None or binding.epoch != self._epoch:
             return None
         receivers = self._peer.receivers(binding.slot)
         if receivers is None:
