@@ -4,6 +4,7 @@ import base64
 import re
 import secrets
 import uuid
+from dataclasses import dataclass
 from typing import NewType, Protocol
 
 from tertulia.clock import WallTime
@@ -11,6 +12,7 @@ from tertulia.clock import WallTime
 __all__ = [
     "ApiKey",
     "ConnectionId",
+    "EmbeddedFacts",
     "Generation",
     "IdSource",
     "SessionId",
@@ -20,6 +22,7 @@ __all__ = [
     "SystemIds",
     "TransportId",
     "is_session_id_shaped",
+    "read_session_id",
     "session_id_of",
 ]
 
@@ -75,6 +78,42 @@ def session_id_of(
 def is_session_id_shaped(text: str) -> bool:
     """Say whether a text could be a session id at all; whether the session exists only the store knows."""
     return _SESSION_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFacts:
+    """What a session id says about itself; nobody has signed it.
+
+    Attributes:
+        api_key: The project that owns the session.
+        relayed: Whether its media is relayed.
+        created_at_ms: Time of creation, milliseconds since the epoch; None in ids of before 2016.
+    """
+
+    api_key: ApiKey
+    relayed: bool
+    created_at_ms: int | None
+
+
+def read_session_id(text: str) -> EmbeddedFacts | None:
+    """Take a session id apart, made here or by OpenTok in any of its generations; None if it says nothing.
+
+    For ids that are not known here. What is known stands in the store, and counts.
+    """
+    if not is_session_id_shaped(text):
+        return None
+    encoded = text[2:]
+    try:
+        content = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
+    except ValueError:
+        return None
+    fields = content.split("~")
+    if len(fields) < 5 or re.fullmatch(r"[1-9][0-9]{0,9}", fields[1], re.ASCII) is None:
+        return None
+    created = fields[3] if re.fullmatch(r"[0-9]{13}", fields[3], re.ASCII) else None
+    return EmbeddedFacts(
+        api_key=ApiKey(fields[1]), relayed="P" in fields[5:], created_at_ms=None if created is None else int(created)
+    )
 
 
 class IdSource(Protocol):

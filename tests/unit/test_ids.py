@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tertulia.clock import WallTime
-from tertulia.ids import ApiKey, SystemIds, is_session_id_shaped, session_id_of
+from tertulia.ids import ApiKey, EmbeddedFacts, SystemIds, is_session_id_shaped, read_session_id, session_id_of
 
 RANDOM = "k3Jt9QwZx7LmN2pRv8sYb4Ua"
 
@@ -72,3 +72,38 @@ def test_ids_of_the_machine_have_their_shapes() -> None:
     assert len(ids.secret_bytes()) == 32
     assert re.fullmatch(r"[0-9a-f-]{36}", ids.connection_id())
     assert ids.stream_id() != ids.stream_id()
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ("1~123456~~Sat Mar 15 14:42:23 PDT 2014~0.49013025~", EmbeddedFacts(ApiKey("123456"), False, None)),
+        (
+            "1~27086612~~1547080521136~l9u9fyVazeFvFnUxEJ7urifM~~",
+            EmbeddedFacts(ApiKey("27086612"), False, 1547080521136),
+        ),
+        (
+            "1~47665971~~1739538894959~Q9mcXG1QrN3TIYu8y+ppx/gs~P~~",
+            EmbeddedFacts(ApiKey("47665971"), True, 1739538894959),
+        ),
+        ("1~nobody~~1739538894959~x~~", None),
+        ("1~47665971", None),
+        ("just some text that means nothing", None),
+        ("1~47665971~~1739538894959~\N{LATIN SMALL LETTER E WITH ACUTE}~~", None),
+    ],
+)
+def test_ids_of_every_generation_say_whose_they_are(content: str, facts: EmbeddedFacts | None) -> None:
+    encoded = base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+    assert read_session_id(f"1_{encoded}") == facts
+
+
+def test_an_id_made_here_says_what_it_was_made_of() -> None:
+    made = session_id_of(
+        ApiKey("40012345"), relayed=True, location="1.2.3.4", created_at=WallTime(1767225600000), random_text="a" * 24
+    )
+    assert read_session_id(made) == EmbeddedFacts(ApiKey("40012345"), True, 1767225600000)
+
+
+@pytest.mark.parametrize("text", ["", "x", "2_", "2_AAAAAAAAAAAAAAAAA", "2_" + "A" * 300])
+def test_what_is_no_session_id_says_nothing(text: str) -> None:
+    assert read_session_id(text) is None

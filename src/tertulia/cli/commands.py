@@ -21,9 +21,9 @@ app = App(
 for _module, _name, _help in (
     ("serving", "dev", "Start everything on this machine for development."),
     ("serving", "serve", "Start a production server."),
-    ("administration", "project", "Make and list projects."),
-    ("administration", "session", "Make sessions."),
-    ("administration", "token", "Make tokens for clients."),
+    ("project", "project", "Make, list, suspend, rotate and delete projects."),
+    ("session", "session", "Make, list and import sessions, and see who is in one."),
+    ("token", "token", "Make tokens for clients, and find out why one is refused."),
     ("load", "load", "Load a server with clients and count what arrives."),
 ):
     app.command(f"tertulia.cli.{_module}:{_name}", name=_name, help=_help)
@@ -32,10 +32,11 @@ for _module, _name, _help in (
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns the exit status: 0, 1 for a failure told in one sentence, 2 for misuse."""
     try:
-        app(arguments, exit_on_error=False, print_error=True)
+        status = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:
         return 2
     except (CannotStartError, ConfigurationError, TertuliaError) as error:
         sys.stderr.write(f"tertulia: {error}\n")
         return 1
-    return 0
+    # A command says no by returning 1; --help and --version return what they printed.
+    return status if isinstance(status, int) else 0

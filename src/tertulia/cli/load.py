@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 from cyclopts import Parameter
 
-from tertulia.cli.administration import Config, Data, Json, open_store
+from tertulia.cli.store import Config, Data, Json, open_store
 from tertulia.clock import SystemClock
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.errors import InvalidParameterError

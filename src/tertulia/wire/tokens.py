@@ -32,6 +32,8 @@ __all__ = [
     "RestClaims",
     "encode_jwt",
     "encode_t1",
+    "open_unchecked_jws",
+    "open_unchecked_t1",
     "verify_client_token",
     "verify_rest_token",
 ]
@@ -192,12 +194,30 @@ def encode_rest_token(*, api_key: str, api_secret: str, now_s: int) -> str:
     return jwt.encode({"alg": ALGORITHM, "typ": "JWT"}, claims, OctKey.import_key(api_secret))
 
 
-def _open_t1(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any]]:
-    """Verify a T1 token: base64 of `partner_id={key}&sig={hex HMAC-SHA1 of data}:{data}`."""
+def open_unchecked_t1(token: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The outer and the signed fields of a T1 token, whoever made it. Raises AuthenticationError."""
+    outer, data = _split_t1(token)
+    return outer, _parse_form(data)
+
+
+def open_unchecked_jws(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Header and claims of a JWT, whoever made it. Raises AuthenticationError."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise _malformed("it is neither a T1 token nor a JWT")
+    return _parse_json(_decode_base64(parts[0])), _parse_json(_decode_base64(parts[1]))
+
+
+def _split_t1(token: str) -> tuple[Mapping[str, str], bytes]:
     head, colon, data = _decode_base64(token[len(T1_PREFIX) :]).partition(b":")
     if not colon:
         raise _malformed("it has no signed part")
-    outer = _parse_form(head)
+    return _parse_form(head), data
+
+
+def _open_t1(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any]]:
+    """Verify a T1 token: base64 of `partner_id={key}&sig={hex HMAC-SHA1 of data}:{data}`."""
+    outer, data = _split_t1(token)
     api_key, signature = outer.get("partner_id", ""), outer.get("sig", "")
     project = _project(api_key, projects)
     # The bytes as they came: the order and the escaping of the fields differ between the SDKs.
