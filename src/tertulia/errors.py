@@ -209,6 +209,38 @@ ERRORS: tuple[ErrorKind, ...] = (
         http=413,
         wire_name="OT_INVALID_PARAMETER",
     ),
+    ErrorKind(
+        "OT_PERMISSION_DENIED",
+        401,
+        "Unable to change the state",
+        "the role does not allow setting this key of the shared state",
+        http=403,
+        requests=("setState",),
+    ),
+    ErrorKind(
+        "OT_STATE_KEY",
+        402,
+        "Invalid key",
+        "a key of the shared state is empty, too long or has a space in it",
+        http=400,
+        wire_name="OT_INVALID_PARAMETER",
+    ),
+    ErrorKind(
+        "OT_STATE_VALUE",
+        403,
+        "Invalid value",
+        "a value of the shared state is no text or too long",
+        http=400,
+        wire_name="OT_INVALID_PARAMETER",
+    ),
+    ErrorKind(
+        "OT_STATE_SIZE",
+        405,
+        "Too many keys",
+        "more keys than may be set at once, or more than the shared state may hold",
+        http=400,
+        wire_name="OT_INVALID_PARAMETER",
+    ),
     ErrorKind("OT_RATE_LIMIT_EXCEEDED", 429, "Too many signals", "more than 100 signals in a second", http=429),
     ErrorKind(
         "OT_SESSION_ID_FORMAT",
@@ -410,6 +442,24 @@ class SignalTooLongError(CallerError):
     """More type or data than a signal may have."""
 
     default_kind = error_kind("OT_SIGNAL_TOO_LONG", 413)
+
+
+class StateKeyError(CallerError):
+    """A key that the shared state of a session cannot have."""
+
+    default_kind = error_kind("OT_STATE_KEY", 402)
+
+
+class StateValueError(CallerError):
+    """A value that the shared state of a session cannot have."""
+
+    default_kind = error_kind("OT_STATE_VALUE", 403)
+
+
+class StateSizeError(CallerError):
+    """Too many keys at once, or more than the shared state of a session holds."""
+
+    default_kind = error_kind("OT_STATE_SIZE", 405)
 
 
 class RateLimitError(CallerError):

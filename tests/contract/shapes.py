@@ -21,6 +21,8 @@ def of_type(annotation: Any) -> Shape:
         return frozenset(get_args(annotation))
     if origin is list:
         return ["list", of_type(get_args(annotation)[0])]
+    if origin is dict:
+        return "object"
     if origin in (Union, types.UnionType):
         members = [each for each in get_args(annotation) if each is not type(None)]
         return of_type(members[0]) if len(members) == 1 else "any"

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tertulia.domain import limits
 from tertulia.domain.limits import SIGNAL_DATA_BYTES, SIGNAL_TYPE_BYTES, SessionLimits
 from tertulia.domain.roles import Capability, Reason, Role
 from tertulia.domain.stream import StreamProperty, VideoType
@@ -93,6 +94,11 @@ def test_limits_are_those_of_the_contract() -> None:
         "media_lines": codes.MEDIA_LINES,
         "signal_data_bytes": SIGNAL_DATA_BYTES,
         "signal_type_bytes": SIGNAL_TYPE_BYTES,
+        "state_values_per_request": limits.STATE_VALUES_PER_REQUEST,
+        "state_key_characters": limits.STATE_KEY_CHARACTERS,
+        "state_value_characters": limits.STATE_VALUE_CHARACTERS,
+        "state_keys": limits.STATE_KEYS,
+        "state_bytes": limits.STATE_BYTES,
         "signals_per_second": codes.SIGNALS_PER_SECOND,
         "requests_per_second": codes.REQUESTS_PER_SECOND,
         "request_burst": codes.REQUEST_BURST,

@@ -11,6 +11,8 @@ from tertulia.domain.events import (
     MuteStateSaved,
     PairRemoved,
     PairSaved,
+    StateKeyRemoved,
+    StateKeySaved,
     StreamRemoved,
     StreamSaved,
     SubscriptionRemoved,
@@ -33,6 +35,7 @@ class _Seats:
         self.replies: dict[tuple[ConnectionId, int], KeptReply] = {}
         self.log: list[LogRow] = []
         self.muted = False
+        self.shared: dict[str, str] = {}
 
 
 class MemoryStore:
@@ -96,6 +99,7 @@ class MemoryStore:
             pairs={connection_id: list(pairs.values()) for connection_id, pairs in seats.pairs.items()},
             replies=list(seats.replies.values()),
             muted=seats.muted,
+            shared=dict(seats.shared),
         )
 
     async def commit(self, batch: WriteBatch) -> None:
@@ -107,6 +111,10 @@ class MemoryStore:
             match change:
                 case MuteStateSaved(muted):
                     seats.muted = muted
+                case StateKeySaved(key, value):
+                    seats.shared[key] = value
+                case StateKeyRemoved(key):
+                    del seats.shared[key]
                 case ConnectionSaved(connection):
                     seats.connections[connection.connection_id] = connection
                 case ConnectionRemoved(connection_id):

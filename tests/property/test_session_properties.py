@@ -27,6 +27,7 @@ from tertulia.domain.commands import (
     Republish,
     Resume,
     SendSignal,
+    SetState,
     SettleBind,
     SettleOffer,
     SettleUnbind,
@@ -63,6 +64,7 @@ from tertulia.domain.events import (
     SignalSent,
     SlotBound,
     SlotUnbound,
+    StateChanged,
     StreamCreated,
     StreamDestroyed,
     UnbindSlot,
@@ -86,6 +88,7 @@ class Client:
     generation: int = 1
     requests: int = 0
     open_requests: set[int] = field(default_factory=set)
+    shared: dict[str, str] = field(default_factory=dict)
     streams: dict[StreamId, bool] = field(default_factory=dict)
     """Streams it was told of: True while they live."""
     slots: dict[SlotIndex, Generation] = field(default_factory=dict)
@@ -208,6 +211,10 @@ class World:
                 left = [each for each in self.session.streams if each.connection_id == connection_id]
                 assert not left, "streams end before their connection"
                 gone.ended = True
+            case StateChanged(values):
+                kept = {key: value for key, value in {**client.shared, **values}.items() if value is not None}
+                assert kept != client.shared, "nobody is told what is no news"
+                client.shared = kept
             case SignalSent(sender):
                 assert sender is None or sender in self.clients, "no signal comes from another session"
             case _:
@@ -217,7 +224,8 @@ class World:
         state = self.session.connections.get(client.connection_id)
         hears = state is not None and state.state is SeatState.CONNECTED
         match notice:
-            case Joined(streams=streams):
+            case Joined(streams=streams, shared=shared):
+                client.shared = dict(shared)
                 assert {stream.stream_id for stream in streams} <= self.streams
                 client.streams = {stream.stream_id: True for stream in streams}
             case SeatEnded():
@@ -292,6 +300,7 @@ class World:
             streams=list(state.streams.values()),
             subscriptions=[each for of_one in state.subscriptions.values() for each in of_one.values()],
             pairs=[(key, pair) for key, pairs in state.pairs.items() for pair in pairs.values()],
+            shared=state.shared,
         )
         for client in self.clients.values():
             client.open_requests.clear()
@@ -407,6 +416,13 @@ class Call:
             origin = client.next_origin()
             receiver = self.any_connection(b) if flag else None
             world.ask(client, SendSignal(origin, receiver, "t", "d"), origin)
+
+    def set_state(self, a: int, b: int, flag: bool) -> None:
+        if someone := self.anybody(a):
+            world, client = someone
+            origin = client.next_origin()
+            key = ("slide", "publisher_slide", "moderator_slide")[b % 3]
+            world.ask(client, SetState(origin, {key: str(b % 2) if flag else None}), origin)
 
     # ---- streams
 
@@ -554,6 +570,12 @@ class Call:
         self.who_is_there_sees_exactly_the_streams_of_its_session()
         self.subscriptions_and_pairs_name_each_other()
         self.nobody_waits_beside_a_free_pair()
+        self.everybody_has_the_same_shared_state()
+
+    def everybody_has_the_same_shared_state(self) -> None:
+        for world in self.worlds:
+            for client in world.seated():
+                assert client.shared == world.session.shared_state
 
     def every_connection_ends_once(self) -> None:
         for world in self.worlds:
@@ -621,6 +643,7 @@ SELDOM = [
     Call.pass_time,
     Call.force_disconnect,
     Call.signal,
+    Call.set_state,
     Call.republish,
     Call.unpublish,
     Call.force_unpublish,

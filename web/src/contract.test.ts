@@ -14,6 +14,7 @@ interface ContractEvent {
   readonly class: string;
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly default?: unknown;
+  readonly eras?: readonly string[];
 }
 
 interface ContractError {
@@ -23,7 +24,11 @@ interface ContractError {
   readonly title: string;
 }
 
-const contractEvents = (parse(eventsYaml) as { events: Record<string, ContractEvent> }).events;
+const contractEvents = Object.fromEntries(
+  Object.entries((parse(eventsYaml) as { events: Record<string, ContractEvent> }).events).filter(
+    ([, { eras }]) => eras?.some((era) => era !== 'python') ?? true,
+  ),
+);
 const contractErrors = (parse(errorsYaml) as { errors: ContractError[] }).errors;
 
 const connection = new Connection(ANN);

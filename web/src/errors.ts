@@ -73,6 +73,10 @@ const TITLES: Readonly<Record<string, string>> = {
 /** Code -> title, for the codes that say more than the name of their error. */
 const TITLES_OF_CODES: Readonly<Record<number, string>> = {
   400: 'Invalid signal',
+  401: 'Unable to change the state',
+  402: 'Invalid key',
+  403: 'Invalid value',
+  405: 'Too many keys',
   413: 'Signal too long',
   1500: 'Unable to publish',
   1501: 'Unable to subscribe',

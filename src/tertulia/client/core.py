@@ -68,6 +68,7 @@ POINTLESS_TO_RESUME = frozenset({CloseCode.REPLACED, CloseCode.ENDED})
 
 Request = (
     wire.SendSignal
+    | wire.SetState
     | wire.ForceDisconnect
     | wire.ForceUnpublish
     | wire.ForceMuteStream

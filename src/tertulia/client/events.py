@@ -6,7 +6,7 @@ The texts inside events (types, reasons, names of properties) are OpenTok's own;
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from tertulia.client.values import Connection, DisconnectReason, Stream, StreamReason
@@ -196,6 +196,21 @@ class MuteForcedEvent(Event):
         self.active = active
 
 
+class StateChangedEvent(Event):
+    """Somebody, perhaps this program, changed the shared state of the session; `Session.state` has it already.
+
+    Attributes:
+        values: what is different from before; None for a key that is gone.
+    """
+
+    types = ("stateChanged",)
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, str | None]) -> None:
+        super().__init__("stateChanged")
+        self.values = dict(values)
+
+
 class SignalEvent(Event):
     """A signal arrived. Its type is `signal`, or `signal:<type>` if the sender gave one.
 
@@ -278,6 +293,7 @@ SESSION_EVENTS = frozenset(
         "streamDestroyed",
         "streamPropertyChanged",
         "muteForced",
+        "stateChanged",
         "signal",
     }
 )
@@ -297,6 +313,7 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     StreamEvent,
     StreamPropertyChangedEvent,
     MuteForcedEvent,
+    StateChangedEvent,
     SignalEvent,
     MediaStoppedEvent,
     DestroyedEvent,

@@ -6,12 +6,15 @@ is tidied up in the order that programs rely on, streams before their connection
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tertulia.client.events import (
     ConnectionEvent,
     Event,
     MuteForcedEvent,
     SessionConnectEvent,
     SignalEvent,
+    StateChangedEvent,
     StreamEvent,
     StreamPropertyChangedEvent,
 )
@@ -28,6 +31,7 @@ Fact = (
     | wire.StreamPropertyChanged
     | wire.MuteForced
     | wire.StreamMuted
+    | wire.StateChanged
     | wire.Signal
 )
 """The server's numbered events: what happened in the session."""
@@ -47,6 +51,7 @@ class Presence:
         self.connections: dict[str, Connection] = {}
         self.streams: dict[str, Stream] = {}
         self.muted = False
+        self.state: dict[str, str] = {}
 
     def is_own(self, connection_id: str) -> bool:
         """Whether that is the client's own connection."""
@@ -58,9 +63,11 @@ class Presence:
         self.connections.clear()
         self.streams.clear()
         self.muted = False
+        self.state.clear()
 
     def enter(self, joined: wire.Joined) -> list[Event]:
         """Takes in what is there on joining. Own connection first, then everybody else, then their streams."""
+        self.state.update(joined.state or {})
         self.own = _connection(joined.connection)
         self.capabilities = _capabilities(joined.capabilities)
         self.connections[self.own.id] = self.own
@@ -91,7 +98,21 @@ class Presence:
                 events += self._stream_changed(stream)
             else:
                 events += self.stream_created(stream, publishers.get(stream.connection_id))
-        return events + self._mute_state(snapshot.muted or False)
+        return events + self._mute_state(snapshot.muted or False) + self._other_state(snapshot.state or {})
+
+    def _other_state(self, state: dict[str, str]) -> list[Event]:
+        """The shared state as it was found; an event of what is different."""
+        gone: dict[str, str | None] = {key: None for key in self.state if key not in state}
+        values = gone | {key: value for key, value in state.items() if self.state.get(key) != value}
+        return self._state_changed(values) if values else []
+
+    def _state_changed(self, values: Mapping[str, str | None]) -> list[Event]:
+        for key, value in values.items():
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+        return [StateChangedEvent(values)]
 
     def _mute_state(self, muted: bool) -> list[Event]:
         """The mute state as it was found; an event if it is news."""
@@ -118,6 +139,8 @@ class Presence:
                 return [MuteForcedEvent(fact.active)]
             case wire.StreamMuted():
                 return []  # it concerns Publishers alone
+            case wire.StateChanged():
+                return self._state_changed(fact.values)
             case wire.Signal():
                 sender = None if fact.sender is None else self._connection_of(fact.sender)
                 return [SignalEvent(fact.signal_type or "", fact.data or "", sender)]

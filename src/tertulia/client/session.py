@@ -7,7 +7,7 @@ import logging
 import secrets
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -157,6 +157,11 @@ class Session(Emitter):
     def connections(self) -> list[Connection]:
         """Everybody in the session, the own connection included, in the order of coming."""
         return list(self._core.presence.connections.values())
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The shared state of the session: a copy, empty while not connected."""
+        return dict(self._core.presence.state)
 
     @property
     def streams(self) -> list[Stream]:
@@ -329,6 +334,23 @@ class Session(Emitter):
             raise signal_too_long(f"The type of a signal may have {SIGNAL_TYPE_BYTES} bytes.")
         receiver = None if to is None else _id_of(to, "The receiver's connection id is empty.")
         await self._ask(wire.SendSignal(to=receiver, signal_type=type or None, data=data or None))
+
+    async def set_state(self, values: Mapping[str, str | None]) -> None:
+        """Sets keys of the session's shared state, which every client reads; returns when the server has stored it.
+
+        All of it happens, or nothing. Everybody, this client included, gets `stateChanged` with what is different.
+
+        Args:
+            values: key to text; None removes a key. At most 20 keys of at most 100 characters without a space; at
+                most 1000 characters of text. Keys that begin with `publisher_` or `moderator_` belong to these roles.
+
+        Raises:
+            PermissionDeniedError: the token's role may not set one of the keys (code 401).
+            InvalidParameterError: a bad key (402), a bad value (403), or too many (405).
+            LimitExceededError: more than 100 signals and settings in a second (code 429).
+            NotConnectedError, DisconnectedError, RequestTimeoutError: as for `signal()`.
+        """
+        await self._ask(wire.SetState(dict(values)))
 
     async def force_disconnect(self, connection: Connection | str) -> None:
         """Removes a client from the session. It gets `sessionDisconnected` with the reason `forceDisconnected`.

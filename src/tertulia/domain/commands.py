@@ -4,6 +4,7 @@ A command with an `origin` is a client's request: it is answered by exactly one 
 origin None (where that is allowed) the server's own API asks, which every role rule lets pass.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tertulia.domain.connection import NewPair, Origin
@@ -34,6 +35,7 @@ __all__ = [
     "Request",
     "Resume",
     "SendSignal",
+    "SetState",
     "SettleBind",
     "SettleOffer",
     "SettleUnbind",
@@ -192,6 +194,14 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class SetState:
+    """A client sets keys of the session's shared state; None removes a key."""
+
+    origin: Origin
+    values: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class ForceDisconnect:
     """A moderator or the server's API ends a connection."""
 
@@ -322,6 +332,7 @@ Request = (
     | Unsubscribe
     | ReleaseSlot
     | SendSignal
+    | SetState
     | ForceDisconnect
     | ForceUnpublish
     | ForceMuteStream

@@ -5,7 +5,8 @@ Five families: *facts* (`Happened`, numbered, logged, with their receivers), *no
 any of the others takes effect).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tertulia.domain.connection import Connection, NewPair, Origin
 from tertulia.domain.roles import Reason
@@ -55,6 +56,9 @@ __all__ = [
     "SlotBound",
     "SlotUnbound",
     "SlotsNeeded",
+    "StateChanged",
+    "StateKeyRemoved",
+    "StateKeySaved",
     "StreamCreated",
     "StreamDestroyed",
     "StreamMuted",
@@ -173,6 +177,13 @@ class StreamMuted:
     stream_id: StreamId
 
 
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """Keys of the shared state have other values; None for a key that is gone."""
+
+    values: Mapping[str, str | None]
+
+
 Fact = (
     ConnectionCreated
     | ConnectionDestroyed
@@ -183,6 +194,7 @@ Fact = (
     | StreamPropertyChanged
     | MuteForced
     | StreamMuted
+    | StateChanged
     | SignalSent
 )
 
@@ -213,7 +225,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The client has its seat; everybody present, itself included, and all streams, in order of creation."""
+    """The client has its seat: everybody present, itself included, all streams by creation, and the shared state."""
 
     connection_id: ConnectionId
     connection: Connection
@@ -221,6 +233,7 @@ class Joined:
     streams: tuple[Stream, ...]
     number: int
     muted: bool = False
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,8 +493,25 @@ class MuteStateSaved:
     muted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StateKeySaved:
+    """A key of the shared state is new or has another value."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateKeyRemoved:
+    """A key of the shared state is gone."""
+
+    key: str
+
+
 Change = (
     MuteStateSaved
+    | StateKeySaved
+    | StateKeyRemoved
     | ConnectionSaved
     | ConnectionRemoved
     | StreamSaved

@@ -8,6 +8,11 @@ __all__ = [
     "PAIR_STEPS",
     "SIGNAL_DATA_BYTES",
     "SIGNAL_TYPE_BYTES",
+    "STATE_BYTES",
+    "STATE_KEYS",
+    "STATE_KEY_CHARACTERS",
+    "STATE_VALUES_PER_REQUEST",
+    "STATE_VALUE_CHARACTERS",
     "SessionLimits",
 ]
 
@@ -15,6 +20,16 @@ SIGNAL_DATA_BYTES = 8192
 """OpenTok: 8 KB, read as bytes of UTF-8."""
 SIGNAL_TYPE_BYTES = 128
 """OpenTok."""
+STATE_VALUES_PER_REQUEST = 20
+"""OpenTok."""
+STATE_KEY_CHARACTERS = 100
+"""OpenTok."""
+STATE_VALUE_CHARACTERS = 1000
+"""OpenTok."""
+STATE_KEYS = 1000
+"""Of one session."""
+STATE_BYTES = 65_536
+"""Of one session, keys and values as UTF-8: it stands in the answer to every client that joins."""
 MAX_MID_BYTES = 16
 """The router link's limit for a `mid`."""
 MAX_NAME_CHARACTERS = 1000

@@ -16,7 +16,6 @@ from tertulia.domain.events import (
     ConnectionInterrupted,
     ConnectionRestored,
     Done,
-    Joined,
     MediaFailed,
     One,
     Resumed,
@@ -58,16 +57,7 @@ def join(state: SessionState, command: Join, now: MonotonicTime) -> None:
     )
     state.save_connection(connection)
     state.happen(ConnectionCreated(connection), AllBut(connection.connection_id))
-    state.emit(
-        Joined(
-            connection_id=connection.connection_id,
-            connection=connection,
-            connections=tuple(state.connections.values()),
-            streams=tuple(state.streams.values()),
-            number=state.number,
-            muted=state.muted,
-        )
-    )
+    state.emit(state.seen_by(connection))
 
 
 def resume(state: SessionState, command: Resume, now: MonotonicTime) -> None:

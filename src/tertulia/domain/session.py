@@ -4,7 +4,7 @@ A row says which rule a command follows, given where the connection that it conc
 refused: it raises and changes nothing. A rule raises before its first change, so this holds for refusals by rules too.
 Rules are duplicate-safe: what comes late, twice or for a connection that has gone has a row that does nothing.
 
-The rules live in `seats`, `streams`, `muting`, `slots` and `transports`, by what they change.
+The rules live in `seats`, `shared_state`, `streams`, `muting`, `slots` and `transports`, by what they change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain import muting, seats, slots, streams, transports
+from tertulia.domain import muting, seats, shared_state, slots, streams, transports
 from tertulia.domain.commands import (
     ChangeCodecSupport,
     Command,
@@ -35,6 +35,7 @@ from tertulia.domain.commands import (
     Request,
     Resume,
     SendSignal,
+    SetState,
     SettleBind,
     SettleOffer,
     SettleUnbind,
@@ -45,7 +46,7 @@ from tertulia.domain.commands import (
     UpdateSubscription,
 )
 from tertulia.domain.connection import Connection, SeatState
-from tertulia.domain.events import Event
+from tertulia.domain.events import Event, Joined
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.state import SessionState, Timer
 from tertulia.domain.stream import Stream
@@ -104,6 +105,8 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(Leave, seats.leave, Standing.CONNECTED),
     _row(ForceDisconnect, seats.force_disconnect, Standing.CONNECTED, Standing.SERVER),
     _row(SendSignal, seats.send_signal, Standing.CONNECTED, Standing.SERVER),
+    # shared state
+    _row(SetState, shared_state.set_state, Standing.CONNECTED),
     # transports
     _row(Negotiate, transports.negotiate, Standing.CONNECTED),
     _row(Publish, transports.publish, Standing.CONNECTED),
@@ -160,6 +163,7 @@ class Session:
         subscriptions: Sequence[Subscription],
         pairs: Sequence[tuple[ConnectionId, SlotPair]],
         muted: bool = False,
+        shared: Mapping[str, str] | None = None,
     ) -> tuple["Session", list[Event]]:
         """Take over the seats of a control that is gone, and return what changed by that.
 
@@ -168,7 +172,7 @@ class Session:
         """
         session = cls(limits, number=number)
         state = session._state
-        state.load(connections, streams, subscriptions, pairs, muted=muted)
+        state.load(connections, streams, subscriptions, pairs, muted=muted, shared=shared or {})
         for connection in connections:
             if connection.state is SeatState.INTERRUPTED:
                 state.deadlines[connection.connection_id] = (Timer.SEAT, MonotonicTime(now + limits.seat_held_s))
@@ -234,9 +238,14 @@ class Session:
             seats.pass_deadline(self._state, self._state.connections[connection_id], timer, now)
         return self._state.take_events()
 
-    def snapshot(self) -> tuple[list[Connection], list[Stream]]:
-        """Return everybody and every stream, in order of creation."""
-        return list(self._state.connections.values()), list(self._state.streams.values())
+    @property
+    def shared_state(self) -> Mapping[str, str]:
+        """The shared state of the session."""
+        return self._state.shared
+
+    def seen_by(self, connection: Connection) -> Joined:
+        """Return the whole session as this connection is told of it."""
+        return self._state.seen_by(connection)
 
     def _standing(self, command: Command) -> Standing:
         if isinstance(command, Request):

@@ -1,6 +1,6 @@
 """What a session holds, and the only functions that change it: each change records what the store must learn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,10 +13,13 @@ from tertulia.domain.events import (
     Event,
     Fact,
     Happened,
+    Joined,
     MuteStateSaved,
     PairRemoved,
     PairSaved,
     Recipients,
+    StateKeyRemoved,
+    StateKeySaved,
     StreamRemoved,
     StreamSaved,
     SubscriptionRemoved,
@@ -72,6 +75,7 @@ class SessionState:
         deadlines: When the seats without a socket move on.
         events: What happened since the last `take_events`.
         muted: Whether streams begin without sound.
+        shared: The shared state, in order of the first setting.
     """
 
     limits: SessionLimits
@@ -87,6 +91,7 @@ class SessionState:
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
     muted: bool = False
+    shared: dict[str, str] = field(default_factory=dict)
 
     def take_events(self) -> list[Event]:
         """Return and forget what happened since the last call, in order."""
@@ -128,6 +133,18 @@ class SessionState:
         """Return a connection's slot pairs by index."""
         return list(self.pairs.get(connection_id, {}).values())
 
+    def seen_by(self, connection: Connection) -> Joined:
+        """Return the session as a connection is told of it: everybody, every stream, and the state of the whole."""
+        return Joined(
+            connection_id=connection.connection_id,
+            connection=connection,
+            connections=tuple(self.connections.values()),
+            streams=tuple(self.streams.values()),
+            number=self.number,
+            muted=self.muted,
+            shared=dict(self.shared),
+        )
+
     # ---- changing
 
     def save_mute_state(self, muted: bool) -> None:
@@ -135,6 +152,15 @@ class SessionState:
         if muted != self.muted:
             self.muted = muted
             self.events.append(MuteStateSaved(muted))
+
+    def save_shared(self, key: str, value: str | None) -> None:
+        """Set a key of the shared state, or remove it."""
+        if value is None:
+            del self.shared[key]
+            self.events.append(StateKeyRemoved(key))
+        else:
+            self.shared[key] = value
+            self.events.append(StateKeySaved(key, value))
 
     def save_connection(self, connection: Connection) -> None:
         """Add or replace a connection."""
@@ -199,9 +225,11 @@ class SessionState:
         pairs: Sequence[tuple[ConnectionId, SlotPair]],
         *,
         muted: bool,
+        shared: Mapping[str, str],
     ) -> None:
         """Fill empty tables from the store; nothing counts as changed."""
         self.muted = muted
+        self.shared = dict(shared)
         self.connections = {connection.connection_id: connection for connection in connections}
         self.streams = {stream.stream_id: stream for stream in streams}
         for subscription in subscriptions:

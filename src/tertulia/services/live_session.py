@@ -549,8 +549,7 @@ class LiveSession:
                 raise _BacklogGoneError()
             first = await anext(pages, None)
         except _BacklogGoneError:
-            connections, streams = self._session.snapshot()
-            snapshot = Joined(connection.connection_id, connection, tuple(connections), tuple(streams), resumed.number)
+            snapshot = self._session.seen_by(connection)
         welcome = self._env.welcome(connection.connection_id, connection.key_issued)
         frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot)), *(first or ())]
         return frames, pages if snapshot is None and stored_up_to - start > BACKLOG_ROWS else None

@@ -117,7 +117,7 @@ class WriteBatch:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """The seats of one session and all that belongs to them, each list in order of creation, and its mute state."""
+    """The seats of one session and all that belongs to them, by creation, its mute state and its shared state."""
 
     last_number: int = 0
     connections: Sequence[Connection] = ()
@@ -126,6 +126,7 @@ class StoredSession:
     pairs: Mapping[ConnectionId, Sequence[SlotPair]] = field(default_factory=dict)
     replies: Sequence[KeptReply] = ()
     muted: bool = False
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):

@@ -507,6 +507,7 @@ class Sessions:
             subscriptions=stored.subscriptions,
             pairs=[(connection_id, pair) for connection_id, pairs in stored.pairs.items() for pair in pairs],
             muted=stored.muted,
+            shared=stored.shared,
         )
         live = LiveSession.load(session_id, self._environment, stored, restored)
         await live.begin()

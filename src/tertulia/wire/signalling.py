@@ -62,10 +62,12 @@ __all__ = [
     "SendSignal",
     "ServerFrame",
     "ServerMessage",
+    "SetState",
     "Signal",
     "SlotPair",
     "SlotsNeeded",
     "Snapshot",
+    "StateChanged",
     "Stream",
     "StreamCreated",
     "StreamDestroyed",
@@ -209,6 +211,7 @@ class Snapshot(_Part, frozen=True):
     streams: list[Stream]
     number: int
     muted: bool | None = None
+    state: dict[str, str] | None = None
 
 
 # ---- client to server
@@ -329,6 +332,12 @@ class SendSignal(_Message, frozen=True, tag="signal"):
     data: str | None = None
 
 
+class SetState(_Message, frozen=True, tag="setState"):
+    """Set keys of the shared state; None removes one."""
+
+    values: dict[str, str | None]
+
+
 class ForceDisconnect(_Message, frozen=True, tag="forceDisconnect"):
     """End a connection."""
 
@@ -382,6 +391,7 @@ ClientMessage = (
     | Unsubscribe
     | ReleaseSlot
     | SendSignal
+    | SetState
     | ForceDisconnect
     | ForceUnpublish
     | ForceMuteStream
@@ -409,6 +419,7 @@ class Joined(_Message, frozen=True, tag="joined"):
     reconnect_window_s: float
     ice_servers: list[IceServer]
     muted: bool | None = None
+    state: dict[str, str] | None = None
 
 
 class Resumed(_Message, frozen=True, tag="resumed"):
@@ -542,6 +553,12 @@ class StreamMuted(_Message, frozen=True, tag="streamMuted"):
     stream_id: str
 
 
+class StateChanged(_Message, frozen=True, tag="stateChanged"):
+    """Keys of the shared state have other values; None for a key that is gone."""
+
+    values: dict[str, str | None]
+
+
 class Signal(_Message, frozen=True, tag="signal"):
     """A signal; `sender` is absent when the REST API sent it."""
 
@@ -573,6 +590,7 @@ ServerMessage = (
     | StreamPropertyChanged
     | MuteForced
     | StreamMuted
+    | StateChanged
     | Signal
 )
 
@@ -614,6 +632,7 @@ RESULTS: Final[Mapping[str, type[Result]]] = {
     "unsubscribe": Empty,
     "releaseSlot": Empty,
     "signal": Empty,
+    "setState": Empty,
     "forceDisconnect": Empty,
     "forceUnpublish": Empty,
     "forceMuteStream": Empty,
@@ -679,6 +698,7 @@ CLIENT_MESSAGES: Final[Mapping[str, type[ClientMessage]]] = {
         Unsubscribe,
         ReleaseSlot,
         SendSignal,
+        SetState,
         ForceDisconnect,
         ForceUnpublish,
         ForceMuteStream,
@@ -715,6 +735,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         StreamPropertyChanged,
         MuteForced,
         StreamMuted,
+        StateChanged,
         Signal,
     )
 }

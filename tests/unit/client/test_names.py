@@ -40,6 +40,7 @@ NAMES = {
     "SessionDisconnectEvent",
     "SessionError",
     "SignalEvent",
+    "StateChangedEvent",
     "Stream",
     "StreamEvent",
     "StreamPropertyChangedEvent",

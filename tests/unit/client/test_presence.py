@@ -9,6 +9,7 @@ from tertulia.client import (
     DisconnectReason,
     MuteForcedEvent,
     SignalEvent,
+    StateChangedEvent,
     StreamPropertyChangedEvent,
     StreamReason,
     VideoDimensions,
@@ -168,6 +169,25 @@ def test_nothing_is_left_after_leaving(presence: Presence) -> None:
     presence.clear()
     assert (presence.own, presence.capabilities) == (None, None)
     assert (presence.connections, presence.streams) == ({}, {})
+
+
+def test_the_shared_state_is_there_on_joining_and_follows_every_change() -> None:
+    presence = Presence()
+    events = presence.enter(msgspec.structs.replace(joined(), state={"slide": "1", "speaker": "Ida"}))
+    assert "stateChanged" not in told(events)
+    assert presence.state == {"slide": "1", "speaker": "Ida"}
+    events = presence.apply(wire.StateChanged({"slide": "2", "speaker": None}))
+    assert [event.values for event in events if isinstance(event, StateChangedEvent)] == [
+        {"slide": "2", "speaker": None}
+    ]
+    assert presence.state == {"slide": "2"}
+    events = presence.reconcile(wire.Snapshot([OWN], [], 20, state={"speaker": "Ben"}))
+    assert [event.values for event in events if isinstance(event, StateChangedEvent)] == [
+        {"slide": None, "speaker": "Ben"}
+    ]
+    assert "stateChanged" not in told(presence.reconcile(wire.Snapshot([OWN], [], 21, state={"speaker": "Ben"})))
+    presence.clear()
+    assert presence.state == {}
 
 
 def test_a_muted_session_is_told_on_joining_and_every_change_after() -> None:

@@ -324,6 +324,18 @@ async def test_a_refused_request_raises_its_error(session: Session, server: Fake
     await session.disconnect()
 
 
+async def test_the_shared_state_is_set_and_read(session: Session, server: FakeSignallingServer, diary: Diary) -> None:
+    await session.connect("token")
+    await session.set_state({"slide": "7", "speaker": None})
+    assert server.of_type("setState")[0][2] == {"type": "setState", "values": {"slide": "7", "speaker": None}}
+    assert session.state == {}, "it changes when the server says so"
+    server.tell("stateChanged", values={"slide": "7"})
+    event = await diary.sees("stateChanged")
+    assert (event.values, session.state) == ({"slide": "7"}, {"slide": "7"})
+    await session.disconnect()
+    assert session.state == {}
+
+
 async def test_moderation_takes_objects_and_ids(session: Session, server: FakeSignallingServer, diary: Diary) -> None:
     server.others, server.streams = [IDA], [DESK]
     await session.connect("token")

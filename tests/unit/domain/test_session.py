@@ -57,6 +57,7 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.ForceMuteStream: lambda origin: commands.ForceMuteStream(origin, StreamId("stream-1")),
     commands.ForceMuteAll: lambda origin: commands.ForceMuteAll(origin, frozenset()),
     commands.DisableForceMute: lambda origin: commands.DisableForceMute(origin),
+    commands.SetState: lambda origin: commands.SetState(origin or MINE, {"slide": "1"}),
     commands.Subscribe: lambda origin: commands.Subscribe(origin or MINE, StreamId("stream-1"), True, True),
     commands.UpdateSubscription: lambda origin: commands.UpdateSubscription(
         origin or MINE, SubscriptionId(1), False, True

@@ -215,6 +215,19 @@ async def test_who_was_away_longer_than_the_log_gets_a_snapshot(house: House, st
     assert ben.socket.numbers == []
 
 
+async def test_a_snapshot_has_the_mute_state_and_the_shared_state(house: House, store: MemoryStore) -> None:
+    ana, ben = await house.join(Role.MODERATOR), await house.join()
+    await ben.lose()
+    await ana.ask(signalling.ForceMuteAll([]))
+    await ana.ask(signalling.SetState({"slide": "7", "speaker": "ana"}))
+    await ana.ask(signalling.SetState({"speaker": None}))
+    store.forget_log(house.record.session_id, ana.last_number - 1)
+    await ben.resume()
+    (resumed,) = ben.of(signalling.Resumed)
+    assert resumed.snapshot is not None
+    assert (resumed.snapshot.muted, resumed.snapshot.state) == (True, {"slide": "7"})
+
+
 async def test_a_client_ahead_of_the_log_gets_a_snapshot(house: House) -> None:
     ana = await house.join()
     await ana.lose()
@@ -316,6 +329,18 @@ async def test_the_mute_state_of_a_session_survives_a_restart(house: House) -> N
     await again.sessions.disable_force_mute(again.record.session_id)
     await settle()
     assert late.of(signalling.MuteForced) == [signalling.MuteForced(False)]
+
+
+async def test_the_shared_state_survives_a_restart_and_an_empty_session(house: House) -> None:
+    ana = await house.join()
+    refused = await ana.ask(signalling.SetState({"moderator_lock": "on"}))
+    assert refused.error is not None
+    assert (refused.error.name, refused.error.code) == ("OT_PERMISSION_DENIED", 401)
+    await ana.ask(signalling.SetState({"slide": "7"}))
+    await ana.send(signalling.Leave())
+    again = await (await house.killed()).killed()
+    (joined,) = (await again.join()).of(signalling.Joined)
+    assert joined.state == {"slide": "7"}
 
 
 async def test_the_api_mutes_a_stream_and_all_streams(house: House) -> None:

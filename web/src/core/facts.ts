@@ -2,6 +2,7 @@
 import type {
   Reason,
   SignalReceived,
+  StateValues,
   StreamProperty,
   WireCapabilities,
   WireConnection,
@@ -19,6 +20,8 @@ export type Fact =
       readonly streams: readonly WireStream[];
       /** Whether streams begin without sound. */
       readonly muted: boolean;
+      /** The shared state. */
+      readonly state: ReadonlyMap<string, string>;
     }
   | { readonly type: 'connectFailed'; readonly error: WireError }
   | { readonly type: 'reconnecting' }
@@ -42,4 +45,6 @@ export type Fact =
   | { readonly type: 'muteForced'; readonly active: boolean }
   /** An own stream was muted by force. */
   | { readonly type: 'streamMuted'; readonly streamId: string }
+  /** Keys of the shared state have other values; null for a key that is gone. */
+  | { readonly type: 'stateChanged'; readonly values: StateValues }
   | { readonly type: 'signal'; readonly signal: SignalReceived };

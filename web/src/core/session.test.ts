@@ -293,6 +293,24 @@ describe('after an interruption', () => {
     expect(session.state.number).toBe(40);
   });
 
+  test('a snapshot tells what is different in the shared state, if anything is', () => {
+    const session = connected(
+      event(11, { type: 'stateChanged', values: { slide: '7', speaker: 'ann', topic: 'cats' } }),
+      { type: 'interrupted' },
+      resumed({ connections: [BOB], streams: [], number: 40, state: { slide: '8', topic: 'cats' } }),
+      { type: 'interrupted' },
+      resumed({ connections: [BOB], streams: [], number: 41, state: { slide: '8', topic: 'cats' } }),
+    );
+    expect(session.facts.filter(({ type }) => type === 'stateChanged')).toEqual([
+      { type: 'stateChanged', values: { slide: '7', speaker: 'ann', topic: 'cats' } },
+      { type: 'stateChanged', values: { speaker: null, slide: '8' } },
+    ]);
+    expect([...session.state.shared]).toEqual([
+      ['slide', '8'],
+      ['topic', 'cats'],
+    ]);
+  });
+
   test('a snapshot tells of a mute that was missed', () => {
     const session = connected(
       { type: 'published', stream: stream('mine', 'bob') },

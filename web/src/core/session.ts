@@ -11,6 +11,7 @@ import type {
   Resumed,
   SessionEvent,
   Snapshot,
+  StateValues,
   WireConnection,
   WireError,
   WireStream,
@@ -30,6 +31,8 @@ export interface SessionState {
   readonly streams: ReadonlyMap<string, WireStream>;
   /** Whether streams begin without sound. */
   readonly muted: boolean;
+  /** The state that all clients of the session share. */
+  readonly shared: ReadonlyMap<string, string>;
   /** Own streams that ended before the reply to their `publish` was handled, with the reason. */
   readonly endedEarly: ReadonlyMap<string, Reason>;
   /** Own streams that were muted before the reply to their `publish` was handled. */
@@ -68,6 +71,7 @@ export const NOT_CONNECTED: SessionState = {
   connections: new Map(),
   streams: new Map(),
   muted: false,
+  shared: new Map(),
   endedEarly: new Map(),
   mutedEarly: new Map(),
 };
@@ -136,6 +140,7 @@ function join(message: Joined): SessionStep {
   const connections = inOrder([...message.connections.filter(({ id }) => id !== own.id), own]);
   const streams = inOrder(message.streams);
   const muted = message.muted === true;
+  const shared = new Map(Object.entries(message.state ?? {}));
   return step(
     {
       phase: 'connected',
@@ -144,10 +149,11 @@ function join(message: Joined): SessionStep {
       connections: byId(connections),
       streams: byId(streams),
       muted,
+      shared,
       endedEarly: new Map(),
       mutedEarly: new Map(),
     },
-    tell({ type: 'connected', own, capabilities: message.capabilities, connections, streams, muted }),
+    tell({ type: 'connected', own, capabilities: message.capabilities, connections, streams, muted, state: shared }),
     { type: 'startMedia', message },
   );
 }
@@ -214,6 +220,8 @@ function catchUp(state: SessionState, snapshot: Snapshot): SessionStep {
   }
   const muted = snapshot.muted === true;
   if (muted !== state.muted) missed.push({ type: 'muteForced', active: muted });
+  const values = differences(state.shared, snapshot.state ?? {});
+  if (Object.keys(values).length > 0) missed.push({ type: 'stateChanged', values });
   let current: SessionState = { ...state, number: snapshot.number };
   const effects: SessionEffect[] = [];
   for (const event of missed) {
@@ -224,6 +232,11 @@ function catchUp(state: SessionState, snapshot: Snapshot): SessionStep {
     effects.push(...next.effects);
   }
   return { state: current, effects };
+}
+
+function differences(before: ReadonlyMap<string, string>, after: Readonly<Record<string, string>>): StateValues {
+  const gone = [...before.keys()].filter((key) => !Object.hasOwn(after, key)).map((key) => [key, null] as const);
+  return Object.fromEntries([...gone, ...Object.entries(after).filter(([key, value]) => before.get(key) !== value)]);
 }
 
 const LIVE_PROPERTIES = ['hasAudio', 'hasVideo', 'hasCaptions', 'videoDimensions', 'videoType'] as const;
@@ -275,6 +288,8 @@ function handleEvent(state: SessionState, event: SessionEvent): SessionStep {
     case 'streamMuted':
       if (state.streams.has(event.streamId)) return step(state, tell(event));
       return step({ ...state, mutedEarly: having(state.mutedEarly, event.streamId, true) });
+    case 'stateChanged':
+      return step({ ...state, shared: changed(state.shared, event.values) }, tell(event));
     case 'signal':
       return step(state, tell({ type: 'signal', signal: event }));
   }
@@ -314,6 +329,15 @@ function published(state: SessionState, stream: WireStream): SessionStep {
   if (ended === undefined) return begun;
   const gone = destroyStream(begun.state, stream.id, ended);
   return step(gone.state, ...begun.effects, ...gone.effects);
+}
+
+function changed(map: ReadonlyMap<string, string>, values: StateValues): ReadonlyMap<string, string> {
+  const after = new Map(map);
+  for (const [key, value] of Object.entries(values)) {
+    if (value === null) after.delete(key);
+    else after.set(key, value);
+  }
+  return after;
 }
 
 function having<Value>(map: ReadonlyMap<string, Value>, key: string, value: Value): ReadonlyMap<string, Value> {

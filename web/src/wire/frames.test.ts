@@ -44,6 +44,7 @@ describe('a frame of the server', () => {
         'newValue',
         'oldValue',
         'muted',
+        'state',
       ]);
       for (const key of Object.keys(body).filter((name) => !optional.has(name))) {
         const { [key]: _gone, ...rest } = body;

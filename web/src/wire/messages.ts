@@ -87,7 +87,12 @@ export interface Snapshot {
   readonly number: number;
   /** True while a moderator's mute of the whole session stands. */
   readonly muted?: boolean;
+  /** The shared state of the session; absent if it is empty. */
+  readonly state?: Readonly<Record<string, string>>;
 }
+
+/** What is different in the shared state: key to text, null for a key that is gone. */
+export type StateValues = Readonly<Record<string, string | null>>;
 
 // ---- opening
 
@@ -202,6 +207,7 @@ export interface Requests {
   unsubscribe: { fields: { readonly subscriptionId: number }; result: Nothing };
   releaseSlot: { fields: { readonly slot: number; readonly generation: number }; result: Nothing };
   signal: { fields: { readonly to?: string; readonly signalType?: string; readonly data?: string }; result: Nothing };
+  setState: { fields: { readonly values: StateValues }; result: Nothing };
   forceDisconnect: { fields: { readonly connectionId: string }; result: Nothing };
   forceUnpublish: { fields: { readonly streamId: string }; result: Nothing };
   forceMuteStream: { fields: { readonly streamId: string }; result: Nothing };
@@ -324,6 +330,7 @@ export type SessionEvent =
     }
   | { readonly type: 'muteForced'; readonly active: boolean }
   | { readonly type: 'streamMuted'; readonly streamId: string }
+  | { readonly type: 'stateChanged'; readonly values: StateValues }
   | SignalReceived;
 
 export type ServerBody = Joined | Resumed | Refused | Notice | SessionEvent;

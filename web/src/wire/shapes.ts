@@ -8,6 +8,12 @@ const integer: Shape = Number.isInteger;
 const boolean: Shape = (value) => typeof value === 'boolean';
 const anything: Shape = () => true;
 
+/** An object of any keys whose values all have this shape. */
+function recordOf(shape: Shape): Shape {
+  return (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(shape);
+}
+
 function oneOf(...words: readonly string[]): Shape {
   return (value) => typeof value === 'string' && words.includes(value);
 }
@@ -70,7 +76,13 @@ const binding = fields({
   'audioRtpTimestamp?': integer,
   'videoRtpTimestamp?': integer,
 });
-const snapshot = { connections: listOf(connection), streams: listOf(stream), number: integer, 'muted?': boolean };
+const snapshot = {
+  connections: listOf(connection),
+  streams: listOf(stream),
+  number: integer,
+  'muted?': boolean,
+  'state?': recordOf(string),
+};
 
 /** Message type -> shape of its body. */
 export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
@@ -111,6 +123,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     }),
     muteForced: fields({ active: boolean }),
     streamMuted: fields({ streamId: string }),
+    stateChanged: fields({ values: recordOf((value) => value === null || typeof value === 'string') }),
     signal: fields({ 'from?': string, 'signalType?': string, 'data?': string }),
   }),
 );

@@ -178,11 +178,14 @@ class SqlStore:
         """Return what is stored of a session's seats, all of it at one moment."""
         connections, streams, subscriptions = tables.connections, tables.streams, tables.subscriptions
         slots, replies, log = tables.slots, tables.kept_replies, tables.session_log
-        states = tables.session_states
+        states, values = tables.session_states, tables.session_values
         pairs: dict[ConnectionId, list[SlotPair]] = {}
         async with self._reading() as reader:
             newest = await reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
             muted = await reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
+            found_values = await reader.execute(
+                select(values.c.key, values.c.value).where(values.c.session_id == session_id).order_by(values.c.key)
+            )
             found_connections = await reader.execute(
                 select(connections).where(connections.c.session_id == session_id).order_by(connections.c.joined_number)
             )
@@ -214,6 +217,7 @@ class SqlStore:
             pairs=pairs,
             replies=[KeptReply(ConnectionId(row.connection_id), row.request_id, row.body) for row in found_replies],
             muted=bool(muted),
+            shared={row.key: row.value for row in found_values},
         )
 
     async def commit(self, batch: WriteBatch) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "secrets",
     "session_log",
     "session_states",
+    "session_values",
     "sessions",
     "slots",
     "streams",
@@ -72,6 +73,14 @@ session_states = Table(  # what changes about a session as a whole; sessions in 
     metadata,
     Column("session_id", String(255), primary_key=True),
     Column("muted", Boolean, nullable=False),
+)
+
+session_values = Table(  # the shared state of sessions
+    "session_values",
+    metadata,
+    Column("session_id", String(255), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 connections = Table(

@@ -22,6 +22,8 @@ from tertulia.domain.events import (
     MuteStateSaved,
     PairRemoved,
     PairSaved,
+    StateKeyRemoved,
+    StateKeySaved,
     StreamRemoved,
     StreamSaved,
     SubscriptionRemoved,
@@ -86,6 +88,10 @@ class _Plan:
         match change:
             case MuteStateSaved(muted):
                 self.put(tables.session_states, {"session_id": session_id, "muted": muted})
+            case StateKeySaved(key, value):
+                self.put(tables.session_values, {"session_id": session_id, "key": key, "value": value})
+            case StateKeyRemoved(key):
+                self.drop(tables.session_values, session_id, key)
             case ConnectionSaved(connection):
                 self.put(tables.connections, rows.connection_row(session_id, connection))
             case ConnectionRemoved(connection_id):
@@ -214,6 +220,7 @@ class Writer:
 
 _WRITTEN = (
     tables.session_states,
+    tables.session_values,
     tables.connections,
     tables.streams,
     tables.subscriptions,

@@ -69,6 +69,8 @@ def _fact(fact: events.Fact) -> signalling.ServerMessage:
             return signalling.MuteForced(active)
         case events.StreamMuted(stream_id):
             return signalling.StreamMuted(stream_id)
+        case events.StateChanged(values):
+            return signalling.StateChanged(dict(values))
         case events.SignalSent(sender, signal_type, data):
             return signalling.Signal(sender, signal_type, data)
 
@@ -138,12 +140,17 @@ def _joined(joined: events.Joined, welcome: Welcome) -> signalling.Joined:
             for server in welcome.ice_servers
         ],
         muted=joined.muted or None,
+        state=dict(joined.shared) or None,
     )
 
 
 def _snapshot(joined: events.Joined) -> signalling.Snapshot:
     return signalling.Snapshot(
-        _connections(joined.connections), _streams(joined.streams), joined.number, joined.muted or None
+        connections=_connections(joined.connections),
+        streams=_streams(joined.streams),
+        number=joined.number,
+        muted=joined.muted or None,
+        state=dict(joined.shared) or None,
     )
 
 

@@ -260,7 +260,11 @@ class _Conversation:
         assert self._rates is not None, "a client that asks has a seat"
         if isinstance(body, signalling.Leave):
             return True
-        bucket = self._rates.signals if isinstance(body, signalling.SendSignal) else self._rates.requests
+        bucket = (
+            self._rates.signals
+            if isinstance(body, signalling.SendSignal | signalling.SetState)
+            else self._rates.requests
+        )
         return bucket.take(self._clock.monotonic())
 
     def _refuse_for_rate(self, request_id: int) -> None:

@@ -28,6 +28,7 @@ RequestMessage = (
     | signalling.Unsubscribe
     | signalling.ReleaseSlot
     | signalling.SendSignal
+    | signalling.SetState
     | signalling.ForceDisconnect
     | signalling.ForceUnpublish
     | signalling.ForceMuteStream
@@ -71,6 +72,8 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
         case signalling.SendSignal(to, signal_type, data):
             receiver = None if to is None else ConnectionId(to)
             return commands.SendSignal(origin, receiver, signal_type, data)
+        case signalling.SetState(values):
+            return commands.SetState(origin, values)
         case signalling.ForceDisconnect(connection_id):
             return commands.ForceDisconnect(origin, ConnectionId(connection_id))
         case signalling.ForceUnpublish(stream_id):

@@ -28,6 +28,8 @@ from tertulia.domain.events import (
     One,
     PairRemoved,
     PairSaved,
+    StateKeyRemoved,
+    StateKeySaved,
     StreamRemoved,
     StreamSaved,
     SubscriptionRemoved,
@@ -187,6 +189,10 @@ async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None
                 SubscriptionSaved(subscription),
                 PairSaved(ANA, pair),
                 MuteStateSaved(True),
+                StateKeySaved("slide", "1"),
+                StateKeySaved("gone", "1"),
+                StateKeySaved("slide", "2"),
+                StateKeyRemoved("gone"),
             ],
             log=[row(1), row(2)],
             replies=replies,
@@ -203,6 +209,7 @@ async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None
     assert stored.pairs == {ANA: [pair]}
     assert stored.replies == replies
     assert stored.muted
+    assert stored.shared == {"slide": "2"}
 
 
 async def test_of_several_changes_of_one_thing_the_last_stands(store: SqlStore) -> None:
