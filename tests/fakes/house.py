@@ -38,6 +38,7 @@ class FakeClaims:
     role: Role
     connection_data: str
     expires_at_s: int
+    layout_classes: tuple[str, ...] = ()
 
 
 def make_token(record: SessionRecord, role: Role = Role.PUBLISHER, data: str = "") -> str:

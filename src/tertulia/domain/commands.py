@@ -35,6 +35,7 @@ __all__ = [
     "Request",
     "Resume",
     "SendSignal",
+    "SetLayoutClasses",
     "SetState",
     "SettleBind",
     "SettleOffer",
@@ -57,6 +58,7 @@ class Join:
     data: str
     expires_at_s: int
     connection_events_suppressed: bool = False
+    layout_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,13 @@ class ForceDisconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLayoutClasses:
+    """The server's API replaces the layout classes of some streams; no client can ask for that."""
+
+    classes: Mapping[StreamId, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class ForceUnpublish:
     """A moderator or the server's API ends a stream."""
 
@@ -343,6 +352,7 @@ Request = (
 
 Command = (
     Join
+    | SetLayoutClasses
     | Resume
     | LoseSocket
     | Request

@@ -56,6 +56,7 @@ class Connection:
         key_issued: Newest generation of its resume key.
         epoch: Counts the client's peer connections; 0 before the first.
         transport_id: The router's transport of that epoch, or None if there is none (any more).
+        layout_classes: From its token; every stream that it publishes begins with them.
         next_subscription_id: The id that its next subscription gets.
     """
 
@@ -71,4 +72,5 @@ class Connection:
     key_issued: int = 1
     epoch: int = 0
     transport_id: TransportId | None = None
+    layout_classes: tuple[str, ...] = ()
     next_subscription_id: SubscriptionId = _FIRST_SUBSCRIPTION

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "MAX_LAYOUT_CLASS_CHARACTERS",
     "MAX_MID_BYTES",
     "MAX_NAME_CHARACTERS",
     "PAIR_STEPS",
@@ -34,6 +35,8 @@ MAX_MID_BYTES = 16
 """The router link's limit for a `mid`."""
 MAX_NAME_CHARACTERS = 1000
 """Of a stream's name and initials."""
+MAX_LAYOUT_CLASS_CHARACTERS = 1000
+"""OpenTok's limit for the class list of a token, spaces included; the same for a list that is set later."""
 PAIR_STEPS = (2, 4, 8, 16, 32, 48)
 """Sizes to which a client's pool of slot pairs grows; few steps, because each costs an offer."""
 
@@ -50,6 +53,8 @@ class SessionLimits:
         reconnect_grace_s: How much longer the seat is held, so that the last try still finds it.
         adoption_grace_s: How long a restarted control waits for clients before it calls them interrupted: a client
             that resumes at once, as the socket's end tells it to, is back before anybody noticed.
+        media_idle_s: How long a connection may neither publish nor subscribe before it ends with `mediaIdle` (OpenTok);
+            0 for ever.
     """
 
     connections: int = 10_000
@@ -58,6 +63,7 @@ class SessionLimits:
     reconnect_window_s: float = 60.0
     reconnect_grace_s: float = 15.0
     adoption_grace_s: float = 5.0
+    media_idle_s: float = 14_400.0
 
     @property
     def seat_held_s(self) -> float:

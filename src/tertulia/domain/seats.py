@@ -36,7 +36,7 @@ from tertulia.errors import (
 )
 from tertulia.ids import ConnectionId
 
-__all__ = ["force_disconnect", "interrupt", "join", "leave", "lose_socket", "pass_deadline", "resume", "send_signal"]
+__all__ = ["force_disconnect", "interrupt", "join", "leave", "lose_socket", "pass_deadline", "pass_idle_time", "resume", "send_signal"]
 
 _SIGNAL_TYPE = re.compile(r"[A-Za-z0-9_~-]*", re.ASCII)
 
@@ -54,6 +54,7 @@ def join(state: SessionState, command: Join, now: MonotonicTime) -> None:
         state=SeatState.CONNECTED,
         joined_number=state.number + 1,
         connection_events_suppressed=command.connection_events_suppressed,
+        layout_classes=command.layout_classes,
     )
     state.save_connection(connection)
     state.happen(ConnectionCreated(connection), AllBut(connection.connection_id))
@@ -152,11 +153,21 @@ def interrupt(state: SessionState, connection: Connection, now: MonotonicTime) -
 
 def pass_deadline(state: SessionState, connection: Connection, timer: Timer, now: MonotonicTime) -> None:
     """Move a seat on whose client has not come back in time."""
-    if timer is Timer.ADOPTION:
-        interrupt(state, connection, now)
-        return
-    _end(state, connection, Reason.NETWORK_DISCONNECTED)
-    state.emit(SeatEnded(connection.connection_id, Reason.NETWORK_DISCONNECTED))
+    match timer:
+        case Timer.ADOPTION:
+            interrupt(state, connection, now)
+        case Timer.SEAT:
+            _end_by_itself(state, connection, Reason.NETWORK_DISCONNECTED)
+
+
+def pass_idle_time(state: SessionState, connection: Connection) -> None:
+    """End a connection that has neither published nor subscribed for too long."""
+    _end_by_itself(state, connection, Reason.MEDIA_IDLE)
+
+
+def _end_by_itself(state: SessionState, connection: Connection, reason: Reason) -> None:
+    _end(state, connection, reason)
+    state.emit(SeatEnded(connection.connection_id, reason))
 
 
 def _end(state: SessionState, connection: Connection, reason: Reason) -> None:

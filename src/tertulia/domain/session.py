@@ -10,6 +10,7 @@ The rules live in `seats`, `shared_state`, `streams`, `muting`, `slots` and `tra
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from itertools import islice
 from typing import TypeVar
 
 from tertulia.clock import MonotonicTime
@@ -35,6 +36,7 @@ from tertulia.domain.commands import (
     Request,
     Resume,
     SendSignal,
+    SetLayoutClasses,
     SetState,
     SettleBind,
     SettleOffer,
@@ -123,6 +125,7 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(Unpublish, streams.unpublish, Standing.CONNECTED),
     _row(UpdateStream, streams.update_stream, Standing.CONNECTED),
     _row(ForceUnpublish, streams.force_unpublish, Standing.CONNECTED, Standing.SERVER),
+    _row(SetLayoutClasses, streams.set_layout_classes, Standing.SERVER),
     # muting
     _row(ForceMuteStream, muting.force_mute_stream, Standing.CONNECTED, Standing.SERVER),
     _row(ForceMuteAll, muting.force_mute_all, Standing.CONNECTED, Standing.SERVER),
@@ -185,6 +188,7 @@ class Session:
         for connection_id, pair in pairs:
             if pair.state is PairState.BINDING and pair.subscription_id is not None:
                 slots.withdraw(state, state.subscriptions[connection_id][pair.subscription_id])
+        state.note_idle(now)
         return session, state.take_events()
 
     @property
@@ -220,14 +224,17 @@ class Session:
                 raise NotConnectedError("The connection is not in the session.")
             raise InternalError(f"{type(command).__name__} has no rule here.")
         rule(self._state, command, now)
+        self._state.note_idle(now)
         return self._state.take_events()
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when `handle_timeout` is due, or None if nothing is."""
-        return min((when for _, when in self._state.deadlines.values()), default=None)
+        # Each is given the same time to be idle, so the first is the next to be due.
+        waiting = [when for _, when in self._state.deadlines.values()]
+        return min([*waiting, *islice(self._state.idle.values(), 1)], default=None)
 
     def handle_timeout(self, now: MonotonicTime) -> list[Event]:
-        """Move on every seat whose deadline has passed, in the order of the deadlines."""
+        """Move on every seat whose deadline has passed, in the order of the deadlines; then end who is idle for too long."""
         due = sorted(
             (when, timer, connection_id)
             for connection_id, (timer, when) in self._state.deadlines.items()
@@ -236,6 +243,9 @@ class Session:
         for _, timer, connection_id in due:
             del self._state.deadlines[connection_id]
             seats.pass_deadline(self._state, self._state.connections[connection_id], timer, now)
+        while (idle := next(iter(self._state.idle.items()), None)) is not None and idle[1] <= now:
+            seats.pass_idle_time(self._state, self._state.connections[idle[0]])
+        self._state.note_idle(now)
         return self._state.take_events()
 
     @property
@@ -248,6 +258,8 @@ class Session:
         return self._state.seen_by(connection)
 
     def _standing(self, command: Command) -> Standing:
+        if isinstance(command, SetLayoutClasses):
+            return Standing.SERVER
         if isinstance(command, Request):
             if command.origin is None:
                 return Standing.SERVER

@@ -73,6 +73,8 @@ class SessionState:
         offers: The offers that wait for the router.
         pairs_asked: The pool size that a connection was last asked for on its present transport and socket.
         deadlines: When the seats without a socket move on.
+        idle: When the connections that neither publish nor subscribe are to end, in the order of these times.
+        stirred: Connections whose idleness may have begun or ended since it was last looked at.
         events: What happened since the last `take_events`.
         muted: Whether streams begin without sound.
         shared: The shared state, in order of the first setting.
@@ -88,6 +90,8 @@ class SessionState:
     offers: dict[ConnectionId, PendingOffer] = field(default_factory=dict)
     pairs_asked: dict[ConnectionId, int] = field(default_factory=dict)
     deadlines: dict[ConnectionId, tuple[Timer, MonotonicTime]] = field(default_factory=dict)
+    idle: dict[ConnectionId, MonotonicTime] = field(default_factory=dict)
+    stirred: dict[ConnectionId, None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
     muted: bool = False
@@ -164,6 +168,8 @@ class SessionState:
 
     def save_connection(self, connection: Connection) -> None:
         """Add or replace a connection."""
+        if connection.connection_id not in self.connections:
+            self.stirred[connection.connection_id] = None
         self.connections[connection.connection_id] = connection
         self.events.append(ConnectionSaved(connection))
 
@@ -175,22 +181,27 @@ class SessionState:
         self.offers.pop(connection_id, None)
         self.pairs_asked.pop(connection_id, None)
         self.deadlines.pop(connection_id, None)
+        self.idle.pop(connection_id, None)
         self.events.append(ConnectionRemoved(connection_id))
 
     def save_stream(self, stream: Stream) -> None:
         """Add or replace a stream."""
+        if stream.stream_id not in self.streams:
+            self.stirred[stream.connection_id] = None
         self.streams[stream.stream_id] = stream
         self.events.append(StreamSaved(stream))
 
     def remove_stream(self, stream_id: StreamId) -> None:
         """Remove a stream that nobody subscribes to any more."""
-        del self.streams[stream_id]
+        self.stirred[self.streams.pop(stream_id).connection_id] = None
         self.subscribers.pop(stream_id, None)
         self.events.append(StreamRemoved(stream_id))
 
     def save_subscription(self, subscription: Subscription) -> None:
         """Add or replace a subscription."""
         self._index_subscription(subscription)
+        if subscription.connection_id in self.idle:
+            self.stirred[subscription.connection_id] = None
         self.events.append(SubscriptionSaved(subscription))
 
     def _index_subscription(self, subscription: Subscription) -> None:
@@ -202,6 +213,7 @@ class SessionState:
         """Remove a subscription."""
         connection_id, subscription_id = subscription.connection_id, subscription.subscription_id
         del self.subscriptions[connection_id][subscription_id]
+        self.stirred[connection_id] = None
         del self.subscribers[subscription.stream_id][connection_id, subscription_id]
         self.events.append(SubscriptionRemoved(connection_id, subscription_id))
 
@@ -214,6 +226,17 @@ class SessionState:
         """Remove all slot pairs of a connection."""
         for slot in self.pairs.pop(connection_id, {}):
             self.events.append(PairRemoved(connection_id, slot))
+
+    def note_idle(self, now: MonotonicTime) -> None:
+        """Begin or end to count for the connections that began or ceased to publish and to subscribe."""
+        stirred, self.stirred = self.stirred, {}
+        if not self.limits.media_idle_s:
+            return
+        for connection_id in stirred:
+            if self.subscriptions.get(connection_id) or self.streams_of(connection_id):
+                self.idle.pop(connection_id, None)
+            elif connection_id in self.connections and connection_id not in self.idle:
+                self.idle[connection_id] = MonotonicTime(now + self.limits.media_idle_s)
 
     # ---- loading
 
@@ -236,6 +259,7 @@ class SessionState:
             self._index_subscription(subscription)
         for connection_id, pair in pairs:
             self.pairs.setdefault(connection_id, {})[pair.slot] = pair
+        self.stirred = dict.fromkeys(self.connections)
 
     def standing(self, connection_id: ConnectionId) -> SeatState | None:
         """Return where a connection's seat stands, or None if it has none."""

@@ -69,6 +69,7 @@ class Stream:
         video_type: Absent for a stream without video.
         video_dimensions: Size of the encoded video.
         frame_rate: Frames per second that the publisher aims at.
+        layout_classes: Its classes in the layouts of archives and broadcasts, in order.
         source: None while its publisher's transport is lost and not yet replaced; such a stream cannot be bound.
     """
 
@@ -84,6 +85,7 @@ class Stream:
     video_dimensions: Dimensions
     frame_rate: float | None
     source: StreamSource | None
+    layout_classes: tuple[str, ...] = ()
 
     def without_source(self) -> "Stream":
         """The stream after its publisher's transport was lost."""

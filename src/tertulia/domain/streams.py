@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain.commands import ForceUnpublish, Unpublish, UpdateStream
+from tertulia.domain.commands import ForceUnpublish, SetLayoutClasses, Unpublish, UpdateStream
 from tertulia.domain.events import (
     All,
     Answered,
@@ -12,6 +12,7 @@ from tertulia.domain.events import (
     StreamDestroyed,
     StreamPropertyChanged,
 )
+from tertulia.domain.limits import MAX_LAYOUT_CLASS_CHARACTERS
 from tertulia.domain.roles import Capability, Reason, require
 from tertulia.domain.slots import assign_pairs, end_subscription, withdraw
 from tertulia.domain.state import SessionState
@@ -24,7 +25,7 @@ from tertulia.errors import (
 )
 from tertulia.ids import ConnectionId, StreamId
 
-__all__ = ["attach", "detach", "end_stream", "force_unpublish", "own_stream", "unpublish", "update_stream"]
+__all__ = ["attach", "detach", "end_stream", "force_unpublish", "own_stream", "set_layout_classes", "unpublish", "update_stream"]
 
 
 def own_stream(state: SessionState, connection_id: ConnectionId, stream_id: StreamId) -> Stream:
@@ -61,6 +62,20 @@ def force_unpublish(state: SessionState, command: ForceUnpublish, now: Monotonic
     if command.origin is not None:
         state.emit(Answered(command.origin, Done()))
     end_stream(state, stream, Reason.FORCE_UNPUBLISHED, All())
+
+
+def set_layout_classes(state: SessionState, command: SetLayoutClasses, now: MonotonicTime) -> None:
+    """Replace the layout classes of streams, of all that are named or, if one is unknown, of none."""
+    for stream_id, classes in command.classes.items():
+        if stream_id not in state.streams:
+            raise InvalidParameterError("A stream of the list is not in the session.")
+        if len(" ".join(classes)) > MAX_LAYOUT_CLASS_CHARACTERS:
+            raise InvalidParameterError(
+                f"The layout classes of a stream have more than {MAX_LAYOUT_CLASS_CHARACTERS} characters."
+            )
+    for stream_id, classes in command.classes.items():
+        if state.streams[stream_id].layout_classes != classes:
+            state.save_stream(replace(state.streams[stream_id], layout_classes=classes))
 
 
 def update_stream(state: SessionState, command: UpdateStream, now: MonotonicTime) -> None:

@@ -96,7 +96,7 @@ def settle_offer(state: SessionState, command: SettleOffer, now: MonotonicTime) 
         case Negotiate():
             state.emit(Answered(request.origin, Negotiated(command.answer)))
         case Publish():
-            stream = _stream_of(request, command.transport_id, silent=state.muted)
+            stream = _stream_of(request, command.transport_id, connection.layout_classes, silent=state.muted)
             state.save_stream(stream)
             state.emit(Answered(request.origin, Published(command.answer, stream)))
             state.happen(StreamCreated(stream), All())
@@ -220,7 +220,9 @@ def _check_lines(lines: Lines) -> None:
         raise InvalidParameterError("A stream needs audioMid or videoMid.")
 
 
-def _stream_of(request: Publish, transport_id: TransportId, *, silent: bool) -> Stream:
+def _stream_of(
+    request: Publish, transport_id: TransportId, layout_classes: tuple[str, ...], *, silent: bool
+) -> Stream:
     return Stream(
         stream_id=request.stream_id,
         connection_id=request.origin.connection_id,
@@ -234,4 +236,5 @@ def _stream_of(request: Publish, transport_id: TransportId, *, silent: bool) -> 
         video_dimensions=request.video_dimensions,
         frame_rate=request.frame_rate,
         source=StreamSource(transport_id, request.lines),
+        layout_classes=layout_classes,
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from tertulia.domain.commands import Command, Join, Request, Resume
+from tertulia.domain.commands import Command, Join, Request, Resume, SetLayoutClasses
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, TransportId
 from tertulia.services.ports import ClientSocket, TransportListing
@@ -37,7 +37,7 @@ class Ask:
 class Order:
     """A request of the server's API; `done` is set when it has taken effect, or carries why not."""
 
-    command: Request
+    command: Request | SetLayoutClasses
     done: "asyncio.Future[None]"
 
 

@@ -18,6 +18,7 @@ from tertulia.domain.commands import (
     LoseSocket,
     Request,
     Resume,
+    SetLayoutClasses,
 )
 from tertulia.domain.connection import Connection, Origin
 from tertulia.domain.events import (
@@ -358,7 +359,7 @@ class LiveSession:
         self._take(events, seat=entry)
         self._round.then.append(partial(_succeed, entry.seated))
 
-    def _order(self, command: Request, done: "asyncio.Future[None]") -> None:
+    def _order(self, command: Request | SetLayoutClasses, done: "asyncio.Future[None]") -> None:
         try:
             events = self._session.handle(command, self._env.clock.monotonic())
         except TertuliaError as error:

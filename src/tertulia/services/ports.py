@@ -311,6 +311,11 @@ class ClientClaims(Protocol):
         ...
 
     @property
+    def layout_classes(self) -> tuple[str, ...]:
+        """What its streams begin with."""
+        ...
+
+    @property
     def expires_at_s(self) -> int:
         """When it expires, seconds since the epoch."""
         ...

@@ -23,6 +23,7 @@ from tertulia.domain.commands import (
     Request,
     Resume,
     SendSignal,
+    SetLayoutClasses,
 )
 from tertulia.domain.connection import Connection, SeatState
 from tertulia.domain.limits import SessionLimits
@@ -363,6 +364,17 @@ class Sessions:
         """
         await self._order(session_id, DisableForceMute(None))
 
+    async def set_layout_classes(self, session_id: str, classes: Mapping[str, Sequence[str]]) -> None:
+        """Replace the layout classes of streams.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session.
+            InvalidParameterError: If a stream is not in it, or has too many classes; then nothing changes.
+            UnavailableError: If the store is away.
+        """
+        wanted = {StreamId(stream_id): tuple(names) for stream_id, names in classes.items()}
+        await self._order(session_id, SetLayoutClasses(wanted))
+
     async def signal(self, session_id: str, *, to: str | None, signal_type: str | None, data: str | None) -> None:
         """Signal one connection or, with `to` None, everybody; returns once the signal is stored and on its way.
 
@@ -405,6 +417,7 @@ class Sessions:
             data=claims.connection_data,
             expires_at_s=claims.expires_at_s,
             connection_events_suppressed=request.connection_events_suppressed,
+            layout_classes=claims.layout_classes,
         )
         return await self._seat(claims.session_id, command, socket, after=0)
 
@@ -458,7 +471,7 @@ class Sessions:
             raise
         return attachment
 
-    async def _order(self, session_id: str, request: Request) -> None:
+    async def _order(self, session_id: str, request: Request | SetLayoutClasses) -> None:
         if await self.find_session(session_id) is None:
             raise InvalidSessionIdError()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -67,7 +67,7 @@ def test_a_lost_socket_interrupts_and_a_resume_restores() -> None:
     stage.resume(ana)
     assert stage.facts[ben] == [ConnectionInterrupted(ana), ConnectionRestored(ana)]
     assert isinstance(stage.notices[ana][-1], Resumed)
-    assert stage.session.next_deadline() is None
+    assert stage.session.next_deadline() == stage.limits.media_idle_s
 
 
 def test_losing_a_socket_twice_is_told_once() -> None:

@@ -62,6 +62,7 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.UpdateSubscription: lambda origin: commands.UpdateSubscription(
         origin or MINE, SubscriptionId(1), False, True
     ),
+    commands.SetLayoutClasses: lambda _: commands.SetLayoutClasses({StreamId("stream-1"): ("focus",)}),
     commands.Unsubscribe: lambda origin: commands.Unsubscribe(origin or MINE, SubscriptionId(1)),
     commands.ReleaseSlot: lambda origin: commands.ReleaseSlot(origin or MINE, SlotIndex(0), Generation(9)),
     commands.SettleOffer: lambda _: commands.SettleOffer(ME, 77, GONE, "v=0"),
@@ -101,6 +102,7 @@ EXPECTED: dict[type[object], set[Standing]] = {
             commands.DisableForceMute,
         )
     },
+    commands.SetLayoutClasses: {Standing.SERVER},
     **{report: SEATED | {Standing.ABSENT} for report in ROUTER_REPORTS},
 }
 """Which rows there must be."""
@@ -161,7 +163,9 @@ def missing_rows() -> list[tuple[type[object], Standing]]:
         (kind, standing)
         for kind in COMMANDS
         for standing in Standing
-        if standing not in TABLE[kind] and (standing is not Standing.SERVER or kind in requests_of_api)
+        if kind is not commands.SetLayoutClasses  # it never stands anywhere else
+        and standing not in TABLE[kind]
+        and (standing is not Standing.SERVER or kind in requests_of_api)
     ]
 
 
