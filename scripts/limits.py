@@ -146,6 +146,14 @@ SECTIONS: dict[str, list[Limit]] = {
             "sessions.reconnect_grace_s",
         ),
         Limit(
+            "media_idle_s",
+            DOMAIN,
+            "media_idle_s",
+            "seconds",
+            "Who has neither published nor subscribed for so long is disconnected with `mediaIdle`.",
+            "sessions.media_idle_s",
+        ),
+        Limit(
             "after a restart of control, before a client counts as interrupted",
             DOMAIN,
             "adoption_grace_s",
@@ -393,9 +401,23 @@ SECTIONS: dict[str, list[Limit]] = {
         ),
     ],
     "A session": [
-        Limit("connections", DOMAIN, "connections", "connections", "Error 1027."),
-        Limit("streams", DOMAIN, "streams", "streams", "Error 1605."),
-        Limit("streams of one connection", DOMAIN, "streams_per_connection", "streams", "Error 1605."),
+        Limit("connections", DOMAIN, "connections", "connections", "Error 1027.", "sessions.connections"),
+        Limit("streams", DOMAIN, "streams", "streams", "Error 1605.", "sessions.streams"),
+        Limit(
+            "streams of one connection",
+            DOMAIN,
+            "streams_per_connection",
+            "streams",
+            "Error 1605.",
+            "sessions.streams_per_connection",
+        ),
+        Limit(
+            "layout classes of a stream",
+            DOMAIN,
+            "MAX_LAYOUT_CLASS_CHARACTERS",
+            "characters",
+            "Status 400; in a token error 1004.",
+        ),
         Limit("a stream's name", DOMAIN, "MAX_NAME_CHARACTERS", "characters", "Error 1011."),
         Limit(
             "ended connections whose reason is remembered for a client that was away",

@@ -23,6 +23,8 @@ LOOPBACK = ("127.0.0.1", "::1")
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Shards = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Age = Annotated[float, msgspec.Meta(gt=0, le=2_592_000)]
+IdleSeconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -83,8 +85,10 @@ class MediaSettings(_Section, frozen=True):
 
 
 class SessionSettings(_Section, frozen=True):
-    """Time limits of signalling, in seconds; the defaults are those of `contract/signalling.yaml`.
+    """Time limits of signalling, in seconds, and what a session may hold; defaults as in `contract/signalling.yaml`.
 
+    Who neither publishes nor subscribes for `media_idle_s` is disconnected with `mediaIdle`; 0 for never. `connections`
+    (error 1027), `streams` and `streams_per_connection` (1605) bound a session.
     `orphan_grace_s` is how long control and router go on when the supervisor was killed and no other took over.
     """
 
@@ -93,6 +97,39 @@ class SessionSettings(_Section, frozen=True):
     heartbeat_s: Seconds = 10.0
     authentication_s: Seconds = 5.0
     orphan_grace_s: Seconds = GRACE_S
+    media_idle_s: IdleSeconds = 14_400.0
+    connections: Count = 10_000
+    streams: Count = 2_000
+    streams_per_connection: Count = 16
+
+
+class TokenSettings(_Section, frozen=True):
+    """How strict tokens are taken.
+
+    With `single_use` a client token opens one connection; with `max_age_s` it is too old after that many seconds,
+    whatever its maker said. A REST token may live `rest_max_lifetime_s` seconds. `partner_auth` takes the header
+    `X-TB-PARTNER-AUTH` of SDKs from before 2017 as well, which carries the secret itself.
+    """
+
+    single_use: bool = False
+    max_age_s: Age | None = None
+    rest_max_lifetime_s: Age = 300.0
+    partner_auth: bool = False
+
+
+class AccountSettings(_Section, frozen=True):
+    """The account whose tokens may make, change and delete projects over REST: a key and a secret as a project's."""
+
+    api_key: str | None = None
+    api_secret: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses half an account, and one that can be guessed."""
+        if (self.api_key is None) != (self.api_secret is None):
+            raise ValueError("account.api_key and account.api_secret go together; set both or none")
+        if self.api_key is not None and self.api_secret is not None:
+            _check_key(self.api_key)
+            _check_secret("account.api_secret", self.api_secret)
 
 
 class ConfiguredProject(_Section, frozen=True):
@@ -108,13 +145,8 @@ class ConfiguredProject(_Section, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuses keys that SDKs cannot hold and secrets that can be guessed."""
-        if not re.fullmatch(r"[1-9][0-9]{7,9}", self.api_key) or int(self.api_key) > 2**31 - 1:
-            raise ValueError("an API key has 8 to 10 digits and is at most 2147483647")
-        if is_weak_secret(self.api_secret):
-            raise ValueError(
-                f"the secret of project {self.api_key} is weak; use 40 random hexadecimal digits, "
-                "as printed by `openssl rand -hex 20`"
-            )
+        _check_key(self.api_key)
+        _check_secret(f"the secret of project {self.api_key}", self.api_secret)
 
 
 class Settings(_Section, frozen=True):
@@ -126,6 +158,8 @@ class Settings(_Section, frozen=True):
     media: MediaSettings = MediaSettings()
     sessions: SessionSettings = SessionSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tokens: TokenSettings = TokenSettings()
+    account: AccountSettings = AccountSettings()
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False
@@ -159,6 +193,16 @@ class Settings(_Section, frozen=True):
     def router_link(self) -> Path:
         """The Unix socket on which the router listens."""
         return self.run_folder / "router.sock"
+
+
+def _check_key(api_key: str) -> None:
+    if not re.fullmatch(r"[1-9][0-9]{7,9}", api_key) or int(api_key) > 2**31 - 1:
+        raise ValueError("an API key has 8 to 10 digits and is at most 2147483647")
+
+
+def _check_secret(what: str, api_secret: str) -> None:
+    if is_weak_secret(api_secret):
+        raise ValueError(f"{what} is weak; use 40 random hexadecimal digits, as printed by `openssl rand -hex 20`")
 
 
 def is_weak_secret(secret: str) -> bool:

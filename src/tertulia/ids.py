@@ -21,6 +21,7 @@ __all__ = [
     "SubscriptionId",
     "SystemIds",
     "TransportId",
+    "api_key_in",
     "is_session_id_shaped",
     "read_session_id",
     "session_id_of",
@@ -73,6 +74,22 @@ def session_id_of(
     content = f"1~{api_key}~{location or ''}~{created_at}~{random_text}~{flags}~"
     encoded = base64.urlsafe_b64encode(content.encode("ascii")).decode("ascii").rstrip("=")
     return SessionId(f"{'1' if relayed else '2'}_{encoded}")
+
+
+def api_key_in(session_id: str) -> ApiKey | None:
+    """Return the key that a session id carries, as its maker wrote it; None if it is not of the known form.
+
+    Nothing may be believed because of it: anybody can write such an id.
+    """
+    if not is_session_id_shaped(session_id):
+        return None
+    encoded = session_id[2:].replace("-", "+").replace("_", "/")
+    try:
+        content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode("ascii")
+    except ValueError:
+        return None
+    fields = content.split("~")
+    return ApiKey(fields[1]) if len(fields) > 2 and fields[1].isdigit() else None
 
 
 def is_session_id_shaped(text: str) -> bool:

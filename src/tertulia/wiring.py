@@ -14,6 +14,7 @@ from tertulia.adapters.gate import Gate
 from tertulia.adapters.http.application import make_application
 from tertulia.adapters.http.operations import Operations
 from tertulia.adapters.http.playground import Playground, open_playground
+from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.readings import readings_of, transports_of
 from tertulia.adapters.router import RouterLink
 from tertulia.adapters.storage import SqlStore
@@ -21,7 +22,7 @@ from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, Sig
 from tertulia.clock import SystemClock
 from tertulia.config import Settings
 from tertulia.domain.limits import SessionLimits
-from tertulia.domain.project import Project
+from tertulia.domain.project import Account, Project
 from tertulia.ids import ApiKey, SystemIds
 from tertulia.observability.metrics import Metrics
 from tertulia.services.hooks import HookRunner, Hooks
@@ -90,12 +91,18 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             clock=clock,
             ids=ids,
             projects=projects,
-            verify_token=verify_client_token,
+            verify_token=partial(verify_client_token, max_age_s=settings.tokens.max_age_s),
             settings=SessionSettings(
                 limits=SessionLimits(
-                    reconnect_window_s=times.reconnect_window_s, reconnect_grace_s=times.reconnect_grace_s
+                    connections=times.connections,
+                    streams=times.streams,
+                    streams_per_connection=times.streams_per_connection,
+                    reconnect_window_s=times.reconnect_window_s,
+                    reconnect_grace_s=times.reconnect_grace_s,
+                    media_idle_s=times.media_idle_s,
                 ),
                 heartbeat_s=times.heartbeat_s,
+                single_use_tokens=settings.tokens.single_use,
             ),
             hooks=asked,
         )
@@ -121,6 +128,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             sessions=sessions,
             projects=projects,
             clock=clock,
+            rules=_rules_of(settings),
             web=find_web(),
             docs=find_docs(),
             checks={"router": router_is_up, "store": store.is_available, "open": takes_clients},
@@ -129,3 +137,11 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             more=[WebSocketRoute(SIGNALLING_PATH, endpoint)],
         )
         yield Control(application, sessions, projects, router, gate, playground)
+
+
+def _rules_of(settings: Settings) -> AccessRules:
+    given = settings.account
+    account = None
+    if given.api_key is not None and given.api_secret is not None:
+        account = Account(ApiKey(given.api_key), given.api_secret)
+    return AccessRules(account, settings.tokens.rest_max_lifetime_s, partner_auth=settings.tokens.partner_auth)

@@ -39,6 +39,7 @@ class FakeClaims:
     connection_data: str
     expires_at_s: int
     layout_classes: tuple[str, ...] = ()
+    digest: str = ""
 
 
 def make_token(record: SessionRecord, role: Role = Role.PUBLISHER, data: str = "") -> str:
@@ -53,7 +54,7 @@ def verify_token(token: str, projects: Callable[[str], Project | None], now: Wal
         raise AuthenticationError("The token is malformed.")
     if projects(parts[0]) is None:
         raise AuthenticationError("The token names no project of this server.")
-    return FakeClaims(ApiKey(parts[0]), SessionId(parts[1]), Role(parts[2]), parts[3], now // 1000 + 3600)
+    return FakeClaims(ApiKey(parts[0]), SessionId(parts[1]), Role(parts[2]), parts[3], now // 1000 + 3600, digest=token)
 
 
 async def settle() -> None:

@@ -46,6 +46,7 @@ class MemoryStore:
         self.batches: list[WriteBatch] = []
         self._projects: dict[ApiKey, Project] = {}
         self._secrets: dict[str, bytes] = {}
+        self._spent: set[str] = set()
         self._sessions: dict[SessionId, SessionRecord] = {}
         self._seats: dict[SessionId, _Seats] = {}
 
@@ -137,6 +138,12 @@ class MemoryStore:
 
     async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:
         return [row for row in self.log(session_id) if after < row.number <= up_to]
+
+    async def spend_token(self, digest: str, expires_at_s: int) -> bool:
+        if digest in self._spent:
+            return False
+        self._spent.add(digest)
+        return True
 
     async def trim_log(self, now: WallTime) -> None:
         pass

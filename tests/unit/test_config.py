@@ -115,7 +115,22 @@ def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
 
     assert settings.http.public_url == "https://video.example.org"
     text = file.read_text(encoding="utf-8")
-    sections = (settings, settings.http, settings.media, settings.sessions, settings.metrics)
+    parts = ("http", "media", "sessions", "metrics", "tokens", "account")
+    sections = [settings, *(getattr(settings, name) for name in parts)]
     names = {name for section in sections for name in section.__struct_fields__}
     missing = {name for name in names - {"development", "local_only"} if name not in text}
     assert not missing
+
+
+def test_an_account_has_key_and_secret_or_neither_and_no_weak_secret() -> None:
+    secret = "9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f68"
+    given = {"TERTULIA_ACCOUNT_API_KEY": "40012345", "TERTULIA_ACCOUNT_API_SECRET": secret}
+    assert load(environment=given).account.api_secret == secret
+    for wrong in (
+        {"TERTULIA_ACCOUNT_API_KEY": "40012345"},
+        {"TERTULIA_ACCOUNT_API_SECRET": secret},
+        given | {"TERTULIA_ACCOUNT_API_KEY": "4001234"},
+        given | {"TERTULIA_ACCOUNT_API_SECRET": "0" * 40},
+    ):
+        with pytest.raises(ConfigurationError):
+            load(environment=wrong)

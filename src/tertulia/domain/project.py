@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from tertulia.ids import ApiKey
 
-__all__ = ["Project", "ProjectStatus"]
+__all__ = ["Account", "Project", "ProjectStatus"]
 
 
 class ProjectStatus(StrEnum):
@@ -35,3 +35,16 @@ class Project:
     status: ProjectStatus = ProjectStatus.ACTIVE
     created_at_ms: int = 0
     accept_known_keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may make, change and delete projects through the REST API: this server's operator.
+
+    Attributes:
+        api_key: Of the shape of a project's, in a space of its own.
+        api_secret: 40 lower-case hexadecimal characters; never printed by `repr`.
+    """
+
+    api_key: ApiKey
+    api_secret: str = field(repr=False)

@@ -36,7 +36,17 @@ from tertulia.errors import (
 )
 from tertulia.ids import ConnectionId
 
-__all__ = ["force_disconnect", "interrupt", "join", "leave", "lose_socket", "pass_deadline", "pass_idle_time", "resume", "send_signal"]
+__all__ = [
+    "force_disconnect",
+    "interrupt",
+    "join",
+    "leave",
+    "lose_socket",
+    "pass_deadline",
+    "pass_idle_time",
+    "resume",
+    "send_signal",
+]
 
 _SIGNAL_TYPE = re.compile(r"[A-Za-z0-9_~-]*", re.ASCII)
 

@@ -234,7 +234,7 @@ class Session:
         return min([*waiting, *islice(self._state.idle.values(), 1)], default=None)
 
     def handle_timeout(self, now: MonotonicTime) -> list[Event]:
-        """Move on every seat whose deadline has passed, in the order of the deadlines; then end who is idle for too long."""
+        """Move on every seat whose deadline has passed, in their order; then end who is idle for too long."""
         due = sorted(
             (when, timer, connection_id)
             for connection_id, (timer, when) in self._state.deadlines.items()

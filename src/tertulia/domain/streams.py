@@ -25,7 +25,16 @@ from tertulia.errors import (
 )
 from tertulia.ids import ConnectionId, StreamId
 
-__all__ = ["attach", "detach", "end_stream", "force_unpublish", "own_stream", "set_layout_classes", "unpublish", "update_stream"]
+__all__ = [
+    "attach",
+    "detach",
+    "end_stream",
+    "force_unpublish",
+    "own_stream",
+    "set_layout_classes",
+    "unpublish",
+    "update_stream",
+]
 
 
 def own_stream(state: SessionState, connection_id: ConnectionId, stream_id: StreamId) -> Stream:

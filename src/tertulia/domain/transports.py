@@ -220,9 +220,7 @@ def _check_lines(lines: Lines) -> None:
         raise InvalidParameterError("A stream needs audioMid or videoMid.")
 
 
-def _stream_of(
-    request: Publish, transport_id: TransportId, layout_classes: tuple[str, ...], *, silent: bool
-) -> Stream:
+def _stream_of(request: Publish, transport_id: TransportId, layout_classes: tuple[str, ...], *, silent: bool) -> Stream:
     return Stream(
         stream_id=request.stream_id,
         connection_id=request.origin.connection_id,

@@ -188,8 +188,12 @@ class Store(Protocol):
         """Return the rows with `after` < number <= `up_to` that are still kept, by number."""
         ...
 
+    async def spend_token(self, digest: str, expires_at_s: int) -> bool:
+        """Note that the token with this digest was used; False if it was before. Kept until it expires."""
+        ...
+
     async def trim_log(self, now: WallTime) -> None:
-        """Drop rows older than a day, but keep each session's newest so that its numbers go on."""
+        """Drop rows older than a day, but keep each session's newest so that its numbers go on; and expired tokens."""
         ...
 
 
@@ -308,6 +312,11 @@ class ClientClaims(Protocol):
     @property
     def connection_data(self) -> str:
         """For the other clients to read."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """What tells the token from all others, whatever of it can be spelt otherwise."""
         ...
 
     @property

@@ -50,6 +50,7 @@ from tertulia.ids import (
     SlotIndex,
     StreamId,
     TransportId,
+    api_key_in,
     session_id_of,
 )
 from tertulia.services.hooks import ConnectionAttempt, HookRunner
@@ -102,11 +103,13 @@ class SessionSettings:
         limits: What one session may hold and how long it waits for lost clients.
         heartbeat_s: How often clients are pinged; they are told, so that they notice silence as well.
         ice_servers: STUN and TURN servers that clients are told of.
+        single_use_tokens: Whether a token opens one connection only.
     """
 
     limits: SessionLimits = field(default_factory=SessionLimits)
     heartbeat_s: float = 10.0
     ice_servers: tuple[IceServer, ...] = ()
+    single_use_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +297,41 @@ class Sessions:
         """Return a session by its id, or None if there is none."""
         return await self._store.find_session(SessionId(session_id))
 
+    async def session_of(self, api_key: str, session_id: str) -> SessionRecord:
+        """Return a session of this project.
+
+        A project that accepts known keys has every session whose id names its key: one that was not made here is taken
+        in, routed, on its first use.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session, or it is another project's.
+            UnavailableError: If the store is away.
+        """
+        record = await self.find_session(session_id) or await self._take_in(ApiKey(api_key), SessionId(session_id))
+        if record is None or record.api_key != api_key:
+            raise InvalidSessionIdError()
+        return record
+
+    async def _take_in(self, api_key: ApiKey, session_id: SessionId) -> SessionRecord | None:
+        if api_key_in(session_id) != api_key:
+            return None
+        project = await self._projects.find(api_key)
+        if project is None or not project.accept_known_keys:
+            return None
+        record = SessionRecord(
+            session_id=session_id,
+            api_key=api_key,
+            media_mode="routed",
+            archive_mode="manual",
+            created_at_ms=self._clock.wall(),
+            e2ee=False,
+        )
+        if not await self._store.add_session(record):
+            # Somebody else was first.
+            return await self.find_session(session_id)
+        _log.info("session taken in", session_id=session_id)
+        return record
+
     async def inhabitants(self, session_id: str) -> tuple[Sequence[Connection], Sequence[Stream]]:
         """Return who and what is in a session, as it is stored, each in order of creation.
 
@@ -410,6 +448,8 @@ class Sessions:
             await self._hooks.connection(
                 ConnectionAttempt(claims.session_id, claims.api_key, connection_id, claims.role, claims.connection_data)
             )
+        if self._settings.single_use_tokens and not await self._store.spend_token(claims.digest, claims.expires_at_s):
+            raise AuthenticationError("The token was used before; on this server a token is good for one connection.")
         command = Join(
             connection_id=connection_id,
             created_at_ms=self._clock.wall(),
@@ -452,7 +492,7 @@ class Sessions:
             raise AuthenticationError("The token is for another session.")
         if request.api_key is not None and request.api_key != claims.api_key:
             raise AuthenticationError("The token is for another project.")
-        record = await self._store.find_session(claims.session_id)
+        record = await self.find_session(claims.session_id) or await self._take_in(claims.api_key, claims.session_id)
         if record is None:
             raise InvalidSessionIdError("The session of the token does not exist.")
         if record.api_key != claims.api_key:

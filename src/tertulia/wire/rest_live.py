@@ -19,6 +19,8 @@ __all__ = [
     "MuteAll",
     "connection_list",
     "parse_digits",
+    "parse_layout_classes",
+    "parse_layout_classes_of_one",
     "parse_mute_all",
     "project_details",
     "stream_details",
@@ -45,6 +47,31 @@ def parse_mute_all(content_type: str, body: bytes) -> MuteAll:
     # The third is how the Node SDK's documents spell it.
     excluded = texts(fields, "excludedStreamIds", "excludedStreams", "excudedStreamIds")
     return MuteAll(flag(fields, "active") if fields else True, excluded or ())
+
+
+def parse_layout_classes(content_type: str, body: bytes) -> dict[str, tuple[str, ...]]:
+    """Read `PUT …/stream`: the whole class list of each stream that is named, the last where one is named twice."""
+    items = fields_of(content_type, body).get("items")
+    if not isinstance(items, list):
+        raise InvalidParameterError("items is not a list." if items is not None else "items is missing.")
+    classes: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        if not isinstance(item, dict):
+            raise InvalidParameterError("items holds something else than objects.")
+        classes[needed(item, "id")] = _class_list(item)
+    return classes
+
+
+def parse_layout_classes_of_one(content_type: str, body: bytes) -> tuple[str, ...]:
+    """Read `PUT …/stream/{id}`: the whole class list of that stream."""
+    return _class_list(fields_of(content_type, body))
+
+
+def _class_list(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    classes = texts(fields, "layoutClassList")
+    if classes is None:
+        raise InvalidParameterError("layoutClassList is missing.")
+    return classes
 
 
 def parse_digits(content_type: str, body: bytes) -> str:
@@ -87,6 +114,7 @@ def project_details(project: Project) -> bytes:
             "status": project.status.value.upper(),
             "name": project.name,
             "environment": "standard",
+            "createdAt": project.created_at_ms,
         }
     )
 
@@ -97,5 +125,5 @@ def _stream(stream: Stream) -> Mapping[str, Any]:
         # Never absent: SDKs map it to an enumeration.
         "videoType": stream.video_type.value if stream.video_type else "camera",
         "name": stream.name,
-        "layoutClassList": [],
+        "layoutClassList": list(stream.layout_classes),
     }

@@ -22,7 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from tertulia.clock import WallTime
-from tertulia.domain.project import Project, ProjectStatus
+from tertulia.domain.project import Account, Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.errors import AuthenticationError
 from tertulia.ids import ApiKey, SessionId
@@ -35,6 +35,7 @@ __all__ = [
     "open_unchecked_jws",
     "open_unchecked_t1",
     "verify_client_token",
+    "verify_partner_auth",
     "verify_rest_token",
 ]
 
@@ -58,6 +59,8 @@ _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 
 Projects = Callable[[str], Project | None]
 """Finds the project with an API key."""
+Accounts = Callable[[str], Account | None]
+"""Finds the account with a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class ClientClaims:
     """What a verified client token says.
 
     Whether the session exists and belongs to the project is for the caller to check. Times are seconds since the epoch.
+    `digest` is the SHA-256 of what was signed: two spellings of one token have the same.
     """
 
     api_key: ApiKey
@@ -74,6 +78,7 @@ class ClientClaims:
     layout_classes: tuple[str, ...]
     created_at_s: int
     expires_at_s: int
+    digest: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,16 @@ class RestClaims:
     is_account: bool
 
 
-def verify_client_token(token: str, projects: Projects, now: WallTime) -> ClientClaims:
+def verify_client_token(
+    token: str, projects: Projects, now: WallTime, *, max_age_s: float | None = None
+) -> ClientClaims:
     """Check the signature, times, role and limits of a client token of either format.
+
+    Args:
+        token: As the client gave it.
+        projects: Finds the project that it names.
+        now: The present.
+        max_age_s: Seconds after which any token is too old, however long its maker meant it to last.
 
     Raises:
         AuthenticationError: If the token is empty, malformed, forged, expired, for an unknown or suspended project, or
@@ -96,16 +109,29 @@ def verify_client_token(token: str, projects: Projects, now: WallTime) -> Client
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise _malformed(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
     if token.startswith(T1_PREFIX):
-        api_key, fields = _open_t1(token, projects)
+        api_key, fields, signed = _open_t1(token, projects)
     else:
-        api_key, fields = _open_client_jwt(token, projects)
-    return _client_claims(api_key, fields, now / 1000)
+        api_key, fields, signed = _open_client_jwt(token, projects)
+    digest = hashlib.sha256(api_key.encode() + b":" + signed).hexdigest()
+    return _client_claims(api_key, fields, now / 1000, max_age_s, digest)
 
 
 def verify_rest_token(
-    token: str | None, projects: Projects, now: WallTime, *, max_lifetime_s: int = REST_MAX_LIFETIME_S
+    token: str | None,
+    projects: Projects,
+    now: WallTime,
+    *,
+    accounts: Accounts | None = None,
+    max_lifetime_s: float = REST_MAX_LIFETIME_S,
 ) -> RestClaims:
     """Check the value of the header `X-OPENTOK-AUTH`.
+
+    Args:
+        token: The header's value; None if there is none.
+        projects: Finds the project that it names.
+        now: The present.
+        accounts: Finds the account that it names, if it says that it is an account's.
+        max_lifetime_s: Seconds from its making to its expiry, at most, beside a minute of leeway.
 
     Raises:
         AuthenticationError: If it is missing, malformed, forged, expired, of the future, lives too long, names an
@@ -115,7 +141,7 @@ def verify_rest_token(
         raise AuthenticationError("No suitable authentication found")
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise _malformed(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
-    api_key, header, claims = _open_jws(token, projects)
+    api_key, header, claims = _open_jws(token, projects, accounts)
     now_s = now / 1000
     created_at_s, expires_at_s = _time(claims, "iat"), _time(claims, "exp")
     if created_at_s is None or expires_at_s is None:
@@ -125,13 +151,28 @@ def verify_rest_token(
     if created_at_s > now_s + REST_LEEWAY_S:
         raise AuthenticationError("The token was made in the future; check the clock of its maker.")
     if expires_at_s - created_at_s > max_lifetime_s + REST_LEEWAY_S:
-        raise AuthenticationError(f"The token lives longer than {max_lifetime_s} seconds.")
-    kind = claims.get("ist") or header.get("ist") or "project"  # the Ruby SDK puts it into the header
+        raise AuthenticationError(f"The token lives longer than {max_lifetime_s:g} seconds.")
+    kind = _kind(header, claims)
     if kind not in ("project", "account"):
         raise _malformed("ist is neither project nor account")
     if claims.get("session_id") is not None or claims.get("scope") == CLIENT_SCOPE:
         raise AuthenticationError("This is a client token; it opens no REST endpoint.")
     return RestClaims(api_key, kind == "account")
+
+
+def verify_partner_auth(value: str, projects: Projects, now: WallTime) -> RestClaims:
+    """Check the value of the retired header `X-TB-PARTNER-AUTH`: key and secret of a project, as they are.
+
+    Raises:
+        AuthenticationError: If it is malformed, or names an unknown or suspended project or another secret.
+    """
+    api_key, colon, secret = value.strip().partition(":")
+    if not colon:
+        raise AuthenticationError("X-TB-PARTNER-AUTH is not an API key and a secret with a colon between them.")
+    project = _project(api_key, projects)
+    if not hmac.compare_digest(project.api_secret.encode(), secret.encode()):
+        raise AuthenticationError("The secret in X-TB-PARTNER-AUTH is not that of its API key.")
+    return RestClaims(project.api_key, is_account=False)
 
 
 def encode_t1(
@@ -215,7 +256,7 @@ def _split_t1(token: str) -> tuple[Mapping[str, str], bytes]:
     return _parse_form(head), data
 
 
-def _open_t1(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any]]:
+def _open_t1(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any], bytes]:
     """Verify a T1 token: base64 of `partner_id={key}&sig={hex HMAC-SHA1 of data}:{data}`."""
     outer, data = _split_t1(token)
     api_key, signature = outer.get("partner_id", ""), outer.get("sig", "")
@@ -223,23 +264,30 @@ def _open_t1(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any]]
     # The bytes as they came: the order and the escaping of the fields differ between the SDKs.
     if not hmac.compare_digest(_t1_signature(project.api_secret, data).encode(), signature.encode()):
         raise _forged()
-    return project.api_key, _parse_form(data)
+    return project.api_key, _parse_form(data), data
 
 
-def _open_client_jwt(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any]]:
+def _open_client_jwt(token: str, projects: Projects) -> tuple[ApiKey, Mapping[str, Any], bytes]:
     api_key, header, claims = _open_jws(token, projects)
-    if (claims.get("ist") or header.get("ist") or "project") != "project":
+    if _kind(header, claims) != "project":
         raise AuthenticationError("The token is not a project's (ist); it opens no session.")
     for alias, name in (("create_time", "iat"), ("expire_time", "exp")):
         claims[alias] = claims[name] if claims.get(name) is not None else claims.get(alias)
     classes = claims.get("initial_layout_class_list") or claims.get("initial_layout_list") or ""
     # The PHP SDK sends the list form-encoded.
     claims["initial_layout_class_list"] = unquote_plus(classes) if isinstance(classes, str) else classes
-    return api_key, claims
+    return api_key, claims, token.rpartition(".")[0].encode()
 
 
-def _open_jws(token: str, projects: Projects) -> tuple[ApiKey, dict[str, Any], dict[str, Any]]:
-    """Verify a compact JWS with the secret of the project that it names; returns key, header and claims."""
+def _kind(header: Mapping[str, Any], claims: Mapping[str, Any]) -> object:
+    """Whose key the token names; the Ruby SDK puts that into the header."""
+    return claims.get("ist") or header.get("ist") or "project"
+
+
+def _open_jws(
+    token: str, projects: Projects, accounts: Accounts | None = None
+) -> tuple[ApiKey, dict[str, Any], dict[str, Any]]:
+    """Verify a compact JWS with the secret of the project or account that it names; returns key, header and claims."""
     parts = token.split(".")
     if len(parts) != 3:
         raise _malformed("it is neither a T1 token nor a JWT")
@@ -255,15 +303,24 @@ def _open_jws(token: str, projects: Projects) -> tuple[ApiKey, dict[str, Any], d
         issuer = str(issuer)
     if issuer is not None and not isinstance(issuer, str):
         raise _malformed("iss is not an API key")
-    project = _project(issuer or "", projects)
+    owner: Project | Account | None
+    if accounts is not None and _kind(header, claims) == "account":
+        # Their keys are a space of their own: an account's key opens nothing as a project's, nor the other way round.
+        owner = accounts(issuer or "")
+        if owner is None:
+            raise AuthenticationError("Issuer not found: the token's account key is unknown.")
+    else:
+        owner = _project(issuer or "", projects)
     try:
-        jws.deserialize_compact(token, OctKey.import_key(project.api_secret), registry=_REGISTRY)
+        jws.deserialize_compact(token, OctKey.import_key(owner.api_secret), registry=_REGISTRY)
     except (JoseError, ValueError) as error:
         raise _forged() from error
-    return project.api_key, header, claims
+    return owner.api_key, header, claims
 
 
-def _client_claims(api_key: ApiKey, fields: Mapping[str, Any], now_s: float) -> ClientClaims:
+def _client_claims(
+    api_key: ApiKey, fields: Mapping[str, Any], now_s: float, max_age_s: float | None, digest: str
+) -> ClientClaims:
     """Apply the rules that both formats share to the fields of an authentic token, under their T1 names."""
     session_id = _text(fields, "session_id")
     if not session_id:
@@ -280,6 +337,10 @@ def _client_claims(api_key: ApiKey, fields: Mapping[str, Any], now_s: float) -> 
         raise AuthenticationError("The token has expired.")
     if expires_at_s > created_at_s + MAX_LIFETIME_S:
         raise AuthenticationError("The token lives longer than 30 days.")
+    if max_age_s is not None:
+        expires_at_s = min(expires_at_s, created_at_s + max_age_s)
+        if expires_at_s <= now_s:
+            raise AuthenticationError(f"The token is older than this server allows ({max_age_s:g} seconds).")
     if _text(fields, "scope") not in ("", CLIENT_SCOPE):
         raise AuthenticationError(f"The token is not for a session: its scope is not {CLIENT_SCOPE}.")
     try:
@@ -294,6 +355,7 @@ def _client_claims(api_key: ApiKey, fields: Mapping[str, Any], now_s: float) -> 
         layout_classes=tuple(_limited_text(fields, "initial_layout_class_list").split()),
         created_at_s=int(created_at_s),
         expires_at_s=int(expires_at_s),
+        digest=digest,
     )
 
 

@@ -98,6 +98,12 @@ JWTS: dict[str, Callable[[Callable[..., str], dict[str, Any]], str]] = {
     "no name": lambda make, claims: make(iss=None),
     "an empty name": lambda make, claims: make(iss=""),
     "a name that is a list": lambda make, claims: make(iss=[KEY]),
+    "a name that is a number without end": lambda make, claims: signed(
+        HEADER, json.dumps({**claims, "iss": 0}).replace('"iss": 0', '"iss": ' + "9" * 6000).encode()
+    ),
+    "a time that is a number without end": lambda make, claims: signed(
+        HEADER, json.dumps({**claims, "exp": 0}).replace('"exp": 0', '"exp": ' + "9" * 6000).encode()
+    ),
     "a name that is true": lambda make, claims: make(iss=True),
     "a name with a fraction": lambda make, claims: make(iss=40012345.0),
     "an account's": lambda make, claims: make(ist="accounts"),

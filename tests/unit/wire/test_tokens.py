@@ -329,3 +329,23 @@ def test_a_minute_of_clock_difference_is_forgiven_to_rest_tokens() -> None:
 
     for token in (early, late, long):
         assert verify_rest_token(token, PROJECTS.get, NOW).api_key == KEY
+
+
+def test_both_spellings_of_one_token_have_the_same_digest_and_no_two_tokens_do() -> None:
+    """Who counts how often a token was used must not be fooled by padding, alphabet or a line break."""
+    token = t1()
+    urlsafe = token[4:].rstrip("=").replace("+", "-").replace("/", "_")
+    respelt = f"T1=={urlsafe[:40]}\n{urlsafe[40:]}"
+    first = verify_client_token(token, PROJECTS.get, NOW).digest
+    assert verify_client_token(respelt, PROJECTS.get, NOW).digest == first
+    assert verify_client_token(t1_of(nonce=5), PROJECTS.get, NOW).digest != first
+    assert verify_client_token(client_jwt(), PROJECTS.get, NOW).digest != first
+
+
+def test_a_server_may_find_tokens_too_old_whatever_their_maker_said() -> None:
+    for token in (t1(), client_jwt()):
+        assert verify_client_token(token, PROJECTS.get, NOW, max_age_s=3600).expires_at_s == CREATED_S + 3600
+        later = WallTime(NOW + 3_600_000)
+        assert verify_client_token(token, PROJECTS.get, later).expires_at_s > CREATED_S + 3600
+        with pytest.raises(AuthenticationError, match="older than this server allows"):
+            verify_client_token(token, PROJECTS.get, later, max_age_s=3600)

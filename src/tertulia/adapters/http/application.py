@@ -20,6 +20,7 @@ from tertulia.adapters.http.pages import page_routes
 from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
 from tertulia.adapters.http.playground import CONFIG_PATH, Playground, playground_routes
 from tertulia.adapters.http.rest import rest_routes
+from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.http.scripts import script_routes
 from tertulia.clock import Clock
 from tertulia.errors import TertuliaError
@@ -34,6 +35,7 @@ def make_application(
     sessions: Sessions,
     projects: Projects,
     clock: Clock,
+    rules: AccessRules,
     web: Path,
     docs: Path,
     checks: dict[str, Check],
@@ -44,7 +46,7 @@ def make_application(
     """Join every route. `playground` is None in production; `more` are the routes of other adapters."""
     routes: list[BaseRoute] = [
         *more,
-        *rest_routes(sessions, projects, clock),
+        *rest_routes(sessions, projects, clock, rules),
         *script_routes(web),
         *page_routes(web),
         *docs_routes(docs),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tertulia.adapters.http.answers import MAX_BODY_BYTES, json_answer, read_body
-from tertulia.adapters.http.rest_access import SESSION, Access, content_type
+from tertulia.adapters.http.rest_access import SESSION, Access, AccessRules, content_type
 from tertulia.adapters.http.rest_features import feature_routes
 from tertulia.adapters.http.rest_live import live_routes
 from tertulia.clock import Clock
@@ -19,9 +19,9 @@ from tertulia.wire.rest import create_session_json, create_session_xml, parse_cr
 __all__ = ["rest_routes"]
 
 
-def rest_routes(sessions: Sessions, projects: Projects, clock: Clock) -> list[Route]:
+def rest_routes(sessions: Sessions, projects: Projects, clock: Clock, rules: AccessRules) -> list[Route]:
     """Routes under the addresses that the official server SDKs use."""
-    access = Access(sessions, projects, clock)
+    access = Access(sessions, projects, clock, rules)
     api = _RestApi(sessions, access)
     return [
         Route("/session/create", api.create_session, methods=["POST"]),

@@ -14,6 +14,8 @@ from tertulia.services.sessions import Sessions
 from tertulia.wire.rest_live import (
     connection_list,
     parse_digits,
+    parse_layout_classes,
+    parse_layout_classes_of_one,
     parse_mute_all,
     project_details,
     stream_details,
@@ -28,7 +30,10 @@ def live_routes(sessions: Sessions, projects: Projects, access: Access) -> list[
     api = _LiveApi(sessions, projects, access)
     return [
         Route(SESSION + "/stream", api.list_streams, methods=["GET"]),
+        Route(SESSION + "/stream", api.set_classes, methods=["PUT"]),
         Route(SESSION + "/stream/{stream_id}", api.get_stream, methods=["GET"]),
+        # Only the PHP SDK sets the classes of one stream by itself.
+        Route(SESSION + "/stream/{stream_id}", api.set_classes, methods=["PUT"]),
         Route(SESSION + "/stream/{stream_id}/mute", api.mute_stream, methods=["POST"]),
         Route(SESSION + "/mute", api.mute_all, methods=["POST"]),
         Route(SESSION + "/connection", api.list_connections, methods=["GET"]),
@@ -60,6 +65,17 @@ class _LiveApi:
             # It parses an answer of exactly `application/json` twice, and fails; not so the same type spelt otherwise.
             answer.headers["Content-Type"] = "Application/JSON"
         return answer
+
+    async def set_classes(self, request: Request) -> Response:
+        session = await self._access.session(request)
+        kind, body = content_type(request), await body_of(request)
+        stream_id = request.path_params.get("stream_id")
+        if stream_id is None:
+            classes = parse_layout_classes(kind, body)
+        else:
+            classes = {stream_id: parse_layout_classes_of_one(kind, body)}
+        await self._sessions.set_layout_classes(session.session_id, classes)
+        return await self.list_streams(request)
 
     async def list_connections(self, request: Request) -> Response:
         session = await self._access.session(request)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import sqlalchemy
 
 from tertulia.domain.connection import Connection, SeatState
@@ -115,6 +116,7 @@ def connection_row(session_id: SessionId, connection: Connection) -> Row:
         "epoch": connection.epoch,
         "transport_id": _transport_text(connection.transport_id),
         "next_subscription_id": connection.next_subscription_id,
+        "layout_classes": _texts_column(connection.layout_classes),
     }
 
 
@@ -134,6 +136,7 @@ def connection_of(row: SqlRow) -> Connection:
         epoch=row.epoch,
         transport_id=_transport_id(row.transport_id),
         next_subscription_id=SubscriptionId(row.next_subscription_id),
+        layout_classes=_texts(row.layout_classes),
     )
 
 
@@ -157,6 +160,7 @@ def stream_row(session_id: SessionId, stream: Stream) -> Row:
         "transport_id": _transport_text(source.transport_id) if source else None,
         "audio_mid": source.lines.audio_mid if source else None,
         "video_mid": source.lines.video_mid if source else None,
+        "layout_classes": _texts_column(stream.layout_classes),
     }
 
 
@@ -177,6 +181,7 @@ def stream_of(row: SqlRow) -> Stream:
         video_dimensions=Dimensions(row.video_width, row.video_height),
         frame_rate=row.frame_rate,
         source=None if transport_id is None else StreamSource(transport_id, lines),
+        layout_classes=_texts(row.layout_classes),
     )
 
 
@@ -275,6 +280,14 @@ def _recipients_columns(recipients: Recipients) -> tuple[str, ConnectionId | Non
             return "all_but", connection_id
         case One(connection_id):
             return "one", connection_id
+
+
+def _texts_column(texts: tuple[str, ...]) -> str:
+    return msgspec.json.encode(texts).decode() if texts else "[]"
+
+
+def _texts(column: str) -> tuple[str, ...]:
+    return msgspec.json.decode(column, type=tuple[str, ...]) if column != "[]" else ()
 
 
 def _transport_text(transport_id: TransportId | None) -> str | None:

@@ -131,6 +131,18 @@ class SqlStore:
             raise _away() from error
         return fresh
 
+    async def spend_token(self, digest: str, expires_at_s: int) -> bool:
+        """Note that a token was used; False if it was before."""
+        row = {"digest": digest, "expires_at_s": expires_at_s}
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(tables.spent_tokens), row)
+        except IntegrityError:
+            return False
+        except SQLAlchemyError as error:
+            raise _away() from error
+        return True
+
     # ---- sessions and seats
 
     async def add_session(self, record: SessionRecord) -> bool:
@@ -235,13 +247,15 @@ class SqlStore:
         return [rows.log_row_of(row) for row in await self._all(statement)]
 
     async def trim_log(self, now: WallTime) -> None:
-        """Drop rows older than a day, but keep each session's newest so that its numbers go on."""
+        """Drop rows older than a day, but keep each session's newest so that its numbers go on; and expired tokens."""
         log = tables.session_log
         other = log.alias("other")
         newest = select(func.max(other.c.number)).where(other.c.session_id == log.c.session_id).scalar_subquery()
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(delete(log).where(log.c.at_ms < now - LOG_AGE_MS, log.c.number < newest))
+                spent = tables.spent_tokens
+                await connection.execute(delete(spent).where(spent.c.expires_at_s < now // 1000))
         except SQLAlchemyError as error:
             raise _away() from error
 

@@ -29,6 +29,7 @@ __all__ = [
     "session_values",
     "sessions",
     "slots",
+    "spent_tokens",
     "streams",
     "subscriptions",
 ]
@@ -100,6 +101,7 @@ connections = Table(
     Column("epoch", Integer, nullable=False),
     Column("transport_id", String(20)),  # the router counts in 64 unsigned bits, which no SQL integer holds
     Column("next_subscription_id", Integer, nullable=False),
+    Column("layout_classes", Text, nullable=False, server_default="[]"),  # a JSON list
     Index("connections_by_session", "session_id"),
 )
 
@@ -122,7 +124,15 @@ streams = Table(
     Column("transport_id", String(20)),
     Column("audio_mid", String(16)),
     Column("video_mid", String(16)),
+    Column("layout_classes", Text, nullable=False, server_default="[]"),  # a JSON list
     Index("streams_by_session", "session_id"),
+)
+
+spent_tokens = Table(  # of servers where a token is good once
+    "spent_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("expires_at_s", BigInteger, nullable=False),
 )
 
 subscriptions = Table(

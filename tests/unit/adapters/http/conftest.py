@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from tertulia.adapters.http.application import make_application
 from tertulia.adapters.http.operations import Operations
 from tertulia.adapters.http.playground import Playground, open_playground
+from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.websocket import SignallingCodec
 from tertulia.observability.metrics import Metrics
 from tertulia.services.projects import Projects
@@ -46,6 +47,7 @@ class Server:
         )
         self.playground: Playground
         self.application: ASGIApp
+        self.rules = AccessRules()
         self.operations = Operations(Metrics())
 
     async def _is_router_up(self) -> bool:
@@ -59,6 +61,7 @@ class Server:
             sessions=self.sessions,
             projects=self.projects,
             clock=self.clock,
+            rules=self.rules,
             web=self.web,
             docs=self.docs,
             checks={"router": self._is_router_up},

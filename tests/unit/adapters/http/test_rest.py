@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +10,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tertulia.domain.project import Project
+from tertulia.adapters.http.rest_access import AccessRules
+from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.services.sessions import JoinRequest
 from tertulia.wire import signalling
@@ -203,3 +205,23 @@ async def test_what_is_no_session_id_has_its_own_code(server: Server, client: ht
     answer = await client.post(session_path(server, "nonsense") + "/signal", headers=authentication(server))
 
     assert (answer.status_code, answer.json()["code"]) == (400, 10101)
+
+
+async def test_the_retired_header_is_taken_only_where_the_operator_allows_it(server: Server, tmp_path: Path) -> None:
+    server.rules = AccessRules(partner_auth=True)
+    async with await server.start(tmp_path / "playground.json") as client:
+        project = server.playground.project
+        sleeping = await server.projects.create("sleeping")
+        await server.projects.set_status(sleeping.api_key, ProjectStatus.SUSPENDED)
+        for value, status in (
+            (f"{project.api_key}:{project.api_secret}", 200),
+            (f"{project.api_key}:{'0' * 40}", 403),
+            (f"{project.api_key}:", 403),
+            (project.api_key, 403),
+            (":", 403),
+            (f"99999999:{project.api_secret}", 403),
+            (f"{sleeping.api_key}:{sleeping.api_secret}", 403),
+        ):
+            answer = await client.post("/session/create", headers={"X-TB-PARTNER-AUTH": value})
+            assert (answer.status_code, value) == (status, value)
+            assert project.api_secret not in answer.text

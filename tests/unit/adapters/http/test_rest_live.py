@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tertulia.adapters.websocket.requests import command_of
@@ -158,6 +159,8 @@ async def test_tones_are_checked_and_find_no_sip_connection(
 ROUTES = [
     ("GET", "/stream"),
     ("GET", "/stream/s"),
+    ("PUT", "/stream"),
+    ("PUT", "/stream/s"),
     ("POST", "/stream/s/mute"),
     ("POST", "/mute"),
     ("GET", "/connection"),
@@ -278,3 +281,46 @@ async def test_what_can_be_done_to_them_is_refused_too(
     assert (answer.status_code, answer.json()["code"]) == (403, 403)
     assert (await client.request(method, project + path)).json()["code"] == -1
     assert (await client.get(project + "/render?count=1001", headers=authentication(server))).status_code == 400
+
+
+async def test_layout_classes_are_replaced_and_seen_in_every_answer(
+    server: Server, client: httpx.AsyncClient, publisher: tuple[str, str, FakeSocket]
+) -> None:
+    _, stream_id, _ = publisher
+    headers, streams = authentication(server), session_path(server) + "/stream"
+    item = {"id": stream_id, "layoutClassList": ["focus", "wide"]}
+    set_all = await client.put(streams, json={"items": [item]}, headers=headers)
+
+    assert set_all.status_code == 200
+    assert set_all.json() == (await client.get(streams, headers=headers)).json()
+    assert set_all.json()["items"][0]["layoutClassList"] == ["focus", "wide"]
+    await client.put(f"{streams}/{stream_id}", json={"layoutClassList": ["full"]}, headers=headers)
+    assert (await client.get(f"{streams}/{stream_id}", headers=headers)).json()["layoutClassList"] == ["full"]
+    await client.put(streams, json={"items": [{"id": stream_id, "layoutClassList": []}]}, headers=headers)
+    assert (await client.get(f"{streams}/{stream_id}", headers=headers)).json()["layoutClassList"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"items": None},
+        {"items": {}},
+        {"items": ["s"]},
+        {"items": [{"id": "STREAM"}]},
+        {"items": [{"id": "STREAM", "layoutClassList": "focus"}]},
+        {"items": [{"id": "STREAM", "layoutClassList": [1]}]},
+        {"items": [{"id": "STREAM", "layoutClassList": ["x" * 1001]}]},
+        {"items": [{"id": "STREAM", "layoutClassList": ["a"]}, {"id": "nobody", "layoutClassList": ["a"]}]},
+        {"items": [{"layoutClassList": ["a"]}]},
+    ],
+)
+async def test_a_class_list_with_anything_wrong_in_it_changes_nothing(
+    server: Server, client: httpx.AsyncClient, publisher: tuple[str, str, FakeSocket], body: dict[str, Any]
+) -> None:
+    _, stream_id, _ = publisher
+    headers, streams = authentication(server), session_path(server) + "/stream"
+    content = msgspec.json.encode(body).replace(b"STREAM", stream_id.encode())
+    answer = await client.put(streams, content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+    assert (await client.get(streams, headers=headers)).json()["items"][0]["layoutClassList"] == []

@@ -70,6 +70,7 @@ ana = Connection(
     key_issued=3,
     epoch=4,
     transport_id=TransportId(2**64 - 1),
+    layout_classes=("focus", "wide screen"),
     next_subscription_id=SubscriptionId(5),
 )
 ben = Connection(BEN, 1_767_225_600_002, Role.SUBSCRIBER, "", 1_767_312_000, SeatState.INTERRUPTED, 2)
@@ -85,6 +86,7 @@ camera = Stream(
     video_type=VideoType.CAMERA,
     video_dimensions=Dimensions(1280, 720),
     frame_rate=29.97,
+    layout_classes=("full", 'with "quotes" and ü'),
     source=StreamSource(TransportId(7), Lines("0", None)),
 )
 bare = Stream(
@@ -164,6 +166,15 @@ async def test_sessions_with_seats_are_found_by_project(store: SqlStore) -> None
 async def test_a_secret_is_made_once(store: SqlStore) -> None:
     assert await store.secret("keys", b"first") == b"first"
     assert await store.secret("keys", b"second") == b"first"
+
+
+async def test_a_token_is_spent_once_and_forgotten_when_it_has_expired(store: SqlStore) -> None:
+    assert await store.spend_token("a", 100)
+    assert await store.spend_token("b", 200)
+    assert not await store.spend_token("a", 100)
+    await store.trim_log(WallTime(150_000))
+    assert await store.spend_token("a", 100)
+    assert not await store.spend_token("b", 200)
 
 
 async def test_sessions_are_found_by_id(store: SqlStore) -> None:
