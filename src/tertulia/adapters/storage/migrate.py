@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 __all__ = ["NEWEST", "migrate"]
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The revision of the newest migration; a test compares it with the files."""
 
 _FOLDER = Path(__file__).parent / "migrations"
