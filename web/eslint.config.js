@@ -10,7 +10,7 @@ const LAYERS = {
   dom: [],
   engine: ['core', 'wire', 'signalling', 'rtc'],
   api: ['core', 'wire', 'engine', 'rtc', 'dom'],
-  eras: ['api', 'core', 'wire'],
+  eras: ['api', 'core', 'wire', 'dom', 'rtc'],
 };
 
 const FOLDERS = Object.keys(LAYERS);

@@ -23,15 +23,15 @@ export function viewArguments<Done extends Completion>(args: readonly unknown[])
 }
 
 /**
- * The arguments of `initPublisher` without a leading API key. In the first era any first text that is not the id of an
- * element is a key; in the second only one of digits is.
+ * The arguments of `initPublisher` without a leading API key, which older forms have: digits that are not the id of an
+ * element.
  */
-export function withoutApiKey(
-  args: readonly unknown[],
-  anyText: boolean,
-): { readonly apiKey: string | undefined; readonly rest: readonly unknown[] } {
+export function withoutApiKey(args: readonly unknown[]): {
+  readonly apiKey: string | undefined;
+  readonly rest: readonly unknown[];
+} {
   const [first, ...rest] = args;
-  const keyLike = typeof first === 'number' || (typeof first === 'string' && (anyText || /^\d+$/.test(first)));
+  const keyLike = typeof first === 'number' || (typeof first === 'string' && /^\d+$/.test(first));
   if (!keyLike || document.getElementById(String(first)) !== null) return { apiKey: undefined, rest: args };
   return { apiKey: String(first), rest };
 }

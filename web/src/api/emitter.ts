@@ -11,8 +11,12 @@ export type HandlerMap = Readonly<Record<string, Handler>>;
 export interface ListenerManners {
   /** addEventListener throws on a missing type or listener, and registers the same listener once. */
   readonly strictListeners: boolean;
+  /** A listener that is registered again takes its new place behind the others, instead of keeping the old one. */
+  readonly movesRepeatedListeners: boolean;
   /** A listener that another one removes during a dispatch is still called. */
   readonly callsRemovedListeners: boolean;
+  /** What `this` is in a listener without a context. */
+  readonly listenerThis: unknown;
 }
 
 interface Listener {
@@ -66,7 +70,9 @@ export class Emitter {
   addEventListener(type: string, listener: Handler, context?: unknown): void {
     if (this.#manners.strictListeners) {
       requireBoth('addEventListener', type, listener);
-      if (this.#listeners.some((known) => known.type === type && known.handler === listener)) return;
+      const repeated = this.#listeners.some((known) => known.type === type && known.handler === listener);
+      if (repeated && !this.#manners.movesRepeatedListeners) return;
+      if (repeated) this.off(type, listener);
     }
     this.on(type, listener, context);
   }
@@ -98,7 +104,7 @@ export class Emitter {
       if (!emitter.#manners.callsRemovedListeners && !emitter.#listeners.includes(listener)) continue;
       if (listener.once !== null) emitter.#listeners = emitter.#listeners.filter(({ once }) => once !== listener.once);
       try {
-        listener.handler.call(listener.context, event as never);
+        listener.handler.call(listener.context ?? emitter.#manners.listenerThis, event as never);
       } catch (thrown) {
         reportUncaught(thrown);
       }

@@ -36,12 +36,12 @@ export class Event {
 
 /** `connections`, `streams`: everybody and everything in the first era, empty in the second, where single events follow. */
 export class SessionConnectEvent extends Event {
-  readonly archives: readonly never[] = [];
   readonly groups: readonly never[] = [];
 
   constructor(
     readonly connections: readonly Connection[],
     readonly streams: readonly Stream[],
+    readonly archives: readonly unknown[] = [],
   ) {
     super('sessionConnected');
   }

@@ -1,14 +1,25 @@
 /** The OpenTok-shaped surface, era-free: what an application calls and what it is told. */
 export type { Era } from './era.ts';
-export { fire } from './emitter.ts';
+export { Emitter, fire, queueEvent, type Handler } from './emitter.ts';
 export {
   ConnectionEvent,
+  DestroyedEvent,
+  Event,
   MuteForcedEvent,
   SessionConnectEvent,
   SessionDisconnectEvent,
+  SignalEvent,
   StreamEvent,
+  StreamPropertyChangedEvent,
 } from './events.ts';
-export { makeNamespace, type Namespace } from './namespace.ts';
+export { idOf, type Target } from './arguments.ts';
+export type { Done } from './promises.ts';
+export { makeNamespace, Namespace } from './namespace.ts';
 export { Page } from './page.ts';
-export type { Publisher } from './publisher.ts';
-export type { Stream } from './values.ts';
+export { queueJob } from './tasks.ts';
+export { Publisher } from './publisher.ts';
+export { Session, type SessionOptions } from './session.ts';
+export type { SessionModel } from './session-model.ts';
+export { Subscriber } from './subscriber.ts';
+export { notSupported } from './unavailable.ts';
+export { Capabilities, Connection, Stream } from './values.ts';

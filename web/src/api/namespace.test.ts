@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { eraOf, v1, v2 } from '../eras/index.ts';
+import { eraOf, FIRST_ERA, v1, v2 } from '../eras/index.ts';
 import { errorOf, FakePage } from '../testing/index.ts';
 import { Page } from './page.ts';
 import { FakeWorld } from '../testing/index.ts';
@@ -13,9 +13,10 @@ afterEach(() => {
 
 describe('the era of a script address', () => {
   test.each([
-    ['/v0.91/js/TB.min.js', v1],
+    ['/v0.91/js/TB.min.js', FIRST_ERA['0.91']],
+    ['/v1.0/js/TB.min.js', v1],
     ['/v1.1/js/TB.min.js', v1],
-    ['/webrtc/v2.0/js/TB.min.js', v1],
+    ['/webrtc/v2.0/js/TB.min.js', FIRST_ERA['2.0']],
     ['/webrtc/v2.2/js/TB.min.js', v2],
     ['/webrtc/v2.2/js/opentok.min.js', v2],
     ['/v2/js/opentok.js', v2],
@@ -96,7 +97,7 @@ describe('every member of the API', () => {
       DEBUG: 5,
       HAS_REQUIREMENTS: 1,
     });
-    expect(() => (TB['initDeviceManager'] as () => void)()).toThrow(/not available/);
+    expect(() => (TB['initDeviceManager'] as (key: string) => void)('12345')).toThrow(/not available/);
     expect(() => (session as unknown as { getStateManager(): void }).getStateManager()).toThrow(/not available/);
     const publisher = OT.initPublisher('12345') as unknown as { enableMicrophone(): unknown };
     expect(publisher.enableMicrophone()).toBe(publisher);
@@ -127,7 +128,7 @@ describe('exception', () => {
       expect.objectContaining({
         type: 'exception',
         code: 1520,
-        title: 'Unable to force disconnect',
+        title: target === 'namespace' ? 'Unable to Force Disconnect' : 'Unable to force disconnect',
         message: 'Only a moderator may.',
         component: page.session,
         target: target === 'namespace' ? page.OT : page.session,

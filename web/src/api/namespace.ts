@@ -1,6 +1,6 @@
 /** The namespace object: `OT`, and `TB`, which is the same. */
 import { asOTError, OTError } from '../errors.ts';
-import { LEVELS, logger, setLevel } from '../logger.ts';
+import { logger, setLevel } from '../logger.ts';
 import { userMediaWishes, type Properties } from '../options.ts';
 import {
   canProcess,
@@ -17,7 +17,7 @@ import {
 } from '../rtc/index.ts';
 import { sessionArguments, viewArguments, withoutApiKey } from './arguments.ts';
 import { Collection } from './collection.ts';
-import { SHARED_CONSTANTS, V1_CONSTANTS } from './constants.ts';
+import { SHARED_CONSTANTS } from './constants.ts';
 import { Emitter } from './emitter.ts';
 import { reportIssue } from './issues.ts';
 import type { Page } from './page.ts';
@@ -57,13 +57,14 @@ export class Namespace extends Emitter {
   readonly $: { eventing(object: object): void };
 
   /** Makes a Publisher, whose preview asks for camera and microphone at once. */
-  readonly initPublisher = withPromise((...args) => this.#initPublisher(args));
+  readonly initPublisher = withPromise((...args) => this.initPublisherBy(args));
 
-  readonly #page: Page;
+  protected readonly page: Page;
 
   constructor(page: Page) {
     super(page.era);
-    this.#page = page;
+    Object.assign(this, SHARED_CONSTANTS);
+    this.page = page;
     this.sessions = new Collection(() => page.sessions);
     this.publishers = new Collection(() => page.publishers);
     this.subscribers = new Collection(() => page.subscribers);
@@ -75,16 +76,13 @@ export class Namespace extends Emitter {
   }
 
   get APIKEY(): string {
-    return this.#page.apiKey;
+    return this.page.apiKey;
   }
 
   /** `(apiKey, sessionId [, options])`, or the older `(sessionId)`. No network traffic. */
   initSession(...args: readonly unknown[]): Session {
     const { apiKey, sessionId } = sessionArguments(args);
-    const { era, sessions } = this.#page;
-    if (era.throwsMisuse && (sessionId === undefined || sessionId === '')) {
-      throw new OTError('OT_INVALID_SESSION_ID', 'initSession: the session id is missing or empty.');
-    }
+    const { era, sessions } = this.page;
     if (this.checkSystemRequirements() === 0) this.upgradeSystemRequirements();
     for (const known of sessions) {
       const sameKey = apiKey === undefined || known.apiKey === undefined || known.apiKey === apiKey;
@@ -92,7 +90,8 @@ export class Namespace extends Emitter {
       known.apiKey ??= apiKey;
       return known;
     }
-    const session = new Session(this.#page, apiKey, sessionId ?? '', (args[2] ?? {}) as SessionOptions);
+    const options = (args[2] ?? {}) as SessionOptions;
+    const session = era.makes.session(this.page, apiKey, sessionId ?? '', options);
     sessions.add(session);
     return session;
   }
@@ -145,7 +144,7 @@ export class Namespace extends Emitter {
   /** Where the sound of this page comes out; members are null where the browser does not tell. */
   getActiveAudioOutputDevice(): Promise<OutputDevice> {
     return settle(
-      findOutput(this.#page.audioOutput ?? '').catch((thrown: unknown) => {
+      findOutput(this.page.audioOutput ?? '').catch((thrown: unknown) => {
         throw asOTError(thrown, 'OT_NOT_SUPPORTED');
       }),
     );
@@ -155,8 +154,8 @@ export class Namespace extends Emitter {
   setAudioOutputDevice(deviceId?: unknown): Promise<void> {
     return settle(
       checkOutput(deviceId).then(async (known) => {
-        await Promise.all([...this.#page.subscribers].map((subscriber) => subscriber._routeSound(known)));
-        this.#page.audioOutput = known;
+        await Promise.all([...this.page.subscribers].map((subscriber) => subscriber._routeSound(known)));
+        this.page.audioOutput = known;
       }),
     );
   }
@@ -183,17 +182,17 @@ export class Namespace extends Emitter {
 
   /** Tells the server's operator that something went wrong; yields the id to refer to. */
   reportIssue(done?: Done<string>): Promise<string> {
-    return settle(reportIssue(this.#page), done);
+    return settle(reportIssue(this.page), done);
   }
 
   /** Sends everything that is not media through a proxy; call it before anything else. */
   setProxyUrl(url?: unknown): void {
-    this.#page.proxyUrl = typeof url === 'string' && url !== '' ? url : null;
+    this.page.proxyUrl = typeof url === 'string' && url !== '' ? url : null;
   }
 
   /** Where the server is, when the script was not loaded from it. */
   setServerUrl(url: string): void {
-    this.#page.serverUrl = url;
+    this.page.serverUrl = url;
   }
 
   /** Prints at this level and below; see NONE, ERROR, WARN, INFO, LOG, DEBUG. */
@@ -208,7 +207,7 @@ export class Namespace extends Emitter {
 
   /** Lets all sound start that the browser's autoplay rule held back; call it inside a user's gesture. */
   unblockAudio(): Promise<void> {
-    for (const subscriber of this.#page.subscribers) subscriber._unblock();
+    for (const subscriber of this.page.subscribers) subscriber._unblock();
     return Promise.resolve();
   }
 
@@ -233,15 +232,11 @@ export class Namespace extends Emitter {
     });
   }
 
-  #initPublisher(args: readonly unknown[]): Publisher {
-    const { era } = this.#page;
-    if (era.throwsMisuse && args[0] === '') {
-      throw new OTError('OT_AUTHENTICATION_ERROR', 'initPublisher: the API key is missing or empty.');
-    }
-    const { apiKey, rest } = withoutApiKey(args, era.name === 'v1');
-    if (apiKey !== undefined) this.#page.apiKey ||= apiKey;
+  protected initPublisherBy(args: readonly unknown[]): Publisher {
+    const { apiKey, rest } = withoutApiKey(args);
+    if (apiKey !== undefined) this.page.apiKey ||= apiKey;
     const { target, properties, done } = viewArguments<Done>(rest);
-    return new Publisher(this.#page, target, properties, done);
+    return this.page.era.makes.publisher(this.page, target, properties, done);
   }
 }
 
@@ -257,38 +252,14 @@ function hasMediaProcessorSupport(mediaType: unknown = 'video'): boolean {
 
 /** The namespace object of a page, with everything of its era; the page dispatches `exception` on it from now on. */
 export function makeNamespace(page: Page): Namespace {
-  const firstEra = page.era.name === 'v1';
-  const namespace = new Namespace(page);
-  Object.assign(namespace, SHARED_CONSTANTS, firstEra ? V1_CONSTANTS : {});
-  addUnavailable(namespace, 'namespace', firstEra);
-  addUnavailable(Session.prototype, 'session', firstEra);
-  addUnavailable(Publisher.prototype, 'publisher', firstEra);
-  addUnavailable(Subscriber.prototype, 'subscriber', firstEra);
-  addUnavailable(Stream.prototype, 'stream', firstEra);
-  if (firstEra) addDeprecatedSwitches();
+  const namespace = page.era.makes.namespace(page);
+  addUnavailable(namespace, 'namespace');
+  addUnavailable(Session.prototype, 'session');
+  addUnavailable(Publisher.prototype, 'publisher');
+  addUnavailable(Subscriber.prototype, 'subscriber');
+  addUnavailable(Stream.prototype, 'stream');
   page.namespace = namespace;
-  if (firstEra) setLevel(LEVELS.NONE);
   return namespace;
-}
-
-/** What the first era called `publishAudio` and `subscribeToAudio` before it called them so. */
-function addDeprecatedSwitches(): void {
-  Object.assign(Publisher.prototype, {
-    enableMicrophone(this: Publisher) {
-      return this.publishAudio(true);
-    },
-    disableMicrophone(this: Publisher) {
-      return this.publishAudio(false);
-    },
-  });
-  Object.assign(Subscriber.prototype, {
-    enableAudio(this: Subscriber) {
-      return this.subscribeToAudio(true);
-    },
-    disableAudio(this: Subscriber) {
-      return this.subscribeToAudio(false);
-    },
-  });
 }
 
 /** Gives `object` the methods of an emitter of its own. */

@@ -1,6 +1,6 @@
 /** What all objects of one page share: the era, the server, the `exception` event, everything that exists. */
 import type { EngineWorld } from '../engine/index.ts';
-import { titleOf, type OTError } from '../errors.ts';
+import type { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import { queueEvent, type Emitter } from './emitter.ts';
 import type { Era } from './era.ts';
@@ -53,7 +53,8 @@ export class Page {
     this.#raised.add(error);
     logger.error(`${error.name} (${error.code}): ${error.message}`);
     if (this.namespace === null) return;
-    const event = new ExceptionEvent(error.code, titleOf(error), error.message, concerned);
+    const { code, title } = this.era.exception(error);
+    const event = new ExceptionEvent(code, title, error.message, concerned);
     if (this.era.exceptionTarget === 'component') event.target = concerned;
     queueEvent(this.namespace, event);
   }

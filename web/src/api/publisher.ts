@@ -21,7 +21,6 @@ import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
 import {
   AudioInputDeviceChangedEvent,
-  DestroyedEvent,
   Event,
   MediaStoppedEvent,
   MediaStreamAvailableEvent,
@@ -333,7 +332,12 @@ export class Publisher extends View implements Publication {
     this.#meter = null;
     this.updateLevels();
     this.widget?.remove();
-    queueEvent(this, new DestroyedEvent(reason));
+    this.#page.era.destroyed(this, reason);
+  }
+
+  protected override elementMissing(error: OTError): void {
+    this.#page.raise(error, this);
+    this._destroy('clientDisconnected');
   }
 
   protected override readLevel(): number | null {
@@ -367,6 +371,7 @@ export class Publisher extends View implements Publication {
       ...options,
       kind: 'publisher',
       target: this.findTarget(target, options.insertDefaultUI),
+      newId: () => this.newElementId('publisher'),
       fitMode: options.fitMode ?? (options.sources.videoKind === 'screen' ? 'contain' : 'cover'),
       initials: options.initials ?? '',
     });

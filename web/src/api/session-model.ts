@@ -18,7 +18,7 @@ import type { Publisher } from './publisher.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscriber.ts';
 import { callBack, queueJob } from './tasks.ts';
-import { Capabilities, Connection, Stream } from './values.ts';
+import { Capabilities, Stream, type Connection } from './values.ts';
 
 type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
@@ -27,6 +27,8 @@ export class SessionModel {
   /** The own connection; null outside a connection. */
   connection: Connection | null = null;
   capabilities = new Capabilities();
+  /** What the role says of publishing; true before it is known. */
+  mayPublish = true;
   /** Whether streams begin without sound. */
   muted = false;
   readonly connections = new Map<string, Connection>();
@@ -60,13 +62,8 @@ export class SessionModel {
     return phase === 'connected' || phase === 'reconnecting';
   }
 
-  /** What the role says; true before it is known. */
-  get mayPublish(): boolean {
-    return this.capabilities.publish !== 0;
-  }
-
   connectionOf(id: string): Connection {
-    return this.connections.get(id) ?? Connection.unknown(id);
+    return this.connections.get(id) ?? this.page.era.makes.connection({ id, creationTime: Number.NaN, data: '' });
   }
 
   subscribersOf(streamId: string): Subscriber[] {
@@ -96,7 +93,7 @@ export class SessionModel {
         this.disconnected(fact);
         return;
       case 'connectionCreated': {
-        const connection = new Connection(fact.connection);
+        const connection = this.page.era.makes.connection(fact.connection);
         this.connections.set(connection.id, connection);
         fire(this.session, new ConnectionEvent('connectionCreated', connection));
         return;
@@ -136,11 +133,12 @@ export class SessionModel {
   }
 
   private connected(fact: FactOf<'connected'>): void {
-    for (const wire of fact.connections) this.connections.set(wire.id, new Connection(wire));
+    for (const wire of fact.connections) this.connections.set(wire.id, this.page.era.makes.connection(wire));
     for (const wire of fact.streams)
-      this.streams.set(wire.id, new Stream(this.page.era, this.connectionOf(wire.connectionId), wire));
+      this.streams.set(wire.id, this.page.era.makes.stream(this.connectionOf(wire.connectionId), wire));
     this.connection = this.connectionOf(fact.own.id);
-    this.capabilities = new Capabilities(fact.capabilities);
+    this.capabilities = this.page.era.makes.capabilities(fact.capabilities);
+    this.mayPublish = fact.capabilities.publish !== 0;
     this.muted = fact.muted;
     const handlers = this.connecting.splice(0);
     this.page.era.connected(this, () => {
@@ -180,7 +178,7 @@ export class SessionModel {
   }
 
   private streamCreated({ stream: wire, own }: FactOf<'streamCreated'>): void {
-    const stream = new Stream(this.page.era, this.connectionOf(wire.connectionId), wire);
+    const stream = this.page.era.makes.stream(this.connectionOf(wire.connectionId), wire);
     this.streams.set(stream.id, stream);
     if (!own) {
       fire(this.session, new StreamEvent('streamCreated', stream));
@@ -224,6 +222,6 @@ export class SessionModel {
     // Listeners of plain `signal` get every signal, under its full type.
     fire(this.session, new SignalEvent(type, data, sender), undefined, 'signal');
     if (type !== 'signal') fire(this.session, new SignalEvent(type, data, sender));
-    if (this.page.era.name === 'v1') fire(this.session, new SignalEvent('signalReceived', data, sender));
+    this.page.era.signalled(this, data, sender);
   }
 }

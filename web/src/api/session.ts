@@ -36,56 +36,56 @@ export class Session extends Emitter {
   token: string | undefined = undefined;
 
   /** Joins with a token. Returns the Session at once; the handler hears of success or failure. */
-  readonly connect = withPromise((...args) => this.#connect(args));
+  readonly connect = withPromise((...args) => this.connectBy(args));
   /** Publishes a Publisher, or makes one from `[target [, properties]]` first. */
-  readonly publish = withPromise((...args) => this.#publish(args));
+  readonly publish = withPromise((...args) => this.publishBy(args));
   /** Shows a stream: `(stream [, target [, properties [, handler]]])`. */
-  readonly subscribe = withPromise((...args) => this.#subscribe(args));
+  readonly subscribe = withPromise((...args) => this.subscribeBy(args));
 
-  readonly #page: Page;
-  readonly #model: SessionModel;
+  protected readonly page: Page;
+  protected readonly model: SessionModel;
   readonly #options: SessionOptions;
   #pressure: (() => void) | null = null;
 
   constructor(page: Page, apiKey: string | undefined, sessionId: string, options: SessionOptions = {}) {
     super(page.era);
-    this.#page = page;
+    this.page = page;
     this.apiKey = apiKey;
     this.sessionId = sessionId;
     this.id = sessionId;
     this.#options = options;
-    this.#model = new SessionModel(page, this);
+    this.model = new SessionModel(page, this);
     if (options.iceConfig !== undefined) this.#setIce(options.iceConfig);
   }
 
-  /** The own connection. Outside a connection null in the first era, undefined in the second. */
+  /** The own connection; undefined outside a connection. */
   get connection(): Connection | null | undefined {
-    return this.#model.connection ?? (this.#page.era.name === 'v1' ? null : undefined);
+    return this.model.connection ?? undefined;
   }
 
   get capabilities(): Capabilities {
-    return this.#model.capabilities;
+    return this.model.capabilities;
   }
 
   get connected(): boolean {
-    return this.#model.connection !== null;
+    return this.model.connection !== null;
   }
 
   get connecting(): boolean {
-    return this.#model.engine.phase === 'connecting';
+    return this.model.engine.phase === 'connecting';
   }
 
   get currentState(): string {
-    return this.#model.engine.phase;
+    return this.model.engine.phase;
   }
 
-  /** Every stream of the session: a collection, or a map by id in the first era. */
-  get streams(): Collection<Stream> | Record<string, Stream> {
-    return this.#collection(this.#model.streams);
+  /** Every stream of the session. */
+  get streams(): Collection<Stream> {
+    return new Collection(() => this.model.streams.values());
   }
 
-  get connections(): Collection<Connection> | Record<string, Connection> {
-    return this.#collection(this.#model.connections);
+  get connections(): Collection<Connection> {
+    return new Collection(() => this.model.connections.values());
   }
 
   isConnected(): boolean {
@@ -98,14 +98,10 @@ export class Session extends Emitter {
 
   /** Leaves the session. Resolves when it is left; `sessionDisconnected` tells so. Harmless when not connected. */
   disconnect(): Promise<void> {
-    const { engine } = this.#model;
-    if (this.#page.era.name === 'v1' && !this.#model.isPresent) {
-      logger.warn('disconnect() has no effect: the session is not connected.');
-      return Promise.resolve();
-    }
-    this.#model.connectAfterwards = null;
+    const { engine } = this.model;
+    this.model.connectAfterwards = null;
     if (engine.phase === 'disconnected') return Promise.resolve();
-    const left = new Promise<void>((resolve) => this.#model.left.push(resolve));
+    const left = new Promise<void>((resolve) => this.model.left.push(resolve));
     engine.disconnect();
     return left;
   }
@@ -113,13 +109,10 @@ export class Session extends Emitter {
   /** Ends the Publisher's stream; it gets `streamDestroyed`. */
   unpublish(publisher?: Publisher): void {
     if (!(publisher instanceof Publisher)) {
-      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unpublish: a Publisher is required.'));
+      this.misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unpublish: a Publisher is required.'));
       return;
     }
-    if (publisher.session === null) {
-      if (this.#page.era.name === 'v1') publisher._destroy('clientDisconnected');
-      return;
-    }
+    if (publisher.session === null) return;
     if (publisher.session === this) this._endPublishing(publisher, 'clientDisconnected');
     else logger.warn('unpublish() has no effect: the Publisher publishes to another session.');
   }
@@ -127,7 +120,7 @@ export class Session extends Emitter {
   /** Destroys a Subscriber and its element. */
   unsubscribe(subscriber?: Subscriber): boolean {
     if (!(subscriber instanceof Subscriber)) {
-      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unsubscribe: a Subscriber is required.'));
+      this.misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unsubscribe: a Subscriber is required.'));
       return false;
     }
     subscriber._destroy('unsubscribed');
@@ -148,7 +141,6 @@ export class Session extends Emitter {
       error.signal = signal;
       throw error;
     };
-    if (this.#page.era.throwsMisuse) this.#requirePresence('signal');
     const work: Promise<void> = this.#sendSignal(signal).catch(failed);
     return settle(work, done ?? this.#raiser());
   }
@@ -193,17 +185,16 @@ export class Session extends Emitter {
     return this.#moderate('disableForceMute', { type: 'disableForceMute' }, '');
   }
 
-  /** The own Publisher of a stream; without one null in the first era, undefined in the second. */
+  /** The own Publisher of a stream; undefined without one. */
   getPublisherForStream(stream?: unknown): Publisher | null | undefined {
-    const id = this.#streamId('getPublisherForStream', stream);
-    const found = id === undefined ? undefined : this.#model.publishers.get(id);
-    return found ?? (this.#page.era.name === 'v1' ? null : undefined);
+    const id = idOf(stream, 'streamId');
+    return id === undefined ? undefined : this.model.publishers.get(id);
   }
 
   /** Every Subscriber of a stream on this page, maybe none. */
   getSubscribersForStream(stream?: unknown): Subscriber[] {
-    const id = this.#streamId('getSubscribersForStream', stream);
-    return id === undefined ? [] : this.#model.subscribersOf(id);
+    const id = idOf(stream, 'streamId');
+    return id === undefined ? [] : this.model.subscribersOf(id);
   }
 
   protected override listenersChanged(): void {
@@ -221,61 +212,59 @@ export class Session extends Emitter {
     return Promise.resolve();
   }
 
-  /** Own streams and subscriptions: maps by id in the first era. */
-  get publishers(): Collection<Publisher> | Record<string, Publisher> {
-    return this.#collection(this.#model.publishers);
+  /** What this page publishes to the session, and what it subscribes to. */
+  get publishers(): Collection<Publisher> {
+    return new Collection(() => this.model.publishers.values());
   }
 
-  get subscribers(): Collection<Subscriber> | Record<string, Subscriber> {
-    return this.#collection(
-      new Map([...this.#model.subscribers].map((subscriber) => [subscriber.id ?? '', subscriber])),
-    );
+  get subscribers(): Collection<Subscriber> {
+    return new Collection(() => this.model.subscribers);
   }
 
   /** The page is being closed. */
   _goodbye(): void {
-    this.#model.engine.goodbye();
+    this.model.engine.goodbye();
   }
 
   /** The page was closed and is shown again from the browser's cache. */
   _returned(): void {
-    this.#model.engine.returned();
+    this.model.engine.returned();
   }
 
   _networkChanged(): void {
-    this.#model.engine.networkChanged();
+    this.model.engine.networkChanged();
   }
 
   _endPublishing(publisher: Publisher, reason: Reason): void {
-    for (const [streamId, own] of this.#model.publishers)
-      if (own === publisher) this.#model.engine.unpublish(streamId, reason);
+    for (const [streamId, own] of this.model.publishers)
+      if (own === publisher) this.model.engine.unpublish(streamId, reason);
     publisher.session = null;
   }
 
   /** The lines that carry the Publisher at present. */
   _lines(publisher: Publisher): SentLines | null {
-    return this.#model.engine.lines(publisher);
+    return this.model.engine.lines(publisher);
   }
 
   _updateStream(streamId: string, update: StreamUpdate): void {
-    this.#model.engine.updateStream(streamId, update);
+    this.model.engine.updateStream(streamId, update);
   }
 
-  #connect(args: readonly unknown[]): this {
+  protected connectBy(args: readonly unknown[]): this {
     const { apiKey, token, done } = connectArguments<Done>(args, this.apiKey);
-    const key = apiKey ?? this.apiKey ?? this.#page.apiKey;
+    const key = apiKey ?? this.apiKey ?? this.page.apiKey;
     const wrong = this.#wrongCredentials(key, token);
     if (wrong !== null) {
-      this.#misuse(wrong, done);
+      this.misuse(wrong, done);
       return this;
     }
-    const { engine } = this.#model;
+    const { engine } = this.model;
     const begin = (): void => {
       this.#begin(key, String(token), done);
     };
     if (engine.phase === 'disconnected') begin();
-    else if (engine.phase === 'disconnecting') this.#model.connectAfterwards = begin;
-    else if (engine.phase === 'connecting' && done !== undefined) this.#model.connecting.push(done);
+    else if (engine.phase === 'disconnecting') this.model.connectAfterwards = begin;
+    else if (engine.phase === 'connecting' && done !== undefined) this.model.connecting.push(done);
     else {
       logger.warn('connect() has no effect: the session is connected already.');
       void settle(Promise.resolve(), done);
@@ -284,7 +273,7 @@ export class Session extends Emitter {
   }
 
   #begin(apiKey: string, token: string, done: Done | undefined): void {
-    const url = this.#page.signallingUrl();
+    const url = this.page.signallingUrl();
     if (url === null) {
       this.#fail(
         new OTError(
@@ -297,10 +286,10 @@ export class Session extends Emitter {
     }
     this.apiKey = apiKey;
     this.token = token;
-    this.#page.apiKey ||= apiKey;
-    if (done !== undefined) this.#model.connecting.push(done);
+    this.page.apiKey ||= apiKey;
+    if (done !== undefined) this.model.connecting.push(done);
     const connectionEventsSuppressed = this.#options.connectionEventsSuppressed === true;
-    this.#model.engine.connect({ url, token, sessionId: this.sessionId, apiKey, connectionEventsSuppressed });
+    this.model.engine.connect({ url, token, sessionId: this.sessionId, apiKey, connectionEventsSuppressed });
   }
 
   #wrongCredentials(apiKey: string, token: unknown): OTError | null {
@@ -313,11 +302,10 @@ export class Session extends Emitter {
     return null;
   }
 
-  #publish(args: readonly unknown[]): Publisher | null {
-    const { era } = this.#page;
+  protected publishBy(args: readonly unknown[]): Publisher | null {
     const done = args.find((argument) => typeof argument === 'function') as Done | undefined;
-    if (!this.#model.isPresent) {
-      this.#misuse(new OTError('OT_NOT_CONNECTED', 'Session.publish: the session is not connected.'), done);
+    if (!this.model.isPresent) {
+      this.misuse(new OTError('OT_NOT_CONNECTED', 'Session.publish: the session is not connected.'), done);
       return null;
     }
     const [first] = args;
@@ -325,9 +313,8 @@ export class Session extends Emitter {
       this.#publishExisting(first, done);
       return first;
     }
-    const { target, properties } = viewArguments(withoutApiKey(args, false).rest);
-    const publisher = new Publisher(this.#page, target, properties);
-    if (era.throwsMisuse && publisher._isDestroyed) return null;
+    const { target, properties } = viewArguments(withoutApiKey(args).rest);
+    const publisher = this.page.era.makes.publisher(this.page, target, properties);
     this.#publishExisting(publisher, done);
     return publisher;
   }
@@ -344,29 +331,29 @@ export class Session extends Emitter {
       return;
     }
     publisher.session = this;
-    this.#model.attached.add(publisher);
+    this.model.attached.add(publisher);
     const work = this.#publishWhenReady(publisher).catch((thrown: unknown) => {
       if (publisher.stream === undefined && publisher.session === this) publisher.session = null;
-      if (publisher.session === null) this.#model.attached.delete(publisher);
+      if (publisher.session === null) this.model.attached.delete(publisher);
       const error = asOTError(thrown, 'OT_STREAM_CREATE_FAILED');
-      this.#page.raise(error, this);
+      this.page.raise(error, this);
       throw error;
     });
     void settle(work, done);
   }
 
   async #publishWhenReady(publisher: Publisher): Promise<void> {
-    const { engine } = this.#model;
-    if (!this.#model.mayPublish)
+    const { engine } = this.model;
+    if (!this.model.mayPublish)
       throw new OTError('OT_PERMISSION_DENIED', 'The role of this token does not allow publishing.', 1500);
     await publisher._ready;
     if (publisher._isDestroyed)
       throw new OTError('OT_STREAM_CREATE_FAILED', 'The Publisher was destroyed before it was published.');
     if (publisher.session !== this)
       throw new OTError('OT_STREAM_CREATE_FAILED', 'unpublish() was called before the stream was registered.');
-    if (this.#model.muted) publisher._beginMuted();
+    if (this.model.muted) publisher._beginMuted();
     await engine.publish(publisher, publisher._description(), (stream) => {
-      this.#model.publishers.set(stream.id, publisher);
+      this.model.publishers.set(stream.id, publisher);
       // The application changed its mind while the server was being asked.
       if (publisher.session !== this)
         queueJob(() => {
@@ -375,70 +362,56 @@ export class Session extends Emitter {
     });
   }
 
-  #subscribe(args: readonly unknown[]): Subscriber | undefined {
+  protected subscribeBy(args: readonly unknown[]): Subscriber | undefined {
     const [stream, ...rest] = args;
     const { target, properties, done } = viewArguments<Done>(rest);
-    if (!this.#model.isPresent) {
-      this.#misuse(new OTError('OT_NOT_CONNECTED', 'Session.subscribe: the session is not connected.'), done);
+    if (!this.model.isPresent) {
+      this.misuse(new OTError('OT_NOT_CONNECTED', 'Session.subscribe: the session is not connected.'), done);
       return undefined;
     }
     if (!(stream instanceof Stream)) {
-      this.#misuse(new OTError('OT_INVALID_PARAMETER', 'Session.subscribe: a Stream is required.'), done);
+      this.misuse(new OTError('OT_INVALID_PARAMETER', 'Session.subscribe: a Stream is required.'), done);
       return undefined;
     }
     try {
-      return new Subscriber(this.#model, stream, target, properties, done);
+      return this.page.era.makes.subscriber(this.model, stream, target, properties, done);
     } catch (thrown) {
-      this.#misuse(asOTError(thrown, 'OT_INVALID_PARAMETER'), done);
+      this.misuse(asOTError(thrown, 'OT_INVALID_PARAMETER'), done);
       return undefined;
     }
   }
 
   async #sendSignal(signal: Properties): Promise<void> {
-    if (this.#page.era.signalsNeedPublish && !this.#model.mayPublish) {
+    if (this.page.era.signalsNeedPublish && !this.model.mayPublish) {
       throw new OTError('OT_PERMISSION_DENIED', 'The role of this token does not allow signals.', 1510);
     }
     const checked = checkSignal(signal);
-    await this.#model.engine.request(
+    await this.model.engine.request(
       { type: 'signal', ...checked },
       { survivesLoss: signal['retryAfterReconnect'] !== false },
     );
   }
 
   #moderate(method: string, request: ModerationRequest | null, need: string, done?: Done): Promise<void> {
-    if (request === null) return this.#misuse(new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
-    if (this.#page.era.throwsMisuse) this.#requirePresence(method);
-    const work = this.#model.engine.request(request as RequestOf<'forceDisconnect'>).then(
+    if (request === null) return this.misuse(new OTError('OT_INVALID_PARAMETER', `Session.${method}: ${need}.`), done);
+    const work = this.model.engine.request(request as RequestOf<'forceDisconnect'>).then(
       (): void => undefined,
       (thrown: unknown) => {
         const error = asOTError(thrown, 'OT_UNEXPECTED_SERVER_RESPONSE');
-        this.#page.raise(error, this);
+        this.page.raise(error, this);
         throw error;
       },
     );
     return settle(work, done);
   }
 
-  #streamId(method: string, stream: unknown): string | undefined {
-    const id = idOf(stream, 'streamId');
-    if (id === undefined && this.#page.era.throwsMisuse)
-      throw new Error(`Session.${method}: a Stream or its id is required.`);
-    return id;
-  }
-
-  #requirePresence(method: string): void {
-    if (!this.#model.isPresent)
-      throw new OTError('OT_NOT_CONNECTED', `Session.${method}: the session is not connected.`);
-  }
-
-  /** Throws in the first era; in the second tells the handler and dispatches `exception`. */
-  #misuse(error: OTError, done?: Done): Promise<void> {
-    if (this.#page.era.throwsMisuse) throw error;
+  /** A missing or wrong argument, or no connection: tells the handler and dispatches `exception`. */
+  protected misuse(error: OTError, done?: Done): Promise<void> {
     return this.#fail(error, done);
   }
 
   #fail(error: OTError, done: Done | undefined): Promise<void> {
-    this.#page.raise(error, this);
+    this.page.raise(error, this);
     return settle(
       (async () => {
         throw error;
@@ -450,16 +423,12 @@ export class Session extends Emitter {
   /** Failures that no handler hears are told as `exception`. */
   #raiser(): Done {
     return (error) => {
-      if (error) this.#page.raise(error, this);
+      if (error) this.page.raise(error, this);
     };
   }
 
   #setIce(wishes: Partial<IceWishes>): void {
-    const { engine } = this.#model;
+    const { engine } = this.model;
     engine.iceWishes = { includeServers: 'all', transportPolicy: 'all', customServers: [], ...wishes };
-  }
-
-  #collection<Entry extends object>(entries: ReadonlyMap<string, Entry>): Collection<Entry> | Record<string, Entry> {
-    return this.#page.era.name === 'v1' ? Object.fromEntries(entries) : new Collection(() => entries.values());
   }
 }

@@ -71,9 +71,7 @@ async function watching(changes: Partial<WireStream> = {}, properties: object = 
 
 function streamOf(page: FakePage): Stream | undefined {
   const { streams } = page.session;
-  return 'find' in streams && typeof streams.find === 'function'
-    ? (streams.find() as Stream)
-    : Object.values(streams as Record<string, Stream>)[0];
+  return page.era.name === 'v2' ? streams.find() : Object.values(streams as object as Record<string, Stream>)[0];
 }
 
 describe('a subscription', () => {

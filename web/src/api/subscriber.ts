@@ -7,7 +7,7 @@ import { merged, routeSound, type SubscriberStats } from '../rtc/index.ts';
 import type { StreamProperty } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
-import { DestroyedEvent, Event, VideoEnabledChangedEvent } from './events.ts';
+import { Event, VideoEnabledChangedEvent } from './events.ts';
 import { Playback } from './playback.ts';
 import { settle, withQuickPromise, type Done } from './promises.ts';
 import { watchSubscriberQuality } from './quality.ts';
@@ -205,7 +205,7 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#model.subscribers.delete(this);
     this.#model.page.subscribers.delete(this);
     this.widget?.remove();
-    queueEvent(this, new DestroyedEvent(reason));
+    this.#model.page.era.destroyed(this, reason);
     if (waiting) this.#finish(new OTError('OT_STREAM_DESTROYED', 'The subscription ended before media had arrived.'));
   }
 
@@ -225,6 +225,11 @@ export class Subscriber extends View implements SubscriptionSink {
   /** Sends the sound to the output that the page chose. */
   async _routeSound(deviceId: string): Promise<void> {
     if (this.widget !== null) await routeSound(this.widget.video, deviceId);
+  }
+
+  protected override elementMissing(error: OTError): void {
+    this.#model.page.raise(error, this);
+    this._destroy('unsubscribed');
   }
 
   protected override readLevel(): number | null {
@@ -265,6 +270,7 @@ export class Subscriber extends View implements SubscriptionSink {
       ...options,
       kind: 'subscriber',
       target: this.findTarget(target, options.insertDefaultUI),
+      newId: () => this.newElementId('subscriber'),
       mirror: false,
       fitMode: options.fitMode ?? (this.stream?.videoType === 'screen' ? 'contain' : 'cover'),
       name: this.stream?.name ?? '',

@@ -12,7 +12,7 @@ interface Members {
 
 type Owner = 'namespace' | 'session' | 'publisher' | 'subscriber' | 'stream';
 
-const BOTH: Readonly<Record<Owner, Members>> = {
+const UNAVAILABLE: Readonly<Record<Owner, Members>> = {
   namespace: { rejects: [], throws: [] },
   session: { rejects: ['setEncryptionSecret'], throws: [] },
   publisher: { rejects: [], throws: [] },
@@ -20,37 +20,14 @@ const BOTH: Readonly<Record<Owner, Members>> = {
   stream: { rejects: [], throws: [] },
 };
 
-const FIRST_ERA: Readonly<Record<Owner, Members>> = {
-  namespace: { rejects: [], throws: ['initDeviceManager', 'initRecorderManager'] },
-  session: {
-    rejects: [],
-    throws: ['createArchive', 'loadArchive', 'startRecording', 'stopRecording', 'closeArchive', 'getStateManager'],
-  },
-  publisher: {
-    rejects: [],
-    throws: [
-      'setMicrophoneGain',
-      'getMicrophoneGain',
-      'getEchoCancellationMode',
-      'setCamera',
-      'setMicrophone',
-      'detectDevices',
-      'detectMicActivity',
-    ],
-  },
-  subscriber: { rejects: [], throws: [] },
-  stream: { rejects: [], throws: ['startRecording', 'stopRecording'] },
-};
-
 /** Puts the members that `owner` lacks on `target` (an object or a prototype); what is there already stays. */
-export function addUnavailable(target: object, owner: Owner, firstEra: boolean): void {
-  for (const { rejects, throws } of firstEra ? [BOTH[owner], FIRST_ERA[owner]] : [BOTH[owner]]) {
-    for (const name of rejects) define(target, name, (...args) => rejection(name, args.at(-1)));
-    for (const name of throws) {
-      define(target, name, () => {
-        throw notSupported(name);
-      });
-    }
+export function addUnavailable(target: object, owner: Owner): void {
+  const { rejects, throws } = UNAVAILABLE[owner];
+  for (const name of rejects) define(target, name, (...args) => rejection(name, args.at(-1)));
+  for (const name of throws) {
+    define(target, name, () => {
+      throw notSupported(name);
+    });
   }
 }
 
@@ -66,6 +43,7 @@ function rejection(name: string, handler: unknown): Promise<never> {
   );
 }
 
-function notSupported(name: string): OTError {
+/** What a member raises that this version does not offer yet. */
+export function notSupported(name: string): OTError {
   return new OTError('OT_NOT_SUPPORTED', `${name}() is not available in this version.`);
 }

@@ -27,11 +27,6 @@ export class Connection {
     this.creationTime = creationTime;
     this.data = data;
   }
-
-  /** A connection of which nothing but the id is known. */
-  static unknown(id: string): Connection {
-    return new Connection({ id, creationTime: Number.NaN, data: '' });
-  }
 }
 
 /** What one publisher sends. One object for each stream, as long as it lives. */

@@ -1,11 +1,12 @@
 /** What publishers and subscribers have in common: an element in the page, its look, its picture, its sound level. */
-import { findTarget, parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
+import { LateTarget, parseStyle, type Widget, type WidgetStyle } from '../dom/index.ts';
 import { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
 import type { Dimensions } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { Emitter, queueEvent } from './emitter.ts';
+import type { Era } from './era.ts';
 import { AudioLevelUpdatedEvent, VideoDimensionsChangedEvent, VideoElementCreatedEvent } from './events.ts';
 import type { Stream } from './values.ts';
 
@@ -23,6 +24,12 @@ export class View extends Emitter {
   protected widget: Widget | null = null;
   #levels: ReturnType<typeof setInterval> | null = null;
   #size: Dimensions | null = null;
+  readonly #era: Era;
+
+  constructor(era: Era) {
+    super(era);
+    this.#era = era;
+  }
 
   get streamId(): string | undefined {
     return this.stream?.streamId;
@@ -61,16 +68,35 @@ export class View extends Emitter {
     return this.widget?.video.videoHeight || undefined;
   }
 
-  /** The element that the application means, null for none. Throws OT_INVALID_PARAMETER for one that is not there. */
-  protected findTarget(target: Target, inPage: boolean): HTMLElement | null {
+  /**
+   * The element that the application means, null for none. While the page is being parsed it may be one that is still to
+   * come. Throws OT_INVALID_PARAMETER for one that is not there.
+   */
+  protected findTarget(target: Target, inPage: boolean): HTMLElement | LateTarget | null {
     if (!inPage) {
       if (target !== null) logger.warn('Without the default user interface the target is ignored.');
       return null;
     }
-    const element = findTarget(target);
-    if (element === undefined)
-      throw new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
-    return element;
+    if (typeof target === 'object' && target !== null) return target;
+    const find = (id: string): HTMLElement | undefined => this.#era.elementWithId(id);
+    const found = target === null ? document.body : find(target); // no body in the head of a page
+    const absent = new OTError('OT_INVALID_PARAMETER', `There is no element with the id "${String(target)}".`);
+    if (document.readyState === 'loading' && !(found as HTMLElement | null | undefined))
+      return new LateTarget(target, find, () => {
+        this.elementMissing(absent);
+      });
+    if (found === undefined) throw absent;
+    return target === null ? null : found;
+  }
+
+  /** The id of a new element. */
+  protected newElementId(kind: 'publisher' | 'subscriber'): string {
+    return this.#era.newElementId(kind, this.streamId ?? '');
+  }
+
+  /** The page is parsed, and has no element for this view. */
+  protected elementMissing(_error: OTError): void {
+    // views in the page say what follows
   }
 
   protected adopt(widget: Widget, inPage: boolean): void {

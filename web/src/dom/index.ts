@@ -1,4 +1,4 @@
 /** What publishers and subscribers look like in the page: insertion, elements, style. Knows no session. */
-export { insertRoot, findTarget, type InsertMode } from './insert.ts';
+export { insertRoot, LateTarget, newElementId, type InsertMode } from './insert.ts';
 export { Widget, type WidgetOptions } from './widget.ts';
 export { DISPLAY_KEYS, parseStyle, type WidgetStyle } from './widget-style.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { findTarget, insertRoot, parseStyle, Widget, type WidgetOptions } from './index.ts';
+import { insertRoot, parseStyle, Widget, type WidgetOptions } from './index.ts';
 import { cssSize, initialsOf } from './widget.ts';
 
 const OPTIONS: WidgetOptions = {
@@ -82,13 +82,6 @@ describe('insertion', () => {
     box().append(made.video);
     made.remove();
     expect(document.querySelector('video')).toBeNull();
-  });
-
-  test('a target is an element, an id or nothing', () => {
-    expect(findTarget('box')).toBe(box());
-    expect(findTarget(box())).toBe(box());
-    expect(findTarget(null)).toBeNull();
-    expect(findTarget('nowhere')).toBeUndefined();
   });
 });
 

@@ -1,11 +1,13 @@
 /** One publisher's or subscriber's element: a video with a poster, a name bar, a mute button and a level meter. */
 import css from './widget.css?inline';
-import { insertRoot, newElementId, type InsertMode } from './insert.ts';
+import { insertRoot, LateTarget, newElementId, type InsertMode } from './insert.ts';
 import { backgroundImage, DEFAULT_STYLE, type DisplayMode, type WidgetStyle } from './widget-style.ts';
 
 export interface WidgetOptions {
   readonly kind: 'publisher' | 'subscriber';
-  readonly target: HTMLElement | null;
+  readonly target: HTMLElement | LateTarget | null;
+  /** The id of a new element. */
+  readonly newId?: () => string;
   readonly insertMode: InsertMode;
   /** False: nothing is put into the page, the application takes the video element. */
   readonly insertDefaultUI: boolean;
@@ -45,9 +47,9 @@ export class Widget {
 
   constructor(private readonly options: WidgetOptions) {
     injectStyle();
-    const { kind, target, insertMode, insertDefaultUI } = options;
+    const { kind, target, insertMode, insertDefaultUI, newId } = options;
     this.style = { ...DEFAULT_STYLE, ...options.style };
-    this.root = insertDefaultUI ? insertRoot(target, insertMode) : make('div');
+    this.root = insertDefaultUI ? insertRoot(target, insertMode, newId) : make('div');
     this.id = insertDefaultUI ? this.root.id : newElementId();
     this.video = make('video', 'OT_video-element');
     this.poster = make('div', 'OT_video-poster');
@@ -179,6 +181,7 @@ export class Widget {
   remove(): void {
     this.video.srcObject = null;
     this.root.remove();
+    if (this.options.target instanceof LateTarget) this.options.target.cancel();
     if (!this.options.insertDefaultUI) this.video.remove();
   }
 

@@ -1,27 +1,61 @@
 /** The second generation: pages that loaded the script from /webrtc/v2.2/ or /v2/, and the npm package. */
 import {
+  Capabilities,
+  Connection,
   ConnectionEvent,
+  DestroyedEvent,
   fire,
   MuteForcedEvent,
+  Namespace,
+  Publisher,
+  queueEvent,
+  Session,
   SessionConnectEvent,
   SessionDisconnectEvent,
+  Stream,
   StreamEvent,
+  Subscriber,
   type Era,
-  type Publisher,
-  type Stream,
 } from '../api/index.ts';
+import { newElementId } from '../dom/index.ts';
+import { titleOf } from '../errors.ts';
 import type { Reason } from '../wire/index.ts';
 
 export const v2: Era = {
   name: 'v2',
+  makes: {
+    namespace: (page) => new Namespace(page),
+    session: (page, apiKey, sessionId, options) => new Session(page, apiKey, sessionId, options),
+    publisher: (page, target, properties, done) => new Publisher(page, target, properties, done),
+    subscriber: (model, stream, target, properties, done) => new Subscriber(model, stream, target, properties, done),
+    stream: (connection, wire) => new Stream(v2, connection, wire),
+    connection: (wire) => new Connection(wire),
+    capabilities: (wire) => new Capabilities(wire),
+  },
   strictListeners: false,
+  movesRepeatedListeners: false,
   callsRemovedListeners: false,
+  listenerThis: undefined,
   throwsMisuse: false,
   tellsReconnecting: true,
   tellsMuting: true,
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',
+
+  exception: (error) => ({ code: error.code, title: titleOf(error) }),
+
+  elementWithId: (id) => document.getElementById(id) ?? undefined,
+  newElementId,
+
+  /** `signal` and `signal:<type>` are all. */
+  signalled() {
+    // nothing more
+  },
+
+  destroyed(view, reason) {
+    queueEvent(view, new DestroyedEvent(reason));
+  },
 
   /** One event each for everybody, the own connection first, and for every stream of the others. */
   connected(model, handlers) {

@@ -14,6 +14,7 @@ __all__ = ["SCRIPT_PATHS", "script_routes"]
 
 SCRIPT_PATHS = (
     "/v0.91/js/TB.min.js",
+    "/v1.0/js/TB.min.js",
     "/v1.1/js/TB.min.js",
     "/webrtc/v2.0/js/TB.min.js",
     "/webrtc/v2.2/js/TB.min.js",

@@ -1,0 +1,145 @@
+/** A Session of the first era: throws what is misuse, keeps maps, and calls things by their old names. */
+import { idOf, Namespace, Publisher, Stream, type Subscriber } from '../../api/index.ts';
+import { OTError } from '../../errors.ts';
+import { logger } from '../../logger.ts';
+import { ArchivingSession } from './archiving-session.ts';
+import { misuse } from './exceptions.ts';
+import { CapabilitiesV1 } from './values.ts';
+
+export class SessionV1 extends ArchivingSession {
+  /** Null outside a connection. */
+  override get connection() {
+    return this.model.connection;
+  }
+
+  /** Null before the first connection. */
+  override get capabilities(): CapabilitiesV1 {
+    const { capabilities } = this.model;
+    return capabilities instanceof CapabilitiesV1 ? capabilities : (null as never);
+  }
+
+  /** Maps by id. Their type is the second era's: only JavaScript of its time gets here. */
+  override get streams(): never {
+    return Object.fromEntries(this.model.streams) as never;
+  }
+
+  override get connections(): never {
+    return Object.fromEntries(this.model.connections) as never;
+  }
+
+  override get publishers(): never {
+    return Object.fromEntries([...this.model.publishers.values()].map((one) => [one.id, one])) as never;
+  }
+
+  override get subscribers(): never {
+    return Object.fromEntries([...this.model.subscribers].map((one) => [one.id, one])) as never;
+  }
+
+  /** While it is not connected, and while it still connects, nothing happens. */
+  override disconnect(): Promise<void> {
+    if (this.model.isPresent) return super.disconnect();
+    logger.warn('disconnect() has no effect: the session is not connected.');
+    return Promise.resolve();
+  }
+
+  /** A Publisher that was never published is destroyed. */
+  override unpublish(publisher?: Publisher): void {
+    super.unpublish(publisher);
+    if (publisher?.session === null && publisher.stream === undefined) publisher._destroy('clientDisconnected');
+  }
+
+  override signal(...args: Parameters<ArchivingSession['signal']>): Promise<void> {
+    this.requirePresence('signal');
+    return super.signal(...args);
+  }
+
+  override getPublisherForStream(stream?: unknown): Publisher | null {
+    requireStream('getPublisherForStream', stream);
+    return super.getPublisherForStream(stream) ?? null;
+  }
+
+  override getSubscribersForStream(stream?: unknown): Subscriber[] {
+    requireStream('getSubscribersForStream', stream);
+    return super.getSubscribersForStream(stream);
+  }
+
+  override forceDisconnect(connection?: unknown): Promise<void> {
+    if (idOf(connection, 'connectionId') === undefined)
+      throw misuse('Session', 'forceDisconnect', 'a Connection or its id is required');
+    this.requirePresence('forceDisconnect');
+    return super.forceDisconnect(connection);
+  }
+
+  /** Whether the stream is there is known at once: 1535. */
+  override forceUnpublish(stream?: unknown): Promise<void> {
+    const id = requireStream('forceUnpublish', stream);
+    this.requirePresence('forceUnpublish');
+    if (this.model.streams.has(id) || this.capabilities.forceUnpublish === 0) return super.forceUnpublish(stream);
+    this.page.raise(new OTError('OT_INVALID_PARAMETER', 'The stream is not in the session.', 1535), this);
+    return Promise.resolve();
+  }
+
+  /** `(apiKey, token [, properties])`; a session that has a key of its own takes `(token)` too. Returns nothing. */
+  protected override connectBy(args: readonly unknown[]): this {
+    const [first, second, ...rest] = args;
+    const isText = (value: unknown): boolean => typeof value === 'string' || typeof value === 'number';
+    const alone = second === undefined || typeof second === 'function';
+    if (this.page.namespace instanceof Namespace && this.page.namespace.checkSystemRequirements() === 0)
+      throw misuse('Session', 'connect', 'this browser cannot take part in sessions');
+    if (alone && this.apiKey !== undefined && isText(first)) super.connectBy(args);
+    else {
+      const key = first ?? this.page.apiKey;
+      if (!isText(key) || key === '') throw misuse('Session', 'connect', 'the API key is missing');
+      if (typeof second !== 'string' || second === '') throw misuse('Session', 'connect', 'the token is missing');
+      if (second === 'devtoken' || second === 'moderator_token')
+        logger.warn(`${second} was a token for tests; this server wants one that was made for the session.`);
+      this.apiKey = String(key);
+      super.connectBy([this.apiKey, second, ...rest]);
+    }
+    return undefined as never;
+  }
+
+  protected override publishBy(args: readonly unknown[]): Publisher | null {
+    const [first] = args;
+    if (typeof first === 'object' && first !== null && !(first instanceof Publisher))
+      throw misuse('Session', 'publish', 'a Publisher or the id of an element is required');
+    // A number is an id as well, never a key as in later forms.
+    const id = typeof first === 'string' || typeof first === 'number' ? String(first) : null;
+    if (id !== null && this.page.era.elementWithId(id) === undefined)
+      throw misuse('Session', 'publish', `there is no element with the id "${id}"`);
+    return named('publish', () => super.publishBy(id === null ? args : [id, ...args.slice(1)]));
+  }
+
+  /** Takes a copy of a Stream as well: what counts is the id. */
+  protected override subscribeBy(args: readonly unknown[]): Subscriber | undefined {
+    const [stream, ...rest] = args;
+    const id = typeof stream === 'object' ? idOf(stream, 'streamId') : undefined;
+    const known = stream instanceof Stream || id === undefined ? stream : this.model.streams.get(id);
+    return named('subscribe', () => super.subscribeBy([known, ...rest]));
+  }
+
+  /** Throws the application's mistake. */
+  protected override misuse(error: OTError): never {
+    throw new Error(error.message, { cause: error });
+  }
+
+  protected requirePresence(method: string): void {
+    if (!this.model.isPresent) throw misuse('Session', method, 'the session is not connected');
+  }
+}
+
+function requireStream(method: string, stream: unknown): string {
+  const id = idOf(stream, 'streamId');
+  if (id === undefined) throw misuse('Session', method, 'a Stream or its id is required');
+  return id;
+}
+
+/** What `call` throws names the method. */
+function named<Result>(method: string, call: () => Result): Result {
+  try {
+    return call();
+  } catch (thrown) {
+    const { message } = thrown as Error;
+    throw message.startsWith('Session.') ? thrown : misuse('Session', method, message.replace(/\.$/, ''));
+  }
+}
