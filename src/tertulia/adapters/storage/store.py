@@ -102,9 +102,11 @@ class SqlStore:
         )
 
     async def remove_project(self, api_key: ApiKey) -> bool:
-        """Remove a project and the records of its sessions; False if there is none with this key."""
+        """Remove a project, the records of its sessions and what they share; False if there is none with this key."""
+        own = select(tables.sessions.c.session_id).where(tables.sessions.c.api_key == api_key)
         return await self._change(
             delete(tables.projects).where(tables.projects.c.api_key == api_key),
+            delete(tables.session_values).where(tables.session_values.c.session_id.in_(own)),
             delete(tables.sessions).where(tables.sessions.c.api_key == api_key),
         )
 

@@ -149,8 +149,12 @@ async def test_a_project_is_changed_and_removed_with_its_sessions(store: SqlStor
     assert [record.session_id for record in await store.sessions_of(first.api_key, 10)] == ["2_2", "2_0"]
     assert [record.session_id for record in await store.sessions_of(first.api_key, 1)] == ["2_2"]
     assert [record.session_id for record in await store.sessions_of(first.api_key, 10, NOW + 2)] == ["2_0"]
+    for number in range(3):
+        await store.commit(WriteBatch(SessionId(f"2_{number}"), NOW, changes=[StateKeySaved("slide", "1")]))
     assert await store.remove_project(first.api_key)
     assert not await store.remove_project(first.api_key)
+    shared = [(await store.load_seats(SessionId(f"2_{number}"))).shared for number in range(3)]
+    assert shared == [{}, {"slide": "1"}, {}]
     assert await store.list_projects() == [second]
     assert await store.sessions_of(first.api_key, 10) == []
     assert await store.find_session(SessionId("2_1")) is not None
