@@ -25,6 +25,8 @@ HTTP = "src/tertulia/adapters/http/protocols.py"
 ISSUES = "src/tertulia/adapters/http/issues.py"
 CORE = "src/tertulia/client/core.py"
 COURSE = "src/tertulia/server/course.py"
+PATIENCE = "src/tertulia/adapters/storage/patience.py"
+WRITER = "src/tertulia/adapters/storage/writer.py"
 HOOKS = "src/tertulia/services/hooks.py"
 MEDIA = "web/src/engine/media.ts"
 LOAD = "crates/load/src/args.rs"
@@ -220,6 +222,23 @@ SECTIONS: dict[str, list[Limit]] = {
             "SEND_BUFFER_BYTES",
             "bytes",
             "Control waits, up to its own limits.",
+        ),
+    ],
+    "The store": [
+        Limit("a request that needs a store that is away", PATIENCE, "WAIT_S", "seconds", "Error 1006, status 503."),
+        Limit(
+            "what a session reports to a store that is away",
+            PATIENCE,
+            "AWAY_S",
+            "seconds",
+            "The session ends here; its clients resume from what is stored.",
+        ),
+        Limit(
+            "sessions and rounds of sessions that wait to be written",
+            WRITER,
+            "QUEUE_LIMIT",
+            "entries",
+            "Error 1006, status 503.",
         ),
     ],
     "The router link": [

@@ -31,14 +31,16 @@ PART_DEADLINE_S = 15 * 60
 # Tests of real browsers and processes in real time may stumble over a machine that stands still. So few that failed are
 # run once more, by themselves; what fails twice has failed, and what passed at the second time is named.
 MOST_TRIED_AGAIN = 3
-# What the browser tests need, by the program that shows whether it is there.
+# What the tests need, by the program that shows whether it is there.
 SYSTEM_PACKAGES = {
     "chromium": "chromium",
     "firefox-esr": "firefox-esr",
     "fc-list": "fontconfig fonts-dejavu-core",
     "ip": "iproute2",
     "nft": "nftables",
+    "pg_ctlcluster": "postgresql",
 }
+NEEDS_PACKAGES = {"python", "integration", "e2e"}
 
 _say_lock = threading.Lock()
 
@@ -205,16 +207,8 @@ def run_all(parts: list[Part]) -> list[Outcome]:
     return [run(part) for part in parts]
 
 
-def run_alone(parts: list[Part]) -> list[Outcome]:
-    missing = provide_system_packages() if any(part.group == "e2e" for part in parts) else None
-    if missing is None:
-        return run_all(parts)
-    say(missing)
-    return [*run_all([part for part in parts if part.group != "e2e"]), Outcome(0, 1)]
-
-
 def provide_system_packages() -> str | None:
-    """Installs what the browser tests need if that is possible, else says what is missing and how to get it."""
+    """Installs what the tests need if that is possible, else says what is missing and how to get it."""
     missing = [packages for program, packages in SYSTEM_PACKAGES.items() if shutil.which(program) is None]
     if not missing:
         return None
@@ -225,9 +219,9 @@ def provide_system_packages() -> str | None:
             environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
             done = subprocess.run(["apt-get", "--quiet", *arguments], env=environment, capture_output=True, text=True)
             if done.returncode:
-                return f"The browser tests need {names}, and apt-get failed: {done.stderr.strip().splitlines()[-1:]}."
+                return f"The tests need {names}, and apt-get failed: {done.stderr.strip().splitlines()[-1:]}."
         return None
-    return f"The browser tests need {names}; install them with `sudo apt-get install {names}`."
+    return f"The tests need {names}; install them with `sudo apt-get install {names}`."
 
 
 def say(text: str) -> None:
@@ -245,10 +239,15 @@ def main(groups: list[str]) -> int:
         say(sentence)
     outcomes = [Outcome(0, 1) for _ in unbuilt]
     if "python" not in unbuilt:
+        if any(part.group in NEEDS_PACKAGES for part in chosen([*REST, *ALONE])) and (
+            missing := provide_system_packages()
+        ):
+            say(missing)
+            outcomes.append(Outcome(0, 1))
         with ThreadPoolExecutor(2) as pool:
             for lane in pool.map(run_all, [chosen(RUST), chosen(REST)]):
                 outcomes += lane
-        outcomes += run_alone(chosen(ALONE))
+        outcomes += run_all(chosen(ALONE))
     say(f"{'everything':<20} {time.monotonic() - began:>33.1f} s")
     for name in (name for outcome in outcomes for name in outcome.stumbled):
         say(f"passed at the second time only: {name}")

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tertulia.adapters.storage import SqlStore
+from tertulia.config import StoreSettings
+from tests.stores import Postgres
 
 # The same examples on every run and every machine; a slow machine is no failure.
 settings.register_profile(
     "tertulia", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("tertulia")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for all tests of a run."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """A database with the newest tables, to be copied."""
+    name = postgres.make_database()
+
+    async def fill() -> None:
+        await (await SqlStore.open(StoreSettings(url=postgres.url(name)).driver_url)).close()
+
+    with ThreadPoolExecutor(1) as pool:  # whoever asks for this may run in an event loop already
+        pool.submit(lambda: asyncio.run(fill())).result()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database, of each kind, for `SqlStore.open`."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'tertulia.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.make_database(request.getfixturevalue("postgres_template"))
+    return StoreSettings(url=server.url(name)).driver_url

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import NewType, Protocol
 
-__all__ = ["Clock", "MonotonicTime", "SystemClock", "TimerHandle", "WallTime"]
+__all__ = ["Clock", "MonotonicTime", "SystemClock", "TimerHandle", "WallTime", "pause"]
 
 MonotonicTime = NewType("MonotonicTime", float)
 """Seconds on a clock that only goes forward; comparable within one process, meaningless outside it."""
@@ -51,3 +51,17 @@ class SystemClock:
     def call_at(self, when: MonotonicTime, callback: Callable[[], None]) -> TimerHandle:
         """Let the running event loop call `callback` at `when`."""
         return asyncio.get_running_loop().call_later(max(0.0, when - time.monotonic()), callback)
+
+
+async def pause(clock: Clock, seconds: float, interruption: asyncio.Event | None = None) -> None:
+    """Return after `seconds` on the monotonic clock, or as soon as `interruption` is set."""
+    over = interruption or asyncio.Event()
+    due = asyncio.Event()
+    timer = clock.call_at(MonotonicTime(clock.monotonic() + seconds), due.set)
+    waiters = [asyncio.ensure_future(event.wait()) for event in (due, over)]
+    try:
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+        for waiter in waiters:
+            waiter.cancel()

@@ -132,6 +132,26 @@ class AccountSettings(_Section, frozen=True):
             _check_secret("account.api_secret", self.api_secret)
 
 
+class StoreSettings(_Section, frozen=True):
+    """Where projects and sessions are kept: without `url` in a file of SQLite in the data folder.
+
+    `url` is the address of a PostgreSQL database, as libpq has it: `postgresql://user:password@host/database`.
+    """
+
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses the addresses of other databases."""
+        if self.url is not None and not re.match(r"postgres(ql)?://", self.url):
+            raise ValueError("store.url begins with postgresql://; leave it out for the embedded store")
+
+    @property
+    def driver_url(self) -> str:
+        """The address for SQLAlchemy; only for a store that is set."""
+        assert self.url is not None, "the embedded store has another address"
+        return "postgresql+asyncpg://" + self.url.partition("://")[2]
+
+
 class ConfiguredProject(_Section, frozen=True):
     """A project that the operator brings along: an API key of 8 to 10 digits, a secret of 40 hexadecimal digits.
 
@@ -160,6 +180,7 @@ class Settings(_Section, frozen=True):
     metrics: MetricsSettings = MetricsSettings()
     tokens: TokenSettings = TokenSettings()
     account: AccountSettings = AccountSettings()
+    store: StoreSettings = StoreSettings()
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False
@@ -181,7 +202,9 @@ class Settings(_Section, frozen=True):
 
     @property
     def database_url(self) -> str:
-        """The embedded store, for SQLAlchemy."""
+        """The store, for SQLAlchemy."""
+        if self.store.url is not None:
+            return self.store.driver_url
         return f"sqlite+aiosqlite:///{self.data_folder / 'tertulia.db'}"
 
     @property

@@ -65,7 +65,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
     async with AsyncExitStack() as open_parts:
         clock, ids = SystemClock(), SystemIds()
         metrics = Metrics()
-        store = await SqlStore.open(settings.database_url, metrics)
+        store = await SqlStore.open(settings.database_url, metrics, clock)
         open_parts.push_async_callback(store.close)
         router = RouterLink(settings.router_link, clock, metrics)
         projects = Projects(store, ids, clock, [given.api_key for given in settings.projects])

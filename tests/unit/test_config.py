@@ -104,6 +104,14 @@ def test_a_random_secret_is_not_weak() -> None:
     assert not is_weak_secret("1f0a9be37c5d2846f1a03e9bd7c6528410fe9d3b")
 
 
+def test_one_line_names_the_store() -> None:
+    assert load(environment={}, flags={"data_folder": "/d"}).database_url == "sqlite+aiosqlite:////d/tertulia.db"
+    named = load(environment={"TERTULIA_STORE_URL": "postgresql://ida:pw@db.example.org/calls?sslmode=require"})
+    assert named.database_url == "postgresql+asyncpg://ida:pw@db.example.org/calls?sslmode=require"
+    with pytest.raises(ConfigurationError, match=r"store\.url begins with postgresql://"):
+        load(environment={"TERTULIA_STORE_URL": "mysql://ida@db/calls"})
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Settings().log_level = "debug"  # type: ignore[misc]  # that is the point
@@ -115,7 +123,7 @@ def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
 
     assert settings.http.public_url == "https://video.example.org"
     text = file.read_text(encoding="utf-8")
-    parts = ("http", "media", "sessions", "metrics", "tokens", "account")
+    parts = ("http", "media", "sessions", "metrics", "tokens", "account", "store")
     sections = [settings, *(getattr(settings, name) for name in parts)]
     names = {name for section in sections for name in section.__struct_fields__}
     missing = {name for name in names - {"development", "local_only"} if name not in text}

@@ -1,19 +1,21 @@
 """`SqlStore`: the store port on SQLAlchemy Core."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
+from typing import TypeVar
 
-from sqlalchemy import Delete, Update, delete, event, func, insert, select, update
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql import Select
+from sqlalchemy import Delete, Executable, Table, Update, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql import ColumnElement, Select
 
 from tertulia.adapters.storage import rows, tables
+from tertulia.adapters.storage.engine import make_engine
 from tertulia.adapters.storage.migrate import migrate
+from tertulia.adapters.storage.patience import WAIT_S, Failure, Patience, unavailable
 from tertulia.adapters.storage.writer import Writer
-from tertulia.clock import WallTime
+from tertulia.clock import Clock, MonotonicTime, SystemClock, WallTime
 from tertulia.domain.project import Project
 from tertulia.domain.subscription import SlotPair
 from tertulia.errors import ConnectFailedError
@@ -25,36 +27,45 @@ __all__ = ["LOG_AGE_MS", "SqlStore"]
 
 LOG_AGE_MS = 24 * 3600 * 1000
 """How long a session's log is kept."""
+_SNAPSHOT = {
+    "sqlite": "BEGIN",  # which the driver itself does before writes only
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+}
+T = TypeVar("T")
 
 
 class SqlStore:
     """Projects, sessions and seats in one database. Make it with `open`, end it with `close`."""
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics, clock: Clock) -> None:
         self._engine = engine
-        self._writer = Writer(engine, metrics)
+        self._clock = clock
+        self._patience = Patience(clock)
+        # SQLite lets one write at a time; whoever has to wait for another file lock does so by sleeping.
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._begin_snapshot = _SNAPSHOT[engine.dialect.name]
+        self._writer = Writer(engine, metrics, self._patience, self._turn)
 
     @classmethod
-    async def open(cls, url: str, metrics: Metrics | None = None) -> "SqlStore":
+    async def open(cls, url: str, metrics: Metrics | None = None, clock: Clock | None = None) -> "SqlStore":
         """Open a database, make it if it is a file that does not exist, and bring its tables up to date.
 
         Args:
-            url: For SQLAlchemy, for example `sqlite+aiosqlite:////var/lib/tertulia/tertulia.db`.
+            url: For SQLAlchemy: `sqlite+aiosqlite:////var/lib/tertulia/tertulia.db`, or `postgresql+asyncpg://…`.
             metrics: Where the time of each write is noted.
+            clock: The machine's unless given.
 
         Raises:
             ConnectFailedError: If the database cannot be opened or migrated.
         """
-        engine = create_async_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        engine = make_engine(url)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)
-        except (SQLAlchemyError, OSError) as error:
+        except Failure as error:
             await engine.dispose()
             raise ConnectFailedError("The database cannot be opened or brought up to date.") from error
-        store = cls(engine, metrics or Metrics())
+        store = cls(engine, metrics or Metrics(), clock or SystemClock())
         store._writer.start()
         return store
 
@@ -67,7 +78,8 @@ class SqlStore:
         return True
 
     async def close(self) -> None:
-        """Write what is queued and close the database."""
+        """Write what is queued and close the database; what waits for a database that is away is given up."""
+        self._patience.hurry()
         await self._writer.close()
         await self._engine.dispose()
 
@@ -76,16 +88,15 @@ class SqlStore:
     async def add_project(self, project: Project) -> bool:
         """Store a project; False, and nothing stored, if its key is taken."""
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(tables.projects), rows.project_row(project))
+            await self._execute(insert(tables.projects).values(rows.project_row(project)))
         except IntegrityError:
             return False
-        except SQLAlchemyError as error:
-            raise _away() from error
         return True
 
     async def find_project(self, api_key: ApiKey) -> Project | None:
         """Return the project with this key."""
+        if not _can_be_stored(api_key):
+            return None
         found = await self._all(select(tables.projects).where(tables.projects.c.api_key == api_key))
         return rows.project_of(found[0]) if found else None
 
@@ -112,54 +123,51 @@ class SqlStore:
 
     async def _change(self, first: Update | Delete, *more: Update | Delete) -> bool:
         """Run statements as one; says whether the first of them met a row."""
-        try:
-            async with self._engine.begin() as connection:
-                met = (await connection.execute(first)).rowcount > 0
-                for statement in more:
-                    await connection.execute(statement)
-        except (SQLAlchemyError, OSError) as error:
-            raise _away() from error
-        return met
+
+        async def change(connection: AsyncConnection) -> bool:
+            met = (await connection.execute(first)).rowcount > 0
+            for statement in more:
+                await connection.execute(statement)
+            return met
+
+        return await self._transact(change)
 
     async def secret(self, name: str, fresh: bytes) -> bytes:
         """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(tables.secrets), {"name": name, "secret": fresh})
+            await self._execute(insert(tables.secrets).values(name=name, secret=fresh))
         except IntegrityError:
             found = await self._all(select(tables.secrets).where(tables.secrets.c.name == name))
             return bytes(found[0].secret)
-        except SQLAlchemyError as error:
-            raise _away() from error
         return fresh
 
     async def spend_token(self, digest: str, expires_at_s: int) -> bool:
         """Note that a token was used; False if it was before."""
-        row = {"digest": digest, "expires_at_s": expires_at_s}
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(tables.spent_tokens), row)
+            await self._execute(insert(tables.spent_tokens).values(digest=digest, expires_at_s=expires_at_s))
         except IntegrityError:
             return False
-        except SQLAlchemyError as error:
-            raise _away() from error
         return True
 
     # ---- sessions and seats
 
     async def add_session(self, record: SessionRecord) -> bool:
         """Store a new session; False, and nothing stored, if its id is taken."""
+        written = asyncio.ensure_future(self._writer.write(record))
+        late = self._clock.call_at(MonotonicTime(self._clock.monotonic() + WAIT_S), lambda: _give_up(written))
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(tables.sessions), rows.session_row(record))
-        except IntegrityError:
-            return False
-        except SQLAlchemyError as error:
-            raise _away() from error
-        return True
+            await asyncio.wait({written})
+        finally:
+            late.cancel()
+            written.cancel()
+        if written.cancelled():
+            raise unavailable()
+        return written.result()
 
     async def find_session(self, session_id: SessionId) -> SessionRecord | None:
         """Return the session with this id."""
+        if not _can_be_stored(session_id):
+            return None
         found = await self._all(select(tables.sessions).where(tables.sessions.c.session_id == session_id))
         return rows.session_of(found[0]) if found else None
 
@@ -184,6 +192,8 @@ class SqlStore:
 
     async def find_seat(self, connection_id: ConnectionId) -> SessionId | None:
         """Return the session in which this connection has a seat."""
+        if not _can_be_stored(connection_id):
+            return None
         column = tables.connections.c
         found = await self._all(select(column.session_id).where(column.connection_id == connection_id))
         return SessionId(found[0].session_id) if found else None
@@ -193,46 +203,36 @@ class SqlStore:
         connections, streams, subscriptions = tables.connections, tables.streams, tables.subscriptions
         slots, replies, log = tables.slots, tables.kept_replies, tables.session_log
         states, values = tables.session_states, tables.session_values
-        pairs: dict[ConnectionId, list[SlotPair]] = {}
-        async with self._reading() as reader:
+
+        async def read(reader: AsyncConnection) -> StoredSession:
+            await reader.exec_driver_sql(self._begin_snapshot)
+            pairs: dict[ConnectionId, list[SlotPair]] = {}
+
+            async def of(table: Table, *order: ColumnElement[object]) -> "Iterable[rows.SqlRow]":
+                return await reader.execute(select(table).where(table.c.session_id == session_id).order_by(*order))
+
             newest = await reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
             muted = await reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
-            found_values = await reader.execute(
-                select(values.c.key, values.c.value).where(values.c.session_id == session_id).order_by(values.c.key)
+            for row in await of(slots, slots.c.connection_id, slots.c.slot):
+                pairs.setdefault(ConnectionId(row.connection_id), []).append(rows.pair_of(row))
+            found_subscriptions = await of(
+                subscriptions, subscriptions.c.connection_id, subscriptions.c.subscription_id
             )
-            found_connections = await reader.execute(
-                select(connections).where(connections.c.session_id == session_id).order_by(connections.c.joined_number)
+            found_replies = await of(replies, replies.c.connection_id, replies.c.request_id)
+            return StoredSession(
+                last_number=newest or 0,
+                connections=[rows.connection_of(row) for row in await of(connections, connections.c.joined_number)],
+                streams=[
+                    rows.stream_of(row) for row in await of(streams, streams.c.created_at_ms, streams.c.stream_id)
+                ],
+                subscriptions=[rows.subscription_of(row) for row in found_subscriptions],
+                pairs=pairs,
+                replies=[KeptReply(ConnectionId(row.connection_id), row.request_id, row.body) for row in found_replies],
+                muted=bool(muted),
+                shared={row.key: row.value for row in await of(values, values.c.key)},
             )
-            found_streams = await reader.execute(
-                select(streams)
-                .where(streams.c.session_id == session_id)
-                .order_by(streams.c.created_at_ms, streams.c.stream_id)
-            )
-            found_subscriptions = await reader.execute(
-                select(subscriptions)
-                .where(subscriptions.c.session_id == session_id)
-                .order_by(subscriptions.c.connection_id, subscriptions.c.subscription_id)
-            )
-            found_slots = await reader.execute(
-                select(slots).where(slots.c.session_id == session_id).order_by(slots.c.connection_id, slots.c.slot)
-            )
-            found_replies = await reader.execute(
-                select(replies)
-                .where(replies.c.session_id == session_id)
-                .order_by(replies.c.connection_id, replies.c.request_id)
-            )
-        for row in found_slots:
-            pairs.setdefault(ConnectionId(row.connection_id), []).append(rows.pair_of(row))
-        return StoredSession(
-            last_number=newest or 0,
-            connections=[rows.connection_of(row) for row in found_connections],
-            streams=[rows.stream_of(row) for row in found_streams],
-            subscriptions=[rows.subscription_of(row) for row in found_subscriptions],
-            pairs=pairs,
-            replies=[KeptReply(ConnectionId(row.connection_id), row.request_id, row.body) for row in found_replies],
-            muted=bool(muted),
-            shared={row.key: row.value for row in found_values},
-        )
+
+        return await self._read(read)
 
     async def commit(self, batch: WriteBatch) -> None:
         """Store a batch; batches are stored in the order of the calls."""
@@ -253,36 +253,56 @@ class SqlStore:
         log = tables.session_log
         other = log.alias("other")
         newest = select(func.max(other.c.number)).where(other.c.session_id == log.c.session_id).scalar_subquery()
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(delete(log).where(log.c.at_ms < now - LOG_AGE_MS, log.c.number < newest))
-                spent = tables.spent_tokens
-                await connection.execute(delete(spent).where(spent.c.expires_at_s < now // 1000))
-        except SQLAlchemyError as error:
-            raise _away() from error
+        await self._change(
+            delete(log).where(log.c.at_ms < now - LOG_AGE_MS, log.c.number < newest),
+            delete(tables.spent_tokens).where(tables.spent_tokens.c.expires_at_s < now // 1000),
+        )
 
-    # ---- reading
+    # ---- asking the database
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        try:
+    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Return what `work` reads on one connection."""
+
+        async def attempt() -> T:
             async with self._engine.connect() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as error:
-            raise _away() from error
+                return await work(connection)
+
+        return await self._soon(attempt)
+
+    async def _transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Return what `work` returns when its transaction is committed. Raises IntegrityError as it comes."""
+
+        async def attempt() -> T:
+            async with self._turn or nullcontext(), self._engine.begin() as connection:
+                return await work(connection)
+
+        return await self._soon(attempt)
+
+    async def _soon(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._patience.insist(attempt, WAIT_S)
+        except IntegrityError:
+            raise
+        except Failure as error:
+            raise unavailable() from error
 
     async def _all(self, statement: "Select[*tuple[object, ...]]") -> "list[rows.SqlRow]":
-        async with self._reading() as connection:
+        async def read(connection: AsyncConnection) -> "list[rows.SqlRow]":
             return list(await connection.execute(statement))
 
+        return await self._read(read)
 
-def _away() -> ConnectFailedError:
-    return ConnectFailedError("The store is not available; try again.")
+    async def _execute(self, statement: Executable) -> None:
+        async def change(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
+
+        await self._transact(change)
 
 
-def _tune_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Let readers and the writer work side by side; leave syncing to checkpoints (a killed process loses nothing)."""
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _give_up(written: "asyncio.Future[bool]") -> None:
+    written.cancel()
+
+
+def _can_be_stored(identifier: str) -> bool:
+    """Say whether this can be asked for at all: whoever sends NUL or half a character learns that there is no such."""
+    return "\0" not in identifier and identifier.isascii()

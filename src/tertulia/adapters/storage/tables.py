@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     false,
 )
 
@@ -36,12 +38,24 @@ __all__ = [
 
 metadata = MetaData()
 
+
+class ForeignText(TypeDecorator[str]):
+    """Text that comes from outside: PostgreSQL has no NUL in text, so it becomes U+FFFD, as in HTML."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace each NUL."""
+        return value.replace("\0", "\ufffd") if value is not None and "\0" in value else value
+
+
 projects = Table(
     "projects",
     metadata,
     Column("api_key", String(10), primary_key=True),
     Column("api_secret", String(40), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", ForeignText, nullable=False),
     Column("status", String(16), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False, server_default="0"),
     Column("accept_known_keys", Boolean, nullable=False, server_default=false()),
@@ -64,7 +78,7 @@ sessions = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("e2ee", Boolean, nullable=False),
     Column("location", String(45)),
-    Column("archive_name", Text),
+    Column("archive_name", ForeignText),
     Column("archive_resolution", String(16)),
     Index("sessions_by_project", "api_key", "created_at_ms"),
 )
@@ -91,7 +105,7 @@ connections = Table(
     Column("session_id", String(255), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("role", String(16), nullable=False),
-    Column("data", Text, nullable=False),
+    Column("data", ForeignText, nullable=False),
     Column("expires_at_s", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("joined_number", BigInteger, nullable=False),
@@ -112,8 +126,8 @@ streams = Table(
     Column("session_id", String(255), nullable=False),
     Column("connection_id", String(36), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("initials", Text),
+    Column("name", ForeignText, nullable=False),
+    Column("initials", ForeignText),
     Column("has_audio", Boolean, nullable=False),
     Column("has_video", Boolean, nullable=False),
     Column("has_captions", Boolean, nullable=False),

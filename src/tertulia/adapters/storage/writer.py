@@ -3,17 +3,18 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert
+from sqlalchemy import Table, and_, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import Delete, Insert
 
 from tertulia.adapters.storage import rows, tables
+from tertulia.adapters.storage.patience import AWAY_S, Failure, Patience, unavailable
 from tertulia.adapters.storage.rows import Row
 from tertulia.domain.events import (
     Change,
@@ -32,9 +33,9 @@ from tertulia.domain.events import (
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import ConnectionId, SessionId
 from tertulia.observability.metrics import Metrics
-from tertulia.services.ports import WriteBatch
+from tertulia.services.ports import SessionRecord, WriteBatch
 
-__all__ = ["KEPT_REPLIES", "LOG_ROWS", "Writer"]
+__all__ = ["KEPT_REPLIES", "LOG_ROWS", "QUEUE_LIMIT", "Writer"]
 
 LOG_ROWS = 10_000
 """Rows of a session's log that are kept, at least; some hundreds more until the next trimming."""
@@ -42,6 +43,11 @@ KEPT_REPLIES = 256
 _TRIM_LOG_EVERY = 500
 _TRIM_REPLIES_EVERY = 64
 _BATCHES_PER_TRANSACTION = 512
+
+QUEUE_LIMIT = 20_000
+"""Batches and sessions that wait to be written; further ones are refused. Each session waits with one batch at most."""
+
+_Item = WriteBatch | SessionRecord
 
 _OWNED = (tables.subscriptions, tables.slots, tables.kept_replies)
 """Tables whose rows go with their connection."""
@@ -53,6 +59,7 @@ class _Plan:
 
     rows: dict[str, dict[tuple[object, ...], Row | None]] = field(default_factory=dict)
     log: list[Row] = field(default_factory=list)
+    sessions: dict[str, Row] = field(default_factory=dict)
     gone: list[ConnectionId] = field(default_factory=list)
     log_limits: dict[SessionId, int] = field(default_factory=dict)
     reply_limits: dict[ConnectionId, int] = field(default_factory=dict)
@@ -64,7 +71,13 @@ class _Plan:
     def drop(self, table: Table, *key: object) -> None:
         self.rows.setdefault(table.name, {})[key] = None
 
-    def add(self, batch: WriteBatch) -> None:
+    def add(self, item: "_Item") -> None:
+        if isinstance(item, SessionRecord):
+            self.sessions.setdefault(item.session_id, rows.session_row(item))
+        else:
+            self._add_batch(item)
+
+    def _add_batch(self, batch: WriteBatch) -> None:
         for change in batch.changes:
             self._add_change(batch.session_id, change)
         for row in batch.log:
@@ -112,47 +125,59 @@ class _Plan:
 
 
 class Writer:
-    """Writes batches in the order in which they come.
+    """Writes batches and new sessions in the order in which they come, and waits with them while the store is away.
 
     Args:
         engine: The database; the writer keeps one connection of it.
         metrics: Where the time of each transaction is noted.
+        patience: How one waits for a store that is away.
+        turn: Held while writing, so that nobody else of this program writes at that time; None if many may.
     """
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics, patience: Patience, turn: asyncio.Lock | None) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._queue: deque[tuple[WriteBatch, asyncio.Future[None]]] = deque()
+        self._patience = patience
+        self._turn = turn
+        self._queue: deque[tuple[_Item, asyncio.Future[bool]]] = deque()
         self._filled = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         dialect = engine.dialect.name
         self._upserts = {table.name: _upsert(table, dialect) for table in _WRITTEN}
         self._deletes = {table.name: _delete_by_key(table) for table in _WRITTEN}
+        self._add_sessions = _add_if_absent(tables.sessions, dialect).returning(tables.sessions.c.session_id)
 
     def start(self) -> None:
         """Start the task that writes."""
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     async def close(self) -> None:
-        """Write what is queued and end."""
+        """Write what is queued, unless the store is away, and end."""
         self._closing = True
         self._filled.set()
         if self._task is not None:
             await self._task
 
-    async def write(self, batch: WriteBatch) -> None:
-        """Return when the batch is committed.
+    async def write(self, item: "_Item") -> bool:
+        """Return when the batch or session is committed. Who stops waiting for it before its turn takes it back.
+
+        Returns:
+            False for a session whose id is taken.
 
         Raises:
             ConnectFailedError: If it could not be; nothing of it is stored.
         """
         if self._closing:
             raise ConnectFailedError("The store is closed.")
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((batch, written))
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._queue = deque((waiting, future) for waiting, future in self._queue if not future.done())
+            if len(self._queue) >= QUEUE_LIMIT:
+                raise unavailable()
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append((item, written))
         self._filled.set()
-        await written
+        return await written
 
     async def _run(self) -> None:
         while self._queue or not self._closing:
@@ -160,37 +185,68 @@ class Writer:
             taken = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCHES_PER_TRANSACTION))]
             if not self._queue and not self._closing:
                 self._filled.clear()
-            if taken:
-                await self._write_all(taken)
+            if wanted := [(item, future) for item, future in taken if not future.done()]:
+                await self._write_all(wanted)
 
-    async def _write_all(self, taken: Sequence[tuple[WriteBatch, "asyncio.Future[None]"]]) -> None:
-        error = await self._try([batch for batch, _ in taken])
-        for batch, written in taken:
+    async def _write_all(self, taken: Sequence[tuple["_Item", "asyncio.Future[bool]"]]) -> None:
+        outcome = await self._try([item for item, _ in taken])
+        for index, (item, written) in enumerate(taken):
             # One bad batch must not take the others with it.
-            own_error = await self._try([batch]) if error is not None and len(taken) > 1 else error
+            again = isinstance(outcome, Exception) and len(taken) > 1
+            own = await self._try([item]) if again else outcome
             if written.done():
                 continue
-            if own_error is None:
-                written.set_result(None)
-            else:
+            if isinstance(own, Exception):
                 failure = ConnectFailedError("The store could not be written.")
-                failure.__cause__ = own_error
+                failure.__cause__ = own
                 written.set_exception(failure)
+            else:
+                written.set_result(own[0] if again else own[index])
 
-    async def _try(self, batches: Sequence[WriteBatch]) -> Exception | None:
+    async def _try(self, items: Sequence["_Item"]) -> list[bool] | Exception:
+        """Return for each item whether it stands in the store now, or what keeps all of them from it."""
         plan = _Plan()
-        for batch in batches:
-            plan.add(batch)
+        for item in items:
+            plan.add(item)
+        uncertain = False
+
+        async def attempt() -> set[str]:
+            nonlocal uncertain
+            if uncertain and await self._is_stored(plan):
+                return set(plan.sessions)
+            try:
+                async with self._turn or nullcontext():
+                    with self._metrics.store_write.time():
+                        async with self._engine.begin() as connection:
+                            added = await self._execute(connection, plan)
+            except Failure:
+                uncertain = True
+                raise
+            # Those that were there already may be ours, of an attempt whose answer was lost.
+            return set(plan.sessions) if uncertain else added
+
         try:
-            with self._metrics.store_write.time():
-                async with self._engine.begin() as connection:
-                    await self._execute(connection, plan)
-        except (SQLAlchemyError, OSError, ValueError) as error:
+            added = await self._patience.insist(attempt, AWAY_S)
+        except (*Failure, ValueError) as error:
             self._metrics.store_writes_failed.inc()
             return error
-        return None
+        # Of several with one id the first is the one that stands.
+        return [not isinstance(item, SessionRecord) or _take(added, item.session_id) for item in items]
 
-    async def _execute(self, connection: AsyncConnection, plan: _Plan) -> None:
+    async def _is_stored(self, plan: _Plan) -> bool:
+        """Say whether a transaction whose commit was not answered has gone through: one row of its log tells."""
+        if not plan.log:
+            return False
+        row, log = plan.log[0], tables.session_log.c
+        same = [log.session_id == row["session_id"], log.number == row["number"], log.body == row["body"]]
+        async with self._engine.connect() as connection:
+            return await connection.scalar(select(log.number).where(*same)) is not None
+
+    async def _execute(self, connection: AsyncConnection, plan: _Plan) -> set[str]:
+        """Write all that is planned; return the ids of the sessions that are new."""
+        added: set[str] = set()
+        if plan.sessions:
+            added.update(await connection.scalars(self._add_sessions, list(plan.sessions.values())))
         for name, by_key in plan.rows.items():
             present = [row for row in by_key.values() if row is not None]
             if present:
@@ -216,6 +272,7 @@ class Writer:
             await connection.execute(
                 delete(tables.kept_replies).where(kept.connection_id == connection_id, kept.request_id <= limit)
             )
+        return added
 
 
 _WRITTEN = (
@@ -239,6 +296,17 @@ def _upsert(table: Table, dialect: str) -> Insert:
     on_sqlite = sqlite.insert(table)
     values = {column.name: on_sqlite.excluded[column.name] for column in table.c if column.name not in keys}
     return on_sqlite.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _take(added: set[str], session_id: str) -> bool:
+    known = session_id in added
+    added.discard(session_id)
+    return known
+
+
+def _add_if_absent(table: Table, dialect: str) -> Insert:
+    on_database = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return on_database.on_conflict_do_nothing()
 
 
 def _delete_by_key(table: Table) -> Delete:

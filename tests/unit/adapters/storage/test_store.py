@@ -1,4 +1,4 @@
-"""The SQL store on real SQLite files."""
+"""The SQL store, on a file of SQLite and on a PostgreSQL server."""
 
 import asyncio
 import shutil
@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import event, text
 
-from tertulia.adapters.storage import SqlStore, migrate, tables
+from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.storage.store import LOG_AGE_MS
 from tertulia.adapters.storage.writer import LOG_ROWS
 from tertulia.clock import WallTime
@@ -111,13 +108,8 @@ def row(number: int, body: str = "{}") -> LogRow:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "tertulia.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqlStore]:
-    opened = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+async def store(store_url: str) -> AsyncIterator[SqlStore]:
+    opened = await SqlStore.open(store_url)
     yield opened
     await opened.close()
 
@@ -190,7 +182,7 @@ async def test_sessions_are_found_by_id(store: SqlStore) -> None:
     assert await store.find_session(SessionId("2_none")) is None
 
 
-async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None:
+async def test_seats_come_back_as_they_were(store: SqlStore, store_url: str) -> None:
     replies = [KeptReply(ANA, 1, '{"x":1}'), KeptReply(ANA, 2, "{}")]
     await store.commit(
         WriteBatch(
@@ -214,7 +206,7 @@ async def test_seats_come_back_as_they_were(store: SqlStore, path: Path) -> None
         )
     )
     await store.close()
-    again = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    again = await SqlStore.open(store_url)
     stored = await again.load_seats(SESSION)
     await again.close()
     assert stored.last_number == 2
@@ -329,25 +321,28 @@ async def test_a_bad_batch_fails_alone(store: SqlStore) -> None:
     assert len(await store.read_log(SessionId("2_b"), 0, 9)) == 1
 
 
-async def test_what_is_queued_when_the_store_closes_is_written(store: SqlStore, path: Path) -> None:
+async def test_what_is_queued_when_the_store_closes_is_written(store: SqlStore, store_url: str) -> None:
     writing = asyncio.gather(*(store.commit(WriteBatch(SESSION, NOW, log=[row(n)])) for n in range(1, 20)))
     await asyncio.sleep(0)
     await store.close()
     await writing
     with pytest.raises(ConnectFailedError):
         await store.commit(WriteBatch(SESSION, NOW, log=[row(99)]))
-    again = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    again = await SqlStore.open(store_url)
     assert len(await again.read_log(SESSION, 0, 99)) == 19
     await again.close()
 
 
-async def test_what_was_committed_survives_the_end_of_the_process(store: SqlStore, path: Path, tmp_path: Path) -> None:
+async def test_what_was_committed_survives_the_end_of_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "tertulia.db"
+    store = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
     await store.commit(WriteBatch(SESSION, NOW, [ConnectionSaved(ana)], [row(1)]))
     for name in ("", "-wal"):  # what the files hold at this moment is what a killed process leaves
         shutil.copy(f"{path}{name}", f"{tmp_path / 'left.db'}{name}")
     left = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'left.db'}")
     assert (await left.load_seats(SESSION)).connections == [ana]
     await left.close()
+    await store.close()
 
 
 async def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
@@ -373,25 +368,10 @@ async def test_reading_from_a_broken_database_is_unavailable(store: SqlStore) ->
         await store.add_session(SessionRecord(SESSION, ApiKey("1"), "routed", "manual", 1, False))
 
 
-async def test_the_migrations_lead_to_the_tables_that_the_code_knows(store: SqlStore, path: Path) -> None:
-    def columns(connection: object) -> dict[str, set[str]]:
-        inspector = inspect(connection)
-        assert inspector is not None
-        return {
-            name: {column["name"] for column in inspector.get_columns(name)} for name in inspector.get_table_names()
-        }
-
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-    async with engine.connect() as connection:
-        found = await connection.run_sync(columns)
-        version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    await engine.dispose()
-    del found["alembic_version"]
-    assert found == {table.name: {column.name for column in table.c} for table in tables.metadata.sorted_tables}
-    assert version == migrate.NEWEST
-
-
-def test_the_newest_migration_is_the_one_named() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
-    assert ScriptDirectory.from_config(config).get_heads() == [migrate.NEWEST]
+async def test_text_and_ids_that_a_database_cannot_hold_harm_nobody(store: SqlStore) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, [ConnectionSaved(replace(ana, data="a\0b"))]))
+    assert [each.data for each in (await store.load_seats(SESSION)).connections] == ["a\ufffdb"]
+    for strange in ("\0", "\ud800", "é" * 1000):
+        assert await store.find_session(SessionId(strange)) is None
+        assert await store.find_seat(ConnectionId(strange)) is None
+        assert await store.find_project(ApiKey(strange)) is None
