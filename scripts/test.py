@@ -39,6 +39,8 @@ SYSTEM_PACKAGES = {
     "ip": "iproute2",
     "nft": "nftables",
     "pg_ctlcluster": "postgresql",
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
 }
 NEEDS_PACKAGES = {"python", "integration", "e2e"}
 
