@@ -18,6 +18,7 @@ import uvloop
 
 from tertulia.adapters.http.announcement import facts_of, text_of
 from tertulia.adapters.http.server import serve
+from tertulia.clock import SystemClock
 from tertulia.config import LOOPBACK, Settings, restore
 from tertulia.errors import TertuliaError
 from tertulia.observability.logging import configure
@@ -53,6 +54,7 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             settings.http,
             listeners,
             gate=control.gate,
+            clock=SystemClock(),
             started=say_ready,
             stopping=control.sessions.close,
         )

@@ -5,20 +5,50 @@ Everybody else gets frozen `Settings` passed down as values.
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import os
 import re
-import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import msgspec
 
+from tertulia.config_sources import (
+    ConfigurationError,
+    Secret,
+    check_names,
+    merge,
+    read_file,
+    resolve_secret_files,
+)
+from tertulia.passwords import is_password_hash
 from tertulia.supervisor.orphan import GRACE_S
 
-ENVIRONMENT_PREFIX = "TERTULIA_"
+__all__ = [
+    "LOOPBACK",
+    "ConfigurationError",
+    "ConfiguredProject",
+    "HttpSettings",
+    "MediaSettings",
+    "MetricsSettings",
+    "OperatorSettings",
+    "SessionSettings",
+    "Settings",
+    "dump",
+    "is_weak_secret",
+    "load",
+    "restore",
+]
+
 LOOPBACK = ("127.0.0.1", "::1")
+# Nobody turns a production server into one for development by accident.
+_WITHOUT_VARIABLE = ("development",)
+# What sample configurations have, ours and other people's.
+_DEFAULT_PASSWORDS = frozenset({"changeme", "password", "postgres", "postgresql", "tertulia", "12345678", "secret"})
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -29,10 +59,6 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the message is one sentence that says why."""
-
-
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group of settings; an unknown key in it is refused."""
 
@@ -41,9 +67,11 @@ class HttpSettings(_Section, frozen=True):
     """Where REST, signalling and pages are served.
 
     `addresses` are IP addresses to listen on; `port` 0 lets the system choose. `certificate` and `private_key` are PEM
-    files for TLS; leave both out behind a proxy. `public_url` is what users type, if it differs. A request must have
-    come whole within `request_s` seconds. `pending` connections may have proven nothing yet, `pending_per_address` of
-    them from one address (behind a proxy: from the proxy); above that the oldest give way.
+    files for TLS, read again when they change; leave both out behind a proxy. `trusted_proxies` are the addresses or
+    networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, and nobody else's. `public_url` is what users
+    type, if it differs. A request must have come whole within `request_s` seconds. `pending` connections may have
+    proven nothing yet, `pending_per_address` of them from one address (behind a proxy: from the proxy); above that the
+    oldest give way. A server that is told to stop lets its clients go within `drain_s` seconds, then it cuts the rest.
     """
 
     addresses: tuple[str, ...] = LOOPBACK
@@ -54,17 +82,47 @@ class HttpSettings(_Section, frozen=True):
     request_s: Seconds = 10.0
     pending: Count = 4_096
     pending_per_address: Count = 1_024
+    trusted_proxies: tuple[str, ...] = ()
+    drain_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 6.0
+
+    def __post_init__(self) -> None:
+        """Refuses half a TLS configuration, and proxies that are anybody."""
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("http.certificate and http.private_key go together; set both or none")
+        for proxy in self.trusted_proxies:
+            try:
+                network = ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"http.trusted_proxies has {proxy!r}, which is no IP address or network") from error
+            if network.prefixlen == 0:
+                raise ValueError("http.trusted_proxies trusts everybody; name the proxy's own address")
 
 
 class MetricsSettings(_Section, frozen=True):
     """Who may read `/metrics` and `/statistics`: whoever sends this token, or without one programs of this machine."""
 
-    token: str | None = None
+    token: Secret | None = None
 
     def __post_init__(self) -> None:
         """Refuses a token that can be guessed."""
         if self.token is not None and len(self.token) < 20:
             raise ValueError("metrics.token has at least 20 characters, as printed by `openssl rand -hex 20`")
+
+
+class OperatorSettings(_Section, frozen=True):
+    """Who may use the projects page: whoever knows the password, of which `tertulia password` makes this hash.
+
+    Without one nobody may, but in development whoever sits at this machine. Who signs in stays so for `signed_in_s`
+    seconds.
+    """
+
+    password_hash: Secret | None = None
+    signed_in_s: Annotated[float, msgspec.Meta(ge=60, le=2_592_000)] = 43_200.0
+
+    def __post_init__(self) -> None:
+        """Refuses what is no hash: above all the password itself."""
+        if self.password_hash is not None and not is_password_hash(self.password_hash):
+            raise ValueError("operator.password_hash is no hash of a password; make one with `tertulia password`")
 
 
 class MediaSettings(_Section, frozen=True):
@@ -121,7 +179,7 @@ class AccountSettings(_Section, frozen=True):
     """The account whose tokens may make, change and delete projects over REST: a key and a secret as a project's."""
 
     api_key: str | None = None
-    api_secret: str | None = None
+    api_secret: Secret | None = None
 
     def __post_init__(self) -> None:
         """Refuses half an account, and one that can be guessed."""
@@ -138,12 +196,18 @@ class StoreSettings(_Section, frozen=True):
     `url` is the address of a PostgreSQL database, as libpq has it: `postgresql://user:password@host/database`.
     """
 
-    url: str | None = None
+    url: Secret | None = None
 
     def __post_init__(self) -> None:
-        """Refuses the addresses of other databases."""
-        if self.url is not None and not re.match(r"postgres(ql)?://", self.url):
+        """Refuses the addresses of other databases, and passwords that everybody tries first."""
+        if self.url is None:
+            return
+        if not re.match(r"postgres(ql)?://", self.url):
             raise ValueError("store.url begins with postgresql://; leave it out for the embedded store")
+        login = self.url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+        user, has_password, password = login.partition(":")
+        if has_password and (len(password) < 8 or unquote(password).lower() in {*_DEFAULT_PASSWORDS, user.lower()}):
+            raise ValueError("store.url has a weak password; use one as printed by `openssl rand -hex 20`")
 
     @property
     def driver_url(self) -> str:
@@ -159,7 +223,7 @@ class ConfiguredProject(_Section, frozen=True):
     """
 
     api_key: str
-    api_secret: str
+    api_secret: Secret
     name: str = ""
     accept_known_keys: bool = False
 
@@ -181,14 +245,10 @@ class Settings(_Section, frozen=True):
     tokens: TokenSettings = TokenSettings()
     account: AccountSettings = AccountSettings()
     store: StoreSettings = StoreSettings()
+    operator: OperatorSettings = OperatorSettings()
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuses half a TLS configuration."""
-        if (self.http.certificate is None) != (self.http.private_key is None):
-            raise ValueError("http.certificate and http.private_key go together; set both or none")
 
     @property
     def run_folder(self) -> Path:
@@ -248,17 +308,20 @@ def load(
     `flags` are dotted names such as `http.port`; a value of None means that the flag was not given. Raises
     ConfigurationError, in one sentence, for a file that cannot be read, an unknown key or a value out of range.
     """
-    values: dict[str, Any] = {}
+    written: dict[str, Any] = {}
     if file is not None:
-        values = _read(file)
-    for name, text in (os.environ if environment is None else environment).items():
-        if name.startswith(ENVIRONMENT_PREFIX):
-            _put_variable(values, name, text)
-    for name, value in (flags or {}).items():
-        if value is not None:
-            _put(values, name, value)
+        written = read_file(file)
+        check_names(written, Settings)
+        # By itself first: TOML knows numbers from texts, variables do not.
+        _convert(resolve_secret_files(deepcopy(written), Settings), strict=True)
+    variables = os.environ if environment is None else environment
+    values = merge(written, Settings, variables, flags or {}, _WITHOUT_VARIABLE)
+    return _convert(resolve_secret_files(values, Settings), strict=False)
+
+
+def _convert(values: dict[str, Any], *, strict: bool) -> Settings:
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_to_path)
+        return msgspec.convert(values, Settings, strict=strict, dec_hook=_to_path)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The configuration is not valid: {error}.") from error
 
@@ -275,39 +338,3 @@ def restore(file: Path) -> Settings:
 
 def _to_path(_: type, text: str) -> Path:
     return Path(text).expanduser().absolute()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"The configuration file {file} cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The configuration file {file} is not valid TOML: {error}.") from error
-
-
-def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *sections, key = dotted.split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-    values[key] = value
-
-
-def _put_variable(values: dict[str, Any], name: str, text: str) -> None:
-    known = _variables()
-    if name not in known:
-        raise ConfigurationError(f"The environment variable {name} is not a setting; known are {', '.join(known)}.")
-    dotted, is_list = known[name]
-    _put(values, dotted, [part.strip() for part in text.split(",") if part.strip()] if is_list else text)
-
-
-def _variables() -> dict[str, tuple[str, bool]]:
-    """Every environment variable with the dotted name of its setting and whether that is a list."""
-    known = {}
-    for name, type_ in get_type_hints(Settings).items():
-        if isinstance(type_, type) and issubclass(type_, _Section):
-            for key, inner in get_type_hints(type_).items():
-                known[f"{ENVIRONMENT_PREFIX}{name}_{key}".upper()] = (f"{name}.{key}", get_origin(inner) is tuple)
-        elif name not in {"projects", "development"}:
-            known[f"{ENVIRONMENT_PREFIX}{name}".upper()] = (name, False)
-    return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tertulia.config import ConfigurationError, Settings, dump, is_weak_secret, load, restore
@@ -16,6 +17,10 @@ def written(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "tertulia.toml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def vars_of(section: msgspec.Struct) -> list[Any]:
+    return [getattr(section, name) for name in section.__struct_fields__]
 
 
 def refused(file: Path | None = None, **given: Any) -> str:
@@ -67,7 +72,20 @@ def test_every_setting_survives_the_way_to_another_process(tmp_path: Path) -> No
     ("text", "words"),
     [
         ("port = 1", "port"),
-        ("[http]\nprot = 1", "prot"),
+        ("[http]\nprot = 1", "http.prot is not known; did you mean http.port?"),
+        ("[htpt]\nport = 1", "htpt is not known"),
+        ("[http]\npublic_addresses = []", "http.public_addresses is not known; did you mean media.public_addresses?"),
+        ("[[projects]]\napi_kee = '1'", "projects.api_kee is not known; did you mean projects.api_key?"),
+        ("[media]\nqwertyuiop = 1", "media.qwertyuiop is not known."),
+        ("[http]\nport = '80'", "http.port"),
+        ("[http]\ntrusted_proxies = ['0.0.0.0/0']", "everybody"),
+        ("[http]\ntrusted_proxies = ['proxy.example.org']", "no IP address"),
+        ("[http]\ndrain_s = 0", "drain_s"),
+        ("[operator]\npassword_hash = 'correct horse battery'", "tertulia password"),
+        ("[metrics]\ntoken = 'short'", "20 characters"),
+        ("[store]\nurl = 'postgresql://ida:changeme@db/tertulia'", "weak password"),
+        ("[store]\nurl = 'postgresql://tertulia:tertulia@db/tertulia'", "weak password"),
+        ("[store]\nurl = 'postgresql://ida:short@db/tertulia'", "weak password"),
         ("[http]\nport = 65536", "65535"),
         ("[http]\nport = 'many'", "http.port"),
         ("[sessions]\nheartbeat_s = 0", "heartbeat_s"),
@@ -85,6 +103,56 @@ def test_what_is_unknown_or_out_of_range_is_refused_by_name(tmp_path: Path, text
 
 def test_an_unknown_variable_is_refused() -> None:
     assert "TERTULIA_HTTP_PROT" in refused(environment={"TERTULIA_HTTP_PROT": "1"})
+
+
+def test_an_unknown_variable_names_the_nearest() -> None:
+    assert "did you mean TERTULIA_HTTP_PORT?" in refused(environment={"TERTULIA_HTTP_PROT": "1"})
+    assert "not a setting" in refused(environment={"TERTULIA_PROJECTS_API_SECRET": SECRET})
+
+
+def test_a_secret_comes_from_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("0123456789abcdefghijk\n")
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    file = written(
+        tmp_path,
+        f"[metrics]\ntoken_file = '{tmp_path}/token'\n"
+        f"[[projects]]\napi_key = '40012345'\napi_secret_file = '{tmp_path}/secret'",
+    )
+    settings = load(file, environment={})
+    assert settings.metrics.token == "0123456789abcdefghijk"
+    assert settings.projects[0].api_secret == SECRET
+
+
+def test_a_variable_with_a_secret_wins_however_the_file_has_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t" * 30)
+    in_file = written(tmp_path, f"[metrics]\ntoken_file = '{tmp_path}/none'\n")
+    assert "cannot be read" in refused(in_file)
+    for environment, expected in (
+        ({"TERTULIA_METRICS_TOKEN_FILE": str(tmp_path / "token")}, "t" * 30),
+        ({"TERTULIA_METRICS_TOKEN": "v" * 30}, "v" * 30),
+    ):
+        in_file = written(tmp_path, f"[metrics]\ntoken = '{'f' * 30}'\n")
+        settings = load(in_file, environment=environment)
+        assert settings.metrics.token == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[metrics]\ntoken_file = '{0}/none'", "cannot be read"),
+        ("[metrics]\ntoken_file = '{0}/empty'", "empty"),
+        ("[metrics]\ntoken_file = '{0}/huge'", "longer than 4096"),
+        ("[metrics]\ntoken_file = 7", "not the path of a file"),
+        ("[metrics]\ntoken_file = '{0}/huge'\ntoken = 'abc'", "exclude each other"),
+        ("[http]\nport_file = '{0}/huge'", "http.port_file is not known"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_and_never_repeated(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "huge").write_text("hunter2" * 1000)
+    sentence = refused(written(tmp_path, text.format(tmp_path)))
+    assert words in sentence
+    assert "hunter2" not in sentence
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -123,8 +191,7 @@ def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
 
     assert settings.http.public_url == "https://video.example.org"
     text = file.read_text(encoding="utf-8")
-    parts = ("http", "media", "sessions", "metrics", "tokens", "account", "store")
-    sections = [settings, *(getattr(settings, name) for name in parts)]
+    sections = [settings, *(one for one in vars_of(settings) if isinstance(one, msgspec.Struct))]
     names = {name for section in sections for name in section.__struct_fields__}
     missing = {name for name in names - {"development", "local_only"} if name not in text}
     assert not missing
@@ -142,3 +209,9 @@ def test_an_account_has_key_and_secret_or_neither_and_no_weak_secret() -> None:
     ):
         with pytest.raises(ConfigurationError):
             load(environment=wrong)
+
+
+@pytest.mark.parametrize("login", ["", "ida@", "ida:5f1d0c9e7a3b2468@"])
+def test_a_database_is_reached_without_a_password_or_with_a_good_one(login: str) -> None:
+    url = f"postgresql://{login}db.example.org/tertulia"
+    assert load(environment={"TERTULIA_STORE_URL": url}).store.url == url

@@ -24,6 +24,7 @@ for _module, _name, _help in (
     ("project", "project", "Make, list, suspend, rotate and delete projects."),
     ("session", "session", "Make, list and import sessions, and see who is in one."),
     ("token", "token", "Make tokens for clients, and find out why one is refused."),
+    ("password", "password", "Make a hash of the operator's password for the projects page."),
     ("load", "load", "Load a server with clients and count what arrives."),
 ):
     app.command(f"tertulia.cli.{_module}:{_name}", name=_name, help=_help)

@@ -18,6 +18,7 @@ SECRET_KEYS = frozenset(
         "offer",
         "answer",
         "password",
+        "password_hash",
         "private_key",
         "resume_key",
         "secret",
@@ -25,8 +26,10 @@ SECRET_KEYS = frozenset(
         "x-opentok-auth",
     }
 )
-# Client tokens of both formats, and texts of the shape of an API secret.
-_SECRET_TEXT = re.compile(r"T1==[A-Za-z0-9+/=_-]+|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|\b[0-9a-f]{40}\b")
+# Client tokens of both formats, texts of the shape of an API secret, hashes of passwords, passwords in addresses.
+_SECRET_TEXT = re.compile(
+    r"scrypt:[0-9:]+[A-Za-z0-9_-]+:[A-Za-z0-9_-]+|(?<=://)[^\s:/@]*:[^\s/@]+(?=@)|T1==[A-Za-z0-9+/=_-]+|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|\b[0-9a-f]{40}\b"
+)
 
 
 def redact(_logger: object, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

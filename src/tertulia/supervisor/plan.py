@@ -23,6 +23,9 @@ class Plan:
         fingerprint: Of all that decides how the children behave. Processes that a killed supervisor left are taken over
             if theirs is the same, and else ended.
         router_link: The router's socket, on which it is asked whether it answers.
+        drain_s: How long control has to let its clients go, in seconds.
+        reloads: Whether SIGHUP makes control read its certificate again; else it stops everything, as when a terminal
+            is closed.
     """
 
     run_folder: str
@@ -34,6 +37,8 @@ class Plan:
     announce: str
     fingerprint: str
     router_link: str
+    drain_s: float = 6.0
+    reloads: bool = False
 
     @property
     def control_command(self) -> tuple[str, ...]:

@@ -23,8 +23,9 @@ from tertulia.supervisor.plan import Plan
 from tertulia.supervisor.sockets import listen
 
 READY_DEADLINE_S = 30.0
-# Control says goodbye to every client and stores what is open; the router has nothing to store.
-DRAIN_DEADLINE_S = 6.0
+# Control keeps to its own deadline; this much later it is ended by force. The router has nothing to store.
+_DRAIN_MARGIN_S = 2.0
+_ROUTER_DRAIN_S = 6.0
 _READY_POLL_S = 0.01
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # What the router means by its exit codes, for the case that it left no words of its own.
@@ -170,11 +171,20 @@ class Supervisor:
         """Wait for a signal or the timeout, then take note of stop signals and of children that ended."""
         handles = [child.handle for child in self._children if child.handle is not None]
         readable, _, _ = select.select([wakeups.fileno(), *handles], [], [], timeout_s)
-        if wakeups.fileno() in readable and any(number in _STOP_SIGNALS for number in wakeups.recv(4096)):
-            self._stopping = True
+        if wakeups.fileno() in readable:
+            self._heed(wakeups.recv(4096))
         for child in self._children:
             child.look()
         self._reap()
+
+    def _heed(self, numbers: bytes) -> None:
+        stops = [number for number in numbers if number in _STOP_SIGNALS]
+        if self._plan.reloads and signal.SIGHUP in stops:
+            # Before it is ready it has no handler yet, and reads the files anyway.
+            if self._was_announced:
+                self._control.signal(signal.SIGHUP)
+            stops = [number for number in stops if number != signal.SIGHUP]
+        self._stopping = self._stopping or bool(stops)
 
     def _reap(self) -> None:
         """Collect every child that ended: ours, and orphans that process 1 of a container inherits."""
@@ -192,10 +202,10 @@ class Supervisor:
     def _drain(self, wakeups: socket.socket) -> None:
         """Stop control, which says goodbye to clients while media still runs, then the router; by force if need be."""
         self._stopping = True
-        for child in (self._control, self._router):
+        for child, drain_s in ((self._control, self._plan.drain_s + _DRAIN_MARGIN_S), (self._router, _ROUTER_DRAIN_S)):
             for number in (signal.SIGTERM, signal.SIGKILL):
                 child.signal(number)
-                deadline = time.monotonic() + DRAIN_DEADLINE_S
+                deadline = time.monotonic() + drain_s
                 while child.pid is not None and time.monotonic() < deadline:
                     self._wait(wakeups, deadline - time.monotonic())
         forget(self._folder)

@@ -27,7 +27,15 @@ def test_secret_keys_are_emptied_at_any_depth() -> None:
     }
 
 
-@pytest.mark.parametrize("secret", [SECRET, JWT, "T1==cGFydG5lcl9pZD00MDAxMjM0NQ=="])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SECRET,
+        JWT,
+        "T1==cGFydG5lcl9pZD00MDAxMjM0NQ==",
+        "scrypt:15:8:1:YWJjZGVmZ2hpamtsbW5vcA:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg",
+    ],
+)
 def test_secrets_within_texts_are_found(secret: str) -> None:
     record = redact(None, "info", {"event": f"refused {secret}, sorry"})
 
@@ -55,3 +63,9 @@ def test_our_logs_and_those_of_libraries_are_one_json_line_each(capfd: pytest.Ca
     ours, theirs = (json.loads(line) for line in capfd.readouterr().err.splitlines())
     assert (ours["event"], ours["session_id"], ours["token"]) == ("session created", "2_x", REDACTED)
     assert (theirs["event"], theirs["level"], theirs["logger"]) == ("it is late", "warning", "library")
+
+
+def test_the_password_in_an_address_is_found() -> None:
+    record = redact(None, "info", {"event": "cannot open postgresql://ida:hunter2@db.example.org/tertulia"})
+
+    assert record["event"] == f"cannot open postgresql://{REDACTED}@db.example.org/tertulia"
