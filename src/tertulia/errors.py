@@ -17,6 +17,7 @@ __all__ = [
     "AuthenticationError",
     "BugError",
     "CallerError",
+    "ConflictError",
     "ConnectFailedError",
     "ConnectionLimitError",
     "DisconnectedError",
@@ -36,6 +37,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "RefusedByApplicationError",
+    "RelayedSessionError",
     "RouterRefusedError",
     "SessionIdFormatError",
     "SignalInvalidError",
@@ -268,6 +270,23 @@ ERRORS: tuple[ErrorKind, ...] = (
         wire_name="OT_STREAM_NOT_FOUND",
     ),
     ErrorKind(
+        "OT_CONFLICT",
+        409,
+        "Invalid parameter",
+        "the request does not go with the state that the session or the thing is in",
+        http=409,
+        wire_name="OT_INVALID_PARAMETER",
+    ),
+    ErrorKind(
+        "OT_SESSION_NOT_ROUTED",
+        409,
+        "Invalid parameter",
+        "the session is relayed, and what was asked needs a routed one",
+        http=409,
+        rest_code=15008,
+        wire_name="OT_INVALID_PARAMETER",
+    ),
+    ErrorKind(
         "OT_FEATURE_MISSING",
         403,
         "Feature missing",
@@ -472,6 +491,18 @@ class UnknownStreamError(CallerError):
     """The REST API was asked for a stream that is not in the session; OpenTok answers that with 408."""
 
     default_kind = error_kind("OT_UNKNOWN_STREAM", 408)
+
+
+class ConflictError(CallerError):
+    """The request does not go with the state that the session or the thing is in; the message says why."""
+
+    default_kind = error_kind("OT_CONFLICT", 409)
+
+
+class RelayedSessionError(ConflictError):
+    """The session is relayed, and what was asked needs a routed one."""
+
+    default_kind = error_kind("OT_SESSION_NOT_ROUTED", 409)
 
 
 class FeatureMissingError(CallerError):

@@ -110,6 +110,7 @@ def test_limits_are_those_of_the_contract() -> None:
         "heartbeat_s": codes.HEARTBEAT_S,
         "reconnect_window_s": defaults.reconnect_window_s,
         "reconnect_grace_s": defaults.reconnect_grace_s,
+        "media_idle_s": defaults.media_idle_s,
     }
     assert CONTRACT["path"] == codes.SIGNALLING_PATH
 

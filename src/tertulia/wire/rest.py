@@ -135,9 +135,9 @@ def parse_signal(content_type: str, body: bytes) -> SignalBody:
         raise SignalInvalidError(error.message) from error
 
 
-def error_body(error: TertuliaError) -> bytes:
-    """The body of every refusal: `message` is what SDKs show, `code` is the application's number, not the status."""
-    code = error.kind.rest_code if error.kind.rest_code is not None else error.kind.http
+def error_body(error: TertuliaError, status: int | None = None) -> bytes:
+    """The body of every refusal: `message` is what SDKs show, `code` the application's number, else the status."""
+    code = error.kind.rest_code if error.kind.rest_code is not None else status or error.kind.http
     return msgspec.json.encode({"code": code, "message": error.message, "description": error.message})
 
 

@@ -14,12 +14,11 @@ from tertulia.errors import InvalidParameterError
 from tertulia.wire.rest import RESOLUTIONS
 from tertulia.wire.rest_fields import choice, fields_of, flag, group, integer, needed, text, texts
 
-__all__ = ["check_page", "parse_captions", "parse_connect", "parse_dial", "parse_render"]
+__all__ = ["parse_captions", "parse_connect", "parse_dial", "parse_render"]
 
 _MAX_ADDRESS = 2048
 _MIN_ADDRESS = 15
 _MAX_HEADER_BYTES = 512
-_MAX_PAGE = 1000
 
 
 def parse_dial(content_type: str, body: bytes) -> str:
@@ -81,12 +80,6 @@ def parse_render(content_type: str, body: bytes) -> str:
         raise InvalidParameterError("properties.name has more than 200 characters.")
     _address(fields, "statusCallbackUrl")
     return session_id
-
-
-def check_page(query: Mapping[str, str]) -> None:
-    """Read `offset` and `count` of a list. Raises InvalidParameterError."""
-    integer(query, "offset", 0, 2**31 - 1)
-    integer(query, "count", 1, _MAX_PAGE)
 
 
 def _opened(fields: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def on_http_exception(request: Request, error: Exception) -> Response:
     refusal = NotFoundError(f"There is nothing at {request.url.path}.") if status == 404 else InvalidParameterError()
     if status == 405:
         refusal = InvalidParameterError(f"{request.method} is not possible here.")
-    return json_answer(error_body(refusal), status)
+    return json_answer(error_body(refusal, status), status)
 
 
 def on_error(request: Request, error: Exception) -> Response:

@@ -10,6 +10,8 @@ from tertulia.adapters.http.answers import MAX_BODY_BYTES, json_answer, read_bod
 from tertulia.adapters.http.rest_access import SESSION, Access, AccessRules, content_type
 from tertulia.adapters.http.rest_features import feature_routes
 from tertulia.adapters.http.rest_live import live_routes
+from tertulia.adapters.http.rest_media import media_routes
+from tertulia.adapters.http.rest_projects import project_routes
 from tertulia.clock import Clock
 from tertulia.errors import AuthenticationError, InvalidParameterError, SignalTooLongError
 from tertulia.services.projects import Projects
@@ -30,6 +32,8 @@ def rest_routes(sessions: Sessions, projects: Projects, clock: Clock, rules: Acc
         Route(SESSION + "/signal", api.signal, methods=["POST"]),
         Route(SESSION + "/connection/{connection_id}/signal", api.signal, methods=["POST"]),
         *live_routes(sessions, projects, access),
+        *media_routes(sessions, access),
+        *project_routes(sessions, projects, access),
         *feature_routes(access),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
 from tertulia.adapters.http.answers import MAX_BODY_BYTES, read_body
@@ -25,7 +26,22 @@ __all__ = ["PROJECT", "SESSION", "Access", "AccessRules", "body_of", "content_ty
 
 AUTHENTICATION_HEADER = "X-OPENTOK-AUTH"
 PARTNER_HEADER = "X-TB-PARTNER-AUTH"
-PROJECT = "/v2/project/{api_key}"
+
+
+class _OwnerConvertor(Convertor[str]):
+    """SDKs from before 2017 say partner where today's say project."""
+
+    regex = "project|partner"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("owner", _OwnerConvertor())
+PROJECT = "/v2/{owner:owner}/{api_key}"
 SESSION = PROJECT + "/session/{session_id}"
 
 

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tertulia.adapters.http.rest_access import PROJECT, Access, body_of, content_type
-from tertulia.errors import FeatureMissingError
-from tertulia.wire.rest_features import check_page, parse_captions, parse_connect, parse_dial, parse_render
+from tertulia.errors import ConflictError, FeatureMissingError
+from tertulia.wire.rest_features import parse_captions, parse_connect, parse_dial, parse_render
+from tertulia.wire.rest_media import parse_page
 
-__all__ = ["feature_routes"]
+__all__ = ["feature_routes", "missing"]
 
 Parse = Callable[[str, bytes], str]
 
@@ -28,16 +29,18 @@ def feature_routes(access: Access) -> list[Route]:
     def start(path: str, feature: str, parse: Parse) -> Route:
         async def refuse(request: Request) -> Response:
             api_key = await access.project(request)
-            await access.session_of(api_key, parse(content_type(request), await body_of(request)))
-            raise _missing(feature)
+            session = await access.session_of(api_key, parse(content_type(request), await body_of(request)))
+            if session.media_mode == "relayed":
+                raise ConflictError(f"{feature[0].upper()}{feature[1:]} needs a routed session.")
+            raise missing(feature)
 
         return Route(PROJECT + path, refuse, methods=["POST"])
 
     def other(path: str, feature: str, *methods: str) -> Route:
         async def refuse(request: Request) -> Response:
             await access.project(request)
-            check_page(dict(request.query_params))
-            raise _missing(feature)
+            parse_page(request.query_params)
+            raise missing(feature)
 
         return Route(PROJECT + path, refuse, methods=list(methods))
 
@@ -56,7 +59,8 @@ def feature_routes(access: Access) -> list[Route]:
     ]
 
 
-def _missing(feature: str) -> FeatureMissingError:
+def missing(feature: str) -> FeatureMissingError:
+    """The refusal of a request that only a server with this feature could grant."""
     return FeatureMissingError(
         f"This server does not have {feature}; it comes with a later version and cannot be enabled in this one."
     )
