@@ -39,7 +39,7 @@ PYTHON = {
     "multiArchiveTag": None,
     "maxBitrate": None,
 }
-HLS = {"outputs": {"hls": {}}}
+HLS: dict[str, Any] = {"outputs": {"hls": {}}}
 RTMP = {"serverUrl": "rtmps://ingest.example.net/live", "streamName": "ab12-cd34"}
 
 STARTS: list[tuple[str, dict[str, Any]]] = [
