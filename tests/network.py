@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import shlex
@@ -242,8 +243,8 @@ class DistantServer(Api):
         finally:
             self._log.close()
 
-    def create_session(self) -> str:
-        return self._place.inside(super().create_session)
+    def create_session(self, *, e2ee: bool = False) -> str:
+        return self._place.inside(functools.partial(super().create_session, e2ee=e2ee))
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_DEADLINE_S

@@ -37,9 +37,10 @@ class Api:
         self.api_key = api_key
         self.api_secret = api_secret
 
-    def create_session(self) -> str:
+    def create_session(self, *, e2ee: bool = False) -> str:
         """Makes a routed session over the REST API and returns its id."""
-        body = urllib.parse.urlencode({"p2p.preference": "disabled"}).encode()
+        fields = {"p2p.preference": "disabled", "e2ee": "true" if e2ee else "false"}
+        body = urllib.parse.urlencode(fields).encode()
         request = urllib.request.Request(
             f"{self.url}/session/create",
             data=body,
@@ -147,7 +148,7 @@ class PageServer:
     """Serves `folder` and pages made on the spot, from an origin of its own."""
 
     def __init__(self, folder: Path) -> None:
-        made: dict[str, bytes] = {}
+        made: dict[str, tuple[bytes, str]] = {}
         answers: dict[str, Callable[[dict[str, str]], object]] = {}
         self._made = made
         self._answers = answers
@@ -158,7 +159,7 @@ class PageServer:
 
             def do_GET(self) -> None:
                 path, _, query = self.path.partition("?")
-                body, kind = made.get(path), "text/html; charset=utf-8"
+                body, kind = made.get(path, (None, ""))
                 if path in answers:
                     answer = answers[path](dict(urllib.parse.parse_qsl(query)))
                     body, kind = json.dumps(answer).encode(), "application/json"
@@ -189,9 +190,9 @@ class PageServer:
         self._server.server_close()
         self._thread.join()
 
-    def serve(self, path: str, html: str) -> str:
-        """Serves `html` at `path` and returns its address."""
-        self._made[path] = html.encode()
+    def serve(self, path: str, text: str, *, kind: str = "text/html") -> str:
+        """Serves `text` at `path` and returns its address."""
+        self._made[path] = text.encode(), f"{kind}; charset=utf-8"
         return self.url + path
 
     def answer(self, path: str, make: Callable[[dict[str, str]], object]) -> None:

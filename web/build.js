@@ -1,5 +1,6 @@
 // Builds everything that a browser loads into dist/ and prints the size of the client script:
 //   tertulia.js       one script for a script tag      tertulia.mjs, tertulia.cjs   the npm package's two modules
+//   tertulia-encryption.js    the worker that encrypts, which the three above carry within themselves as well
 //   pages/            the pages and their assets (vite.config.js)
 // Everything is built aside and then put in place at once, so that a running server never serves half a build.
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -12,6 +13,7 @@ const root = import.meta.dirname;
 const dist = resolve(root, 'dist');
 const fresh = resolve(root, 'node_modules/.dist');
 const stale = resolve(root, 'node_modules/.dist-before');
+const WORKER = { format: 'iife', entry: 'src/encryption/worker.ts', file: 'tertulia-encryption.js' };
 const OUTPUTS = [
   { format: 'iife', entry: 'src/index.ts', file: 'tertulia.js' },
   { format: 'es', entry: 'src/module.ts', file: 'tertulia.mjs' },
@@ -19,12 +21,14 @@ const OUTPUTS = [
 ];
 
 for (const folder of [fresh, stale]) rmSync(folder, { recursive: true, force: true });
-for (const { format, entry, file } of OUTPUTS) {
+/** One entry as one file; `define` replaces names by values. */
+async function bundle({ format, entry, file }, define = {}) {
   await build({
     root,
     configFile: false,
     publicDir: false,
     logLevel: 'warn',
+    define,
     build: {
       outDir: fresh,
       emptyOutDir: false,
@@ -35,6 +39,10 @@ for (const { format, entry, file } of OUTPUTS) {
     },
   });
 }
+
+await bundle(WORKER);
+const worker = readFileSync(resolve(fresh, WORKER.file), 'utf-8').replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '');
+for (const output of OUTPUTS) await bundle(output, { ENCRYPTION_WORKER: JSON.stringify(worker) });
 if (pageEntries().length > 0) {
   await build({
     configFile: resolve(root, 'vite.config.js'),

@@ -5,11 +5,12 @@ import tseslint from 'typescript-eslint';
 const LAYERS = {
   core: ['wire'],
   wire: [],
+  encryption: [],
   signalling: ['wire'],
-  rtc: ['core', 'wire'],
+  rtc: ['core', 'wire', 'encryption'],
   dom: [],
-  engine: ['core', 'wire', 'signalling', 'rtc'],
-  api: ['core', 'wire', 'engine', 'rtc', 'dom'],
+  engine: ['core', 'wire', 'encryption', 'signalling', 'rtc'],
+  api: ['core', 'wire', 'encryption', 'engine', 'rtc', 'dom'],
   eras: ['api', 'core', 'wire', 'dom', 'rtc'],
 };
 

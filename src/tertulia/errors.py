@@ -21,6 +21,7 @@ __all__ = [
     "ConnectFailedError",
     "ConnectionLimitError",
     "DisconnectedError",
+    "EncryptionSecretMissingError",
     "ErrorKind",
     "FeatureMissingError",
     "ForceUnpublishInvalidStreamError",
@@ -314,6 +315,19 @@ ERRORS: tuple[ErrorKind, ...] = (
     ),
     ErrorKind("OT_UNEXPECTED_ERROR_CODE", 2000, "Unexpected error", "the browser refused without a known reason"),
     ErrorKind("OT_REPORT_ISSUE_FAILED", 2010, "Issue not reported", "the report did not reach the server"),
+    ErrorKind(
+        "OT_ENCRYPTION_SECRET_MISSING",
+        6000,
+        "Encryption secret missing",
+        "the session is encrypted end to end and the client has no secret",
+        http=403,
+    ),
+    ErrorKind(
+        "OT_INVALID_ENCRYPTION_SECRET",
+        6004,
+        "Invalid encryption secret",
+        "the secret is no text of 8 to 256 characters",
+    ),
 )
 
 _BY_NAME_AND_CODE = {(kind.name, kind.code): kind for kind in ERRORS}
@@ -503,6 +517,12 @@ class RelayedSessionError(ConflictError):
     """The session is relayed, and what was asked needs a routed one."""
 
     default_kind = error_kind("OT_SESSION_NOT_ROUTED", 409)
+
+
+class EncryptionSecretMissingError(CallerError):
+    """A client that does not encrypt end to end came to a session that demands it."""
+
+    default_kind = error_kind("OT_ENCRYPTION_SECRET_MISSING", 6000)
 
 
 class FeatureMissingError(CallerError):

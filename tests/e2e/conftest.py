@@ -90,13 +90,18 @@ def arrive(
         data: str = "",
         connect: bool = True,
         subscribe_to_all: bool = True,
+        session: str = session_id,
+        secret: str | None = None,
+        script: str = "",
     ) -> Person:
         context = chromium.new_context()
         contexts.append(context)
         page = context.new_page()
+        if script:
+            page.add_init_script(script)
         page.goto(pages.person_page(server.url, era))
         person = Person(page, era)
-        person.prepare(server, session_id, role=role, data=data, subscribe_to_all=subscribe_to_all)
+        person.prepare(server, session, role=role, data=data, subscribe_to_all=subscribe_to_all, secret=secret)
         if connect:
             person.connect()
             person.sees("sessionConnected")

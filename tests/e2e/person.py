@@ -33,7 +33,16 @@ class Person:
         self.page = page
         self.era = era
 
-    def prepare(self, server: Api, session_id: str, *, role: str, data: str, subscribe_to_all: bool) -> None:
+    def prepare(
+        self,
+        server: Api,
+        session_id: str,
+        *,
+        role: str,
+        data: str,
+        subscribe_to_all: bool,
+        secret: str | None = None,
+    ) -> None:
         self.page.evaluate(
             "options => person.prepare(options)",
             {
@@ -41,6 +50,7 @@ class Person:
                 "sessionId": session_id,
                 "token": server.token(session_id, role, data, old_format=self.era.semantics == "v1"),
                 "subscribeToAll": subscribe_to_all,
+                "secret": secret,
             },
         )
 

@@ -50,7 +50,7 @@ def prepare(server: TertuliaServer, pages: PageServer) -> str:
     """Serves a page with all checks, which can make sessions and tokens; returns its address."""
     head = f'<!doctype html><meta charset="utf-8"><title>checks</title><script src="{server.url}{SCRIPT}"></script>'
     pages.serve("/frame.html", f"{head}<body></body>")
-    pages.answer("/make-session", lambda query: server.create_session())
+    pages.answer("/make-session", lambda query: server.create_session(e2ee=query.get("e2ee") == "true"))
     pages.answer("/make-token", lambda query: make_token(server, query))
     scripts = "".join(f'<script src="/conformance/{file}"></script>' for file in FILES)
     facts = f"<script>const apiKey = '{server.api_key}', serverUrl = '{server.url}';</script>"

@@ -61,6 +61,8 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   connected: new events.Event('connected'),
   disconnected: new events.Event('disconnected'),
   destroyed: new events.DestroyedEvent('unsubscribed'),
+  encryptionSecretMismatch: new events.Event('encryptionSecretMismatch'),
+  encryptionSecretMatch: new events.Event('encryptionSecretMatch'),
   videoDisabled: new events.VideoEnabledChangedEvent('videoDisabled', 'quality'),
   videoEnabled: new events.VideoEnabledChangedEvent('videoEnabled', 'quality'),
 };

@@ -36,6 +36,8 @@ export const ERROR_CODES = {
   OT_SCREEN_SHARING_NOT_SUPPORTED: 1550,
   OT_UNEXPECTED_ERROR_CODE: 2000,
   OT_REPORT_ISSUE_FAILED: 2010,
+  OT_ENCRYPTION_SECRET_MISSING: 6000,
+  OT_INVALID_ENCRYPTION_SECRET: 6004,
 } as const;
 
 export type ErrorName = keyof typeof ERROR_CODES;
@@ -68,6 +70,8 @@ const TITLES: Readonly<Record<string, string>> = {
   OT_SCREEN_SHARING_NOT_SUPPORTED: 'Screen sharing not supported',
   OT_UNEXPECTED_ERROR_CODE: 'Unexpected error',
   OT_REPORT_ISSUE_FAILED: 'Issue not reported',
+  OT_ENCRYPTION_SECRET_MISSING: 'Encryption secret missing',
+  OT_INVALID_ENCRYPTION_SECRET: 'Invalid encryption secret',
 };
 
 /** Code -> title, for the codes that say more than the name of their error. */

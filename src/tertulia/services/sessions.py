@@ -33,6 +33,7 @@ from tertulia.domain.stream import Stream
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
+    EncryptionSecretMissingError,
     InvalidSessionIdError,
     NotConnectedError,
     NotFoundError,
@@ -114,12 +115,16 @@ class SessionSettings:
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """A client's wish for a seat; session id and API key are checked against the token if they are given."""
+    """A client's wish for a seat; session id and API key are checked against the token if they are given.
+
+    `encrypts` says that the client encrypts its media end to end, which a session may demand.
+    """
 
     token: str = field(repr=False)
     session_id: str | None = None
     api_key: str | None = None
     connection_events_suppressed: bool = False
+    encrypts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +442,7 @@ class Sessions:
         Raises:
             AuthenticationError: If the token does not open this session; the message says why.
             InvalidSessionIdError: If the token's session does not exist.
+            EncryptionSecretMissingError: If the session is encrypted end to end and the client does not encrypt.
             ConnectionLimitError: If the session is full.
             RefusedByApplicationError: If a hook would not have the client.
             UnavailableError: If the store is away.
@@ -497,6 +503,8 @@ class Sessions:
             raise InvalidSessionIdError("The session of the token does not exist.")
         if record.api_key != claims.api_key:
             raise AuthenticationError("The session of the token belongs to another project.")
+        if record.e2ee and not request.encrypts:
+            raise EncryptionSecretMissingError
 
     async def _seat(
         self, session_id: SessionId, command: Join | Resume, socket: ClientSocket, *, after: int

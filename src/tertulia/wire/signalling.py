@@ -224,6 +224,7 @@ class Join(_Message, frozen=True, tag="join"):
     session_id: str | None = None
     api_key: str | None = None
     connection_events_suppressed: bool | None = None
+    encrypts: bool | None = None
     client: ClientInfo | None = None
 
 

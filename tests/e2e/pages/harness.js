@@ -28,10 +28,10 @@ window.person = (() => {
     if (person.prevent.has(`${source}.${event.type}`)) event.preventDefault();
   }
 
-  person.prepare = ({ apiKey, sessionId, token, subscribeToAll = true }) => {
+  person.prepare = ({ apiKey, sessionId, token, subscribeToAll = true, secret }) => {
     person.token = token;
     person.apiKey = apiKey;
-    const session = era === 'v1' ? TB.initSession(sessionId) : OT.initSession(apiKey, sessionId);
+    const session = era === 'v1' ? TB.initSession(sessionId) : OT.initSession(apiKey, sessionId, secret ? { encryptionSecret: secret } : {});
     person.session = session;
     (era === 'v1' ? TB : OT)[era === 'v1' ? 'addEventListener' : 'on']('exception', (event) =>
       person.log.push({ source: 'exception', type: event.type, code: event.code, title: event.title, message: event.message }));
@@ -80,7 +80,8 @@ window.person = (() => {
   person.subscribe = (stream, properties = { width: 320, height: 240 }) => {
     const subscriber = person.session.subscribe(stream, person.box(`box-${(boxes += 1)}`), properties);
     person.subscribers[stream.streamId] = subscriber;
-    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled', 'mediaStreamAvailable']) {
+    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled', 'mediaStreamAvailable',
+      'encryptionSecretMatch', 'encryptionSecretMismatch']) {
       if (era === 'v2') listen(subscriber, type, (event) => note(`subscriber:${stream.streamId}`, event, subscriber));
     }
     return subscriber;

@@ -10,6 +10,7 @@ from tertulia.domain.roles import Reason, Role
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
+    EncryptionSecretMissingError,
     ForceUnpublishInvalidStreamError,
     InvalidSessionIdError,
     NotConnectedError,
@@ -76,6 +77,18 @@ async def test_a_token_for_no_session_is_refused(house: House) -> None:
     token = make_token(house.record).replace(house.record.session_id, "2_none")
     with pytest.raises(InvalidSessionIdError):
         await house.sessions.join(JoinRequest(token), FakeSocket())
+
+
+async def test_a_session_that_is_encrypted_end_to_end_takes_only_clients_that_encrypt(house: House) -> None:
+    record = await house.sessions.create_session(
+        house.record.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=True
+    )
+    socket = FakeSocket()
+    with pytest.raises(EncryptionSecretMissingError):
+        await house.sessions.join(JoinRequest(make_token(record)), socket)
+    assert socket.frames == []
+    attachment = await house.sessions.join(JoinRequest(make_token(record), encrypts=True), socket)
+    assert attachment.connection_id
 
 
 async def test_who_suppresses_connection_events_gets_none(house: House) -> None:

@@ -70,7 +70,7 @@ const MEMBERS = {
 };
 
 describe('every member of the API', () => {
-  test('is there, and what is not built says so', async () => {
+  test('is there', () => {
     const page = new FakePage(v2);
     const publisher = page.OT.initPublisher();
     for (const [owner, target] of [
@@ -81,8 +81,6 @@ describe('every member of the API', () => {
       for (const name of MEMBERS[owner].split(' '))
         expect(typeof (target as unknown as Record<string, unknown>)[name], `${owner}.${name}`).toBe('function');
     }
-    const unbuilt = page.session as unknown as { setEncryptionSecret(secret: string): Promise<never> };
-    expect((await errorOf(unbuilt.setEncryptionSecret('12345678'))).name).toBe('OT_NOT_SUPPORTED');
   });
 
   test('of the first era is there in the first era', async () => {

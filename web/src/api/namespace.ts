@@ -1,4 +1,5 @@
 /** The namespace object: `OT`, and `TB`, which is the same. */
+import { canEncrypt } from '../encryption/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { logger, setLevel } from '../logger.ts';
 import { userMediaWishes, type Properties } from '../options.ts';
@@ -216,8 +217,14 @@ export class Namespace extends Emitter {
     promise: async (mediaType?: unknown): Promise<boolean> => hasMediaProcessorSupport(mediaType),
   });
 
+  /** Whether this browser can encrypt what it sends before it leaves the page. */
   hasEndToEndEncryptionSupport(): boolean {
-    return false;
+    return canEncrypt();
+  }
+
+  /** Where the program that encrypts is, for pages whose content policy allows no worker from a blob; same origin only. */
+  setEncryptionWorkerUrl(url?: unknown): void {
+    this.page.encryptionWorkerUrl = typeof url === 'string' && url !== '' ? url : null;
   }
 
   /** Older browsers needed an extension to share the screen; nothing is to be done today. */

@@ -19,6 +19,8 @@ export class Page {
   apiKey = '';
   /** Prefix of all addresses that are not of media; null without a proxy. */
   proxyUrl: string | null = null;
+  /** The application's own address of the program that encrypts; null for the one in the script. */
+  encryptionWorkerUrl: string | null = null;
   /** Where sound comes out; null for the browser's default. */
   audioOutput: string | null = null;
   readonly #raised = new WeakSet<OTError>();

@@ -1,5 +1,6 @@
 /** A Session: the group whose members see each other's streams. */
-import type { IceWishes } from '../engine/index.ts';
+import type { EncryptionWishes, IceWishes } from '../engine/index.ts';
+import { canEncrypt, checkSecret } from '../encryption/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
@@ -22,6 +23,7 @@ import { Stream } from './values.ts';
 export interface SessionOptions {
   readonly connectionEventsSuppressed?: boolean;
   readonly iceConfig?: Partial<IceWishes>;
+  readonly encryptionSecret?: unknown;
 }
 
 type ModerationRequest = RequestOf<
@@ -46,6 +48,7 @@ export class Session extends Emitter {
   protected readonly model: SessionModel;
   readonly #options: SessionOptions;
   #pressure: (() => void) | null = null;
+  #secret: unknown;
 
   constructor(page: Page, apiKey: string | undefined, sessionId: string, options: SessionOptions = {}) {
     super(page.era);
@@ -54,6 +57,7 @@ export class Session extends Emitter {
     this.sessionId = sessionId;
     this.id = sessionId;
     this.#options = options;
+    this.#secret = options.encryptionSecret;
     this.model = new SessionModel(page, this);
     if (options.iceConfig !== undefined) this.#setIce(options.iceConfig);
   }
@@ -212,6 +216,23 @@ export class Session extends Emitter {
     return Promise.resolve();
   }
 
+  /**
+   * Encrypts end to end with this secret from now on; what comes must be of the same. Resolves when the key is made.
+   *
+   * Errors: OT_INVALID_ENCRYPTION_SECRET, OT_NOT_SUPPORTED.
+   */
+  setEncryptionSecret(secret?: unknown): Promise<void> {
+    return settle(
+      (async () => {
+        const wishes = this.#encryption(secret);
+        this.#secret = secret;
+        await this.model.engine.setEncryption(wishes);
+      })().catch((thrown: unknown) => {
+        throw asOTError(thrown, 'OT_NOT_SUPPORTED');
+      }),
+    );
+  }
+
   /** What this page publishes to the session, and what it subscribes to. */
   get publishers(): Collection<Publisher> {
     return new Collection(() => this.model.publishers.values());
@@ -253,7 +274,7 @@ export class Session extends Emitter {
   protected connectBy(args: readonly unknown[]): this {
     const { apiKey, token, done } = connectArguments<Done>(args, this.apiKey);
     const key = apiKey ?? this.apiKey ?? this.page.apiKey;
-    const wrong = this.#wrongCredentials(key, token);
+    const wrong = this.#wrongCredentials(key, token) ?? this.#wrongSecret();
     if (wrong !== null) {
       this.misuse(wrong, done);
       return this;
@@ -289,7 +310,30 @@ export class Session extends Emitter {
     this.page.apiKey ||= apiKey;
     if (done !== undefined) this.model.connecting.push(done);
     const connectionEventsSuppressed = this.#options.connectionEventsSuppressed === true;
-    this.model.engine.connect({ url, token, sessionId: this.sessionId, apiKey, connectionEventsSuppressed });
+    this.model.engine.connect({
+      url,
+      token,
+      sessionId: this.sessionId,
+      apiKey,
+      connectionEventsSuppressed,
+      encryption: this.#secret == null ? null : this.#encryption(this.#secret),
+    });
+  }
+
+  /** Throws what is wrong with the secret, or with the browser. */
+  #encryption(secret: unknown): EncryptionWishes {
+    const checked = checkSecret(secret);
+    if (!canEncrypt()) throw new OTError('OT_NOT_SUPPORTED', 'This browser cannot encrypt end to end.');
+    return { secret: checked, workerAddress: this.page.encryptionWorkerUrl };
+  }
+
+  #wrongSecret(): OTError | null {
+    try {
+      if (this.#secret != null) this.#encryption(this.#secret);
+      return null;
+    } catch (thrown) {
+      return asOTError(thrown, 'OT_INVALID_ENCRYPTION_SECRET');
+    }
   }
 
   #wrongCredentials(apiKey: string, token: unknown): OTError | null {

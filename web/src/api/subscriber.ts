@@ -11,6 +11,7 @@ import { Event, VideoEnabledChangedEvent } from './events.ts';
 import { Playback } from './playback.ts';
 import { settle, withQuickPromise, type Done } from './promises.ts';
 import { watchSubscriberQuality } from './quality.ts';
+import { SecretWatch } from './secret-watch.ts';
 import type { Session } from './session.ts';
 import type { SessionModel } from './session-model.ts';
 import { SubscriberWishes } from './subscriber-wishes.ts';
@@ -40,6 +41,9 @@ export class Subscriber extends View implements SubscriptionSink {
   readonly #quality = watchSubscriberQuality(this, () => this.#readStats());
   #key: number | null = null;
   #deadline: ReturnType<typeof setTimeout> | null = null;
+  readonly #secret = new SecretWatch((matches) => {
+    this.#secretChanged(matches);
+  });
   #done: Done | undefined;
   #captions: boolean;
   #captionsLanguage: string | null;
@@ -145,14 +149,18 @@ export class Subscriber extends View implements SubscriptionSink {
    * element and its MediaStream stay as they are, and get the tracks of the new transport.
    */
   attach(media: SlotMedia): void {
-    if (this.#state !== 'destroyed') this.#playback.attach(media);
+    if (this.#state === 'destroyed') return;
+    this.#secret.attach(media);
+    this.#playback.attach(media);
   }
 
   suspend(): void {
+    this.#secret.detach();
     this.#playback.suspend();
   }
 
   detach(): void {
+    this.#secret.detach();
     this.#playback.detach();
   }
 
@@ -311,6 +319,16 @@ export class Subscriber extends View implements SubscriptionSink {
     } else if (!interrupted && (picturePlays || (media !== null && !this.#hasVideo))) {
       this.#arrived();
     }
+  }
+
+  /** What comes can be decrypted, or cannot: then there is nothing to wait for and nothing to show. */
+  #secretChanged(matches: boolean): void {
+    if (this.#state === 'destroyed') return;
+    if (!matches) {
+      this.widget?.setPictureVisible(false);
+      this.#arrived();
+    } else if (this.#playback.picturePlays) this.widget?.setPictureVisible(true);
+    queueEvent(this, new Event(matches ? 'encryptionSecretMatch' : 'encryptionSecretMismatch'));
   }
 
   /** The picture came or went, for this reason. */

@@ -14,7 +14,7 @@ type Owner = 'namespace' | 'session' | 'publisher' | 'subscriber' | 'stream';
 
 const UNAVAILABLE: Readonly<Record<Owner, Members>> = {
   namespace: { rejects: [], throws: [] },
-  session: { rejects: ['setEncryptionSecret'], throws: [] },
+  session: { rejects: [], throws: [] },
   publisher: { rejects: [], throws: [] },
   subscriber: { rejects: [], throws: [] },
   stream: { rejects: [], throws: [] },

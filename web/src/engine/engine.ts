@@ -12,6 +12,7 @@ import {
   type SubscriptionEffect,
   type SubscriptionInput,
 } from '../core/index.ts';
+import type { FrameEncryption } from '../encryption/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import type { PeerFactory, SentLines } from '../rtc/index.ts';
 import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
@@ -30,6 +31,8 @@ import { Media, type Publication, type SlotMedia } from './media.ts';
 
 export interface EngineWorld extends Surroundings {
   readonly makePeer: PeerFactory;
+  /** `address` is the application's own for the worker's program, if it named one. */
+  makeEncryption(address: string | null): FrameEncryption;
 }
 
 export interface Credentials {
@@ -39,6 +42,14 @@ export interface Credentials {
   readonly sessionId: string;
   readonly apiKey: string;
   readonly connectionEventsSuppressed: boolean;
+  readonly encryption?: EncryptionWishes | null;
+}
+
+/** End-to-end encryption, as the application wants it. */
+export interface EncryptionWishes {
+  /** 8 to 256 characters. */
+  readonly secret: string;
+  readonly workerAddress: string | null;
 }
 
 /** The application's wishes about ICE; they are joined with the servers that the session names. */
@@ -72,6 +83,7 @@ export class SessionEngine {
   private subscriptions = NO_SUBSCRIPTIONS;
   private link: SignallingLink | null = null;
   private credentials: Credentials | null = null;
+  private encryption: FrameEncryption | null = null;
   private nextKey = 1;
   private readonly sinks = new Map<number, SubscriptionSink>();
   private readonly publications = new Map<string, Publication>();
@@ -114,6 +126,25 @@ export class SessionEngine {
 
   disconnect(): void {
     this.input({ type: 'disconnect' });
+  }
+
+  /**
+   * Encrypts with another secret from now on, or for the first time. Resolves when the key is made. Rejects with
+   * OT_NOT_SUPPORTED. Outside a connection it does nothing: `connect` brings the secret.
+   */
+  async setEncryption(wishes: EncryptionWishes): Promise<void> {
+    const { credentials } = this;
+    if (credentials === null || this.phase === 'disconnected') return;
+    this.credentials = { ...credentials, encryption: wishes };
+    const known = this.encryption;
+    const encryption = (this.encryption ??= this.world.makeEncryption(wishes.workerAddress));
+    try {
+      await encryption.setSecret(wishes.secret, credentials.sessionId);
+    } catch (error) {
+      if (known === null && this.encryption === encryption) this.endEncryption();
+      throw error;
+    }
+    if (known === null && this.encryption === encryption) this.media.encrypt(encryption);
   }
 
   /** The page is being closed: the server hears it, the application hears nothing more. */
@@ -218,6 +249,7 @@ export class SessionEngine {
       case 'cancelJoin':
         this.link?.goodbye();
         this.link = null;
+        this.endEncryption();
         return;
       case 'startMedia':
         this.startMedia(effect.message);
@@ -227,6 +259,7 @@ export class SessionEngine {
         this.sinks.clear();
         this.publications.clear();
         this.media.end();
+        this.endEncryption();
         return;
       case 'tell':
         if (effect.fact.type === 'streamDestroyed') this.forget(effect.fact.streamId);
@@ -234,18 +267,45 @@ export class SessionEngine {
     }
   }
 
+  /** With a secret nothing is asked of the server before the worker that encrypts has its key. */
   private join(): void {
-    if (this.credentials === null) return;
-    const { url, ...said } = this.credentials;
+    const { credentials } = this;
+    if (credentials === null) return;
+    const { encryption: wishes } = credentials;
+    if (wishes == null) {
+      this.open(credentials);
+      return;
+    }
+    const encryption = (this.encryption = this.world.makeEncryption(wishes.workerAddress));
+    encryption.setSecret(wishes.secret, credentials.sessionId).then(
+      () => {
+        if (this.encryption === encryption) this.open(credentials);
+      },
+      (thrown: unknown) => {
+        if (this.encryption !== encryption) return;
+        this.endEncryption();
+        const { name, code, message } = asOTError(thrown, 'OT_NOT_SUPPORTED');
+        this.input({ type: 'failed', error: { name, code, message } });
+      },
+    );
+  }
+
+  private endEncryption(): void {
+    this.encryption?.close();
+    this.encryption = null;
+  }
+
+  private open({ url, encryption, ...said }: Credentials): void {
     const link: SignallingLink = new SignallingLink(
       url,
-      { type: 'join', ...said, client: CLIENT },
+      { type: 'join', ...said, ...(encryption == null ? {} : { encrypts: true }), client: CLIENT },
       {
         joined: (message) => {
           this.input({ type: 'joined', message });
         },
         failed: (error) => {
           if (this.link === link) this.link = null;
+          this.endEncryption();
           this.input({ type: 'failed', error });
         },
         interrupted: () => {
@@ -299,6 +359,7 @@ export class SessionEngine {
     this.media.begin({
       configuration: { iceServers: [...platform, ...customServers], iceTransportPolicy: transportPolicy },
       receives: capabilities.subscribe === 1,
+      encryption: this.encryption,
     });
   }
 

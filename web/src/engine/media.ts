@@ -4,6 +4,7 @@
  * Invariants: an offer is outstanding only inside a turn; slot pairs grow and never shrink within an epoch; a publication
  * that was accepted is offered again in every later epoch until it is taken out.
  */
+import type { FrameEncryption } from '../encryption/index.ts';
 import type { Peer, PeerFactory, PeerState, SentLines, SlotReceivers, SendTracks } from '../rtc/index.ts';
 import type { Binding, RequestOf, RequestType, ResultOf, StreamDescription, WireStream } from '../wire/index.ts';
 import { asOTError, OTError } from '../errors.ts';
@@ -41,6 +42,8 @@ export interface MediaStart {
   readonly configuration: RTCConfiguration;
   /** False for a role that may not subscribe: no slot pairs are made. */
   readonly receives: boolean;
+  /** Encrypts what is sent and decrypts what comes; absent or null without end-to-end encryption. */
+  readonly encryption?: FrameEncryption | null;
 }
 
 /** Sizes of the pool of slot pairs; each is asked for only when the one before does not do. */
@@ -155,6 +158,13 @@ export class Media {
     if (epoch === this.epoch) this.replace();
   }
 
+  /** From now on everything is encrypted, which needs a new peer. */
+  encrypt(encryption: FrameEncryption): void {
+    if (this.start === null) return;
+    this.start = { ...this.start, encryption };
+    this.replace();
+  }
+
   /** The signalling is lost. */
   interrupted(): void {
     this.isHeard = false;
@@ -204,9 +214,10 @@ export class Media {
     const epoch = this.epoch;
     this.turn = Promise.resolve();
     try {
-      this.peer = this.world.makePeer(start.configuration, (state) => {
+      const told = (state: PeerState): void => {
         if (epoch === this.epoch && this.start === start) this.changed(state);
-      });
+      };
+      this.peer = this.world.makePeer(start.configuration, told, start.encryption);
     } catch (error) {
       this.peer = null;
       logger.error('The browser cannot make a media connection.', error);

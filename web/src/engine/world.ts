@@ -1,4 +1,5 @@
 /** The browser as the engine sees it: sockets, clock, timers, chance, peer connections. */
+import { FrameEncryption, workerAddresses, type EncryptionWorker } from '../encryption/index.ts';
 import { makeRtcPeer } from '../rtc/index.ts';
 import type { EngineWorld } from './engine.ts';
 
@@ -12,4 +13,10 @@ export const browserWorld: EngineWorld = {
   },
   random: Math.random,
   makePeer: makeRtcPeer,
+  makeEncryption: (address) =>
+    new FrameEncryption(
+      workerAddresses(address),
+      (from) => new Worker(from) as EncryptionWorker,
+      (milliseconds, run) => setTimeout(run, milliseconds),
+    ),
 };

@@ -1,5 +1,6 @@
 /** One peer connection, as the rest of the client needs it. `rtc-peer.ts` is the browser's, `fake-peer.ts` the tests'. */
 import type { PathSample } from '../core/index.ts';
+import type { FrameEncryption } from '../encryption/index.ts';
 
 import type { OpusWishes } from './opus.ts';
 
@@ -20,6 +21,11 @@ export interface Receiver {
 export interface SlotReceivers {
   readonly audio: Receiver;
   readonly video: Receiver;
+  /**
+   * With end-to-end encryption: has what comes judged anew; `told` hears whether it is of this client's secret. Returns what
+   * ends that. Absent without encryption.
+   */
+  readonly watchSecret?: (told: (matches: boolean) => void) => () => void;
 }
 
 /** The lines of a slot pair, known from the offer on. */
@@ -79,5 +85,9 @@ export interface Peer {
   close(): void;
 }
 
-/** Makes a peer that reports every change of its state. */
-export type PeerFactory = (configuration: RTCConfiguration, onState: (state: PeerState) => void) => Peer;
+/** Makes a peer that reports every change of its state, and whose lines are encrypted if there is an encryption. */
+export type PeerFactory = (
+  configuration: RTCConfiguration,
+  onState: (state: PeerState) => void,
+  encryption?: FrameEncryption | null,
+) => Peer;

@@ -1,5 +1,6 @@
 /** The browser's RTCPeerConnection as a Peer: it always offers, lines are reused and never stopped. */
 import type { PathSample } from '../core/index.ts';
+import type { FrameEncryption } from '../encryption/index.ts';
 import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
@@ -13,10 +14,13 @@ interface Pair {
   readonly audio: RTCRtpTransceiver;
   readonly video: RTCRtpTransceiver;
   announced: boolean;
+  /** The numbers of its lines in the encryption. */
+  readonly encrypted: readonly number[];
 }
 
 /** Makes a peer on the browser's RTCPeerConnection. Throws what its constructor throws. */
-export const makeRtcPeer: PeerFactory = (configuration, onState) => new RtcPeer(configuration, onState);
+export const makeRtcPeer: PeerFactory = (configuration, onState, encryption = null) =>
+  new RtcPeer(configuration, onState, encryption);
 
 class RtcPeer implements Peer {
   private readonly pc: RTCPeerConnection;
@@ -29,8 +33,10 @@ class RtcPeer implements Peer {
   constructor(
     configuration: RTCConfiguration,
     private readonly onState: (state: PeerState) => void,
+    private readonly encryption: FrameEncryption | null,
   ) {
-    this.pc = new RTCPeerConnection({ ...configuration, bundlePolicy: 'max-bundle' });
+    const needed = encryption?.configuration() ?? {};
+    this.pc = new RTCPeerConnection({ ...configuration, ...needed, bundlePolicy: 'max-bundle' });
     this.pc.onconnectionstatechange = () => {
       this.report();
     };
@@ -53,17 +59,28 @@ class RtcPeer implements Peer {
 
   addSlotPairs(count: number): void {
     for (let added = 0; added < count; added += 1) {
-      this.pairs.push({
-        audio: this.line('audio', 'recvonly'),
-        video: this.line('video', 'recvonly'),
-        announced: false,
-      });
+      const [audio, video] = [this.line('audio', 'recvonly'), this.line('video', 'recvonly')];
+      const { encryption } = this;
+      const encrypted =
+        encryption === null
+          ? []
+          : [
+              encryption.protect(audio.receiver, 'received', 'audio'),
+              encryption.protect(video.receiver, 'received', 'video'),
+            ];
+      this.pairs.push({ audio, video, announced: false, encrypted });
     }
   }
 
   receivers(slot: number): SlotReceivers | null {
     const pair = this.pairs[slot];
-    return pair === undefined ? null : { audio: pair.audio.receiver, video: pair.video.receiver };
+    if (pair === undefined) return null;
+    const { encryption } = this;
+    return {
+      audio: pair.audio.receiver,
+      video: pair.video.receiver,
+      ...(encryption === null ? {} : { watchSecret: (told) => encryption.watch(pair.encrypted, told) }),
+    };
   }
 
   send(tracks: SendTracks): SentLines {
@@ -157,6 +174,7 @@ class RtcPeer implements Peer {
     const used = this.idle[kind].pop();
     if (used === undefined) {
       const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings: [encoding] });
+      this.encryption?.protect(line.sender, 'sent', kind);
       prefer(line, kind, codecs);
       return line;
     }

@@ -1,5 +1,7 @@
 /** A clock that is moved by hand, sockets that are answered by hand, and chance that is always the same. */
+import { FrameEncryption } from '../encryption/index.ts';
 import type { EngineWorld } from '../engine/index.ts';
+import { FakeEncryptionWorker } from './fake-encryption-worker.ts';
 import { fakePeers } from '../rtc/fake-peer.ts';
 
 /** The page's side of a socket whose other side is the test. */
@@ -58,6 +60,7 @@ export class FakeWorld implements EngineWorld {
   readonly sockets: FakeSocket[] = [];
   readonly peers = fakePeers();
   readonly makePeer = this.peers.make;
+  readonly workers: FakeEncryptionWorker[] = [];
   /** Called for every socket that the page opens. */
   onSocket: (socket: FakeSocket) => void = () => undefined;
   private time = 0;
@@ -68,6 +71,15 @@ export class FakeWorld implements EngineWorld {
     this.sockets.push(socket);
     this.onSocket(socket);
     return socket as unknown as WebSocket;
+  }
+
+  makeEncryption(address: string | null): FrameEncryption {
+    const make = (from: string): FakeEncryptionWorker => {
+      const worker = new FakeEncryptionWorker(from);
+      this.workers.push(worker);
+      return worker;
+    };
+    return new FrameEncryption([address ?? 'blob:own'], make, (milliseconds, run) => this.after(milliseconds, run));
   }
 
   now(): number {

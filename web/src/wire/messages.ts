@@ -102,6 +102,8 @@ export interface Join {
   readonly sessionId?: string;
   readonly apiKey?: string;
   readonly connectionEventsSuppressed?: boolean;
+  /** Whether what this client sends is encrypted end to end. */
+  readonly encrypts?: boolean;
   readonly client?: { readonly name: string; readonly version: string };
 }
 

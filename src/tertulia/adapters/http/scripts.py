@@ -1,4 +1,7 @@
-"""The client script at every address under which applications load it; the script tells the era by its own address."""
+"""The client script at every address under which applications load it; the script tells the era by its own address.
+
+Beside it the worker that encrypts end to end, for pages that must serve it from their own origin.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,15 @@ def script_routes(web: Path) -> list[Route]:
     async def script(request: Request) -> Response:
         return files.answer(request, "tertulia.js", _HEADERS)
 
+    async def encryption(request: Request) -> Response:
+        return files.answer(request, "tertulia-encryption.js", _HEADERS)
+
     async def source_map(request: Request) -> Response:
         return files.answer(request, "tertulia.js.map", _HEADERS)
 
     folders = {path.rpartition("/")[0] for path in SCRIPT_PATHS}
     return [
         *(Route(path, script) for path in SCRIPT_PATHS),
+        Route("/v2/js/tertulia-encryption.js", encryption),
         *(Route(f"{folder}/tertulia.js.map", source_map) for folder in sorted(folders)),
     ]

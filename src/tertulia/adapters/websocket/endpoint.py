@@ -200,8 +200,8 @@ class _Conversation:
             if frame.id != 0:
                 raise InvalidParameterError("The first frame is join or resume, with id 0.")
             match frame.body:
-                case signalling.Join(token, session_id, api_key, suppressed):
-                    request = JoinRequest(token, session_id, api_key, suppressed or False)
+                case signalling.Join(token, session_id, api_key, suppressed, encrypts):
+                    request = JoinRequest(token, session_id, api_key, suppressed or False, encrypts or False)
                     self._attachment = await self._sessions.join(request, self._socket)
                 case signalling.Resume(connection_id, resume_key, after):
                     wish = ResumeRequest(connection_id, resume_key, after)

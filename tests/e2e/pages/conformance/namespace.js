@@ -195,7 +195,6 @@ check('media-processor-support', async (t) => {
     t.equal(OT.hasMediaProcessorSupport(type), true, `support of ${type}`);
     t.equal(await OT.hasMediaProcessorSupport.promise(type), true, `the promise for ${type}`);
   }
-  t.equal(typeof OT.hasEndToEndEncryptionSupport(), 'boolean', 'hasEndToEndEncryptionSupport()');
 });
 
 check('collections', async (t) => {

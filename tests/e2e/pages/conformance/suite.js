@@ -117,8 +117,8 @@ window.suite = (() => {
       return told;
     }
 
-    async makeSession() {
-      return (await fetch('/make-session')).json();
+    async makeSession({ e2ee = false } = {}) {
+      return (await fetch(`/make-session?e2ee=${e2ee}`)).json();
     }
 
     // A token, good for an hour or for so many seconds.
@@ -137,7 +137,7 @@ window.suite = (() => {
     }
 
     // Another person in the same session: a frame with its own script, which is another client for the server.
-    async other(sessionId, role = 'publisher', data = '') {
+    async other(sessionId, role = 'publisher', data = '', init = {}) {
       const frame = document.createElement('iframe');
       frame.allow = 'camera; microphone; display-capture; autoplay';
       frame.src = '/frame.html';
@@ -145,7 +145,7 @@ window.suite = (() => {
       document.getElementById('stage').append(frame);
       await new Promise((resolve) => (frame.onload = resolve));
       const theirs = frame.contentWindow;
-      const session = theirs.OT.initSession(apiKey, sessionId);
+      const session = theirs.OT.initSession(apiKey, sessionId, init);
       this.cleanups.push(async () => {
         await session.disconnect();
         frame.remove();
