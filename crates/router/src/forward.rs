@@ -185,6 +185,19 @@ impl Router {
         }
     }
 
+    /// What a publisher sent was lost for a while: those who watch it go on at a key frame.
+    pub(crate) fn request_sent_key_frames(&mut self, now: Instant, id: TransportId) {
+        let Some(transport) = self.transports.get(&id) else {
+            return;
+        };
+        let watched =
+            transport.tracks.iter().filter(|t| t.kind == Kind::Video && !t.sinks.is_empty());
+        let watched: Vec<_> = watched.map(|t| t.mid).collect();
+        for mid in watched {
+            self.request_key_frame_of(now, id, mid);
+        }
+    }
+
     /// Asks a publisher for a key frame, unless it was asked just now.
     pub(crate) fn request_key_frame_of(&mut self, now: Instant, id: TransportId, mid: Mid) {
         if !self.is_local(id) {

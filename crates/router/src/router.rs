@@ -454,6 +454,10 @@ impl Router {
                 self.set_state(id, TransportState::Connected, None);
                 self.request_bound_key_frames(now, id);
             }
+            Output::Moved => {
+                self.request_bound_key_frames(now, id);
+                self.request_sent_key_frames(now, id);
+            }
             Output::State(LinkState::Recovered) => {
                 self.set_state(id, TransportState::Connected, None);
             }

@@ -31,6 +31,24 @@ fn a_client_behind_a_nat_that_rebinds_goes_on_without_an_offer() {
 }
 
 #[test]
+fn pictures_begin_anew_at_both_ends_of_a_path_that_moved() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_secs(1));
+    for client in [publisher, subscriber] {
+        let asked = world.clients[publisher].key_frame_requests.len();
+        world.play(Duration::from_secs(5));
+        assert_eq!(world.clients[publisher].key_frame_requests.len(), asked, "all is well");
+        world.move_to_new_address(client);
+        world.play(Duration::from_secs(5));
+        assert!(world.clients[publisher].key_frame_requests.len() > asked);
+        world.strays.clear();
+    }
+}
+
+#[test]
 fn a_copy_of_a_check_that_was_not_signed_moves_nothing() {
     let mut world = World::new();
     let publisher = world.join(&[1], 0);

@@ -202,6 +202,8 @@ pub enum Output {
     },
     /// The peer cannot go on without a key frame on this line.
     KeyFrameRequested(Mid),
+    /// The peer is sent to at another address from now on; what went to the former one may be lost.
+    Moved,
     /// See there.
     State(LinkState),
     /// See there.

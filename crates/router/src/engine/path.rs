@@ -37,17 +37,19 @@ pub(super) struct Path {
 }
 
 impl Path {
-    /// A sign came from `from`.
-    pub(super) fn note(&mut self, now: Instant, from: PeerAddress, sign: Sign) {
+    /// A sign came from `from`. Returns whether the peer has left another address for it.
+    pub(super) fn note(&mut self, now: Instant, from: PeerAddress, sign: Sign) -> bool {
         let moves = match (self.current, sign) {
             (Some((current, _)), _) if current == from => true,
             (_, Sign::Nomination) | (Some(_), Sign::Media) => true,
             (Some((_, heard_at)), Sign::Check) => now >= heard_at + SILENCE,
             (None, Sign::Check | Sign::Media) | (_, Sign::Unverified) => false,
         };
+        let is_elsewhere = self.current.is_some_and(|(current, _)| current != from);
         if moves {
             self.current = Some((from, now));
         }
+        moves && is_elsewhere
     }
 
     /// Where to send; `None` before the first nomination.
@@ -82,7 +84,8 @@ mod tests {
         let now = Instant::now();
         for sign in [Sign::Nomination, Sign::Media] {
             let mut path = on_udp(now);
-            path.note(now, TCP, sign);
+            assert!(!path.note(now, UDP, sign), "it stays");
+            assert!(path.note(now, TCP, sign), "it moves");
             assert_eq!(path.current(), Some(TCP), "{sign:?}");
         }
     }

@@ -122,6 +122,7 @@ impl EngineFactory for Str0mEngines {
             sockets: Arc::clone(&self.sockets),
             crypto: Arc::clone(&self.crypto),
             path: Path::default(),
+            has_moved: false,
             media_from: None,
             video_payload_types: 0,
             repair_payload_types: 0,
@@ -155,6 +156,8 @@ struct Str0mEngine {
     sockets: Arc<[LocalAddress]>,
     crypto: Arc<CryptoProvider>,
     path: Path,
+    /// Whether the path changed, and nobody was told yet.
+    has_moved: bool,
     /// Where the media came from that is being taken.
     media_from: Option<(PeerAddress, Instant)>,
     /// A bit for every payload type that carries video or its repair.
@@ -272,7 +275,7 @@ impl Engine for Str0mEngine {
         if !is_in_place {
             return Ok(Reception::Refused(DropCause::OutOfPlace));
         }
-        self.path.note(now, from, sign);
+        self.has_moved |= self.path.note(now, from, sign) && self.was_connected;
         self.media_from = (sign == Sign::Unverified).then_some((from, now));
         Ok(Reception::Taken)
     }
@@ -286,6 +289,9 @@ impl Engine for Str0mEngine {
 
     fn poll(&mut self) -> Result<Output, EngineError> {
         loop {
+            if std::mem::take(&mut self.has_moved) {
+                return Ok(Output::Moved);
+            }
             let output = self.rtc.poll_output().map_err(|e| EngineError::Failed(e.to_string()))?;
             match output {
                 EngineOutput::Timeout(at) => return Ok(Output::Deadline(at)),
@@ -460,7 +466,7 @@ impl Str0mEngine {
             Event::RtpPacket(_) | Event::KeyframeRequest(_) | Event::SenderFeedback(_)
         );
         if let (true, Some((from, now))) = (is_decrypted, self.media_from) {
-            self.path.note(now, from, Sign::Media);
+            self.has_moved |= self.path.note(now, from, Sign::Media) && self.was_connected;
         }
         match event {
             Event::RtpPacket(packet) => self.packet(packet).map(Output::Packet),
