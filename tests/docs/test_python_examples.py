@@ -220,5 +220,15 @@ async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> 
 
 def test_no_program_is_left_out() -> None:
     """A new example needs a test of its own here."""
-    assert set(PROGRAMS) == {"leaves", "stays", "bot", "server", "embedded", "mounted", "readme", "server-client"}
+    assert set(PROGRAMS) == {
+        "leaves",
+        "stays",
+        "bot",
+        "server",
+        "embedded",
+        "mounted",
+        "readme",
+        "server-client",
+        "sdk-python",
+    }
     assert len(PROGRAMS) == len(examples(language="python"))

@@ -60,10 +60,10 @@ class Sdk:
             self._process.stdout.close()
             self._log.close()
 
-    async def __call__(self, name: str, **arguments: Any) -> Any:
+    async def __call__(self, call: str, /, **arguments: Any) -> Any:
         """Makes a call of the SDK and returns what it returns. Raises SdkError."""
         async with asyncio.timeout(DEADLINE_S):
-            return await asyncio.to_thread(self._ask, name, arguments)
+            return await asyncio.to_thread(self._ask, call, arguments)
 
     def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
         assert self._process.stdin is not None

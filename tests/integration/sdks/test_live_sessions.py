@@ -93,7 +93,7 @@ async def test_a_connection_is_ended_by_force(sdk: Sdk, call: Call) -> None:
     assert call.bob.ended.empty()
 
 
-async def test_streams_are_listed_and_muted(sdk: Sdk, call: Call) -> None:
+async def test_streams_are_listed_classed_and_muted(sdk: Sdk, call: Call) -> None:
     session_id = call.session_id
     assert await sdk("list_streams", session_id=session_id) == []
     async with asyncio.timeout(DEADLINE_S), Publisher(audio=tone(), name="Ann's sound") as publisher:
@@ -107,7 +107,14 @@ async def test_streams_are_listed_and_muted(sdk: Sdk, call: Call) -> None:
             assert stream["id"] == stream_id
             assert stream["name"] == "Ann's sound"
             assert stream["videoType"] == "camera"
-            assert isinstance(stream["layoutClassList"], list)
+            assert stream["layoutClassList"] == ["focus"]
+
+        await sdk("set_classes", session_id=session_id, stream_id=stream_id, classes=["wide", "left"])
+        (listed,) = await sdk("list_streams", session_id=session_id)
+        assert listed["layoutClassList"] == ["wide", "left"]
+        await sdk("set_classes", session_id=session_id, stream_id=stream_id, classes=[])
+        (listed,) = await sdk("list_streams", session_id=session_id)
+        assert listed["layoutClassList"] == []
 
         muted: asyncio.Queue[object] = asyncio.Queue()
         publisher.on("muteForced", muted.put_nowait)

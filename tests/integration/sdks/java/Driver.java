@@ -6,11 +6,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.opentok.*;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 public class Driver {
     private interface Call {
@@ -38,12 +42,20 @@ public class Driver {
         String name = call.get(0).asText();
         ObjectNode answer = JSON.createObjectNode();
         try {
-            Object value = name.equals("offers") ? new ArrayList<>(CALLS.keySet()) : CALLS.get(name).make(call.get(1));
-            answer.set("value", JSON.valueToTree(value));
+            answer.set("value", JSON.valueToTree(value(name, call.get(1))));
         } catch (Exception error) {
             answer.put("error", error.getClass().getSimpleName()).put("message", error.getMessage());
         }
         return answer;
+    }
+
+    private static Object value(String name, JsonNode given) throws Exception {
+        if (name.equals("offers")) return CALLS.keySet();
+        if (!name.equals("methods")) return CALLS.get(name).make(given);
+        return Arrays.stream(OpenTok.class.getDeclaredMethods())
+            .filter(method -> Modifier.isPublic(method.getModifiers()))
+            .map(Method::getName)
+            .collect(Collectors.toSet());
     }
 
     private static void offerSessions(OpenTok sdk) {

@@ -72,7 +72,11 @@ const CALLS = {
   register_callback: ({ group, event, url: address }) => asked("registerCallback", { group, event, url: address }),
   list_callbacks: () => asked("listCallbacks"),
   unregister_callback: ({ id }) => asked("unregisterCallback", id),
-  offers: () => Object.keys(CALLS).filter((name) => name !== "offers"),
+  offers: () => Object.keys(CALLS).filter((name) => !["offers", "methods"].includes(name)),
+  methods: () => {
+    const names = [...Object.keys(sdk), ...Object.keys(OpenTok.prototype)];
+    return names.filter((name) => typeof sdk[name] === "function");
+  },
 };
 
 /** The name of an error's class: they have none, but are members of OpenTok. */

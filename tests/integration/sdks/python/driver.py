@@ -37,7 +37,7 @@ def offer(client: opentok.Client) -> None:
         stop_archive=lambda id: plain(client.stop_archive(id)),
         get_archive=lambda id: plain(client.get_archive(id)),
         list_archives=lambda **page: [plain(one) for one in client.list_archives(**page)],
-        delete_archive=client.delete_archive,
+        delete_archive=lambda id: client.delete_archive(id),
         set_archive_layout=lambda id, type: done(client.set_archive_layout(id, type)),
         add_archive_stream=lambda id, stream_id: client.add_archive_stream(id, stream_id),
         remove_archive_stream=lambda id, stream_id: client.remove_archive_stream(id, stream_id),
@@ -59,7 +59,8 @@ def offer(client: opentok.Client) -> None:
         get_render=lambda id: plain(client.get_render(id)),
         stop_render=lambda id: done(client.stop_render(id)),
         list_renders=lambda: [plain(one) for one in client.list_renders().items],
-        offers=lambda: sorted(CALLS.keys() - {"offers"}),
+        offers=lambda: sorted(CALLS.keys() - {"offers", "methods"}),
+        methods=lambda: [name for name in dir(opentok.Client) if callable(getattr(opentok.Client, name))],
     )
 
 
