@@ -498,11 +498,13 @@ class Sessions:
             raise AuthenticationError("The token is for another session.")
         if request.api_key is not None and request.api_key != claims.api_key:
             raise AuthenticationError("The token is for another project.")
-        record = await self.find_session(claims.session_id) or await self._take_in(claims.api_key, claims.session_id)
-        if record is None:
-            raise InvalidSessionIdError("The session of the token does not exist.")
-        if record.api_key != claims.api_key:
-            raise AuthenticationError("The session of the token belongs to another project.")
+        try:
+            record = await self.session_of(claims.api_key, claims.session_id)
+        except InvalidSessionIdError as error:
+            # By the text of the id alone: nobody is told whether a session of another project exists.
+            if api_key_in(claims.session_id) not in (None, claims.api_key):
+                raise AuthenticationError("The session of the token belongs to another project.") from error
+            raise InvalidSessionIdError("The session of the token does not exist.") from error
         if record.e2ee and not request.encrypts:
             raise EncryptionSecretMissingError
 
