@@ -2,7 +2,7 @@
 import type { Fact } from '../core/index.ts';
 import { SessionEngine } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
-import type { SignalReceived } from '../wire/index.ts';
+import type { SignalReceived, StateValues } from '../wire/index.ts';
 import { fire } from './emitter.ts';
 import {
   ConnectionEvent,
@@ -31,6 +31,10 @@ export class SessionModel {
   mayPublish = true;
   /** Whether streams begin without sound. */
   muted = false;
+  /** The state that all clients of the session share; empty outside a connection. */
+  state: ReadonlyMap<string, string> = new Map();
+  /** Hears what is different in it, when something is. */
+  stateWatcher: (values: StateValues) => void = () => undefined;
   readonly connections = new Map<string, Connection>();
   readonly streams = new Map<string, Stream>();
   /** Own publishers by the id of their stream. */
@@ -127,6 +131,9 @@ export class SessionModel {
       case 'streamMuted':
         this.publishers.get(fact.streamId)?._muteForced();
         return;
+      case 'stateChanged':
+        this.stateChanged(fact.values);
+        return;
       case 'signal':
         this.signal(fact.signal);
     }
@@ -140,6 +147,7 @@ export class SessionModel {
     this.capabilities = this.page.era.makes.capabilities(fact.capabilities);
     this.mayPublish = fact.capabilities.publish !== 0;
     this.muted = fact.muted;
+    this.state = fact.state;
     const handlers = this.connecting.splice(0);
     this.page.era.connected(this, () => {
       for (const done of handlers) callBack(done);
@@ -164,6 +172,7 @@ export class SessionModel {
       if (publisher !== undefined && stream !== undefined) published.push([publisher, stream]);
     }
     this.connection = null;
+    this.state = new Map();
     this.connections.clear();
     this.streams.clear();
     this.publishers.clear();
@@ -214,6 +223,16 @@ export class SessionModel {
     fire(this.session, event());
     fire(stream, event());
     for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property);
+  }
+
+  private stateChanged(values: StateValues): void {
+    const state = new Map(this.state);
+    for (const [key, value] of Object.entries(values)) {
+      if (value === null) state.delete(key);
+      else state.set(key, value);
+    }
+    this.state = state;
+    this.stateWatcher(values);
   }
 
   private signal({ from, signalType, data }: SignalReceived): void {

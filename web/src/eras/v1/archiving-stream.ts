@@ -1,12 +1,14 @@
 /** What the first era can record of one stream. */
-import { notSupported, Stream } from '../../api/index.ts';
+import { Stream } from '../../api/index.ts';
+import { unknownArchive } from './archiving-session.ts';
 
+/** A page has no archive to record into; see ArchivingSession. */
 export class RecordableStream extends Stream {
   startRecording(_archive?: unknown): void {
-    throw notSupported('startRecording');
+    throw unknownArchive('Stream', 'startRecording');
   }
 
   stopRecording(_archive?: unknown): void {
-    throw notSupported('stopRecording');
+    throw unknownArchive('Stream', 'stopRecording');
   }
 }

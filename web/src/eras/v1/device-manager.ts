@@ -72,7 +72,8 @@ export class DeviceManager extends Emitter {
   }
 
   #users(): readonly DeviceUser[] {
-    return [...this.#page.publishers].filter(isDeviceUser);
+    const all: readonly unknown[] = [...this.#page.publishers];
+    return all.filter(isDeviceUser);
   }
 }
 
@@ -93,7 +94,8 @@ function isDeviceUser(thing: unknown): thing is DeviceUser {
 
 function placeOf(replaceElementId: unknown): HTMLElement | null {
   if (replaceElementId === undefined || replaceElementId === null || replaceElementId === '') return null;
-  const found = replaceElementId instanceof HTMLElement ? replaceElementId : document.getElementById(String(replaceElementId));
+  const found =
+    replaceElementId instanceof HTMLElement ? replaceElementId : document.getElementById(String(replaceElementId));
   if (found === null)
     throw misuse('DeviceManager', 'displayPanel', `there is no element with the id "${String(replaceElementId)}"`);
   return found;

@@ -1,7 +1,8 @@
 /** A panel in which the user chooses camera, microphone and gain of a component, or of everything on the page. */
 import { Emitter, queueEvent, type Page } from '../../api/index.ts';
 import { meterOf, type LevelMeter } from '../../rtc/index.ts';
-import { ButtonEvent, Camera, Device, DeviceEvent, Microphone } from './device-events.ts';
+import type { Device} from './device-events.ts';
+import { ButtonEvent, Camera, DeviceEvent, Microphone } from './device-events.ts';
 import { detect, type TracksInUse } from './device-list.ts';
 import { injectDeviceStyle } from './settings-button.ts';
 
@@ -30,7 +31,6 @@ export class DevicePanel extends Emitter {
   readonly component: DeviceUser | null;
   readonly publisher: DeviceUser | null;
   readonly _root = document.createElement('div');
-  readonly #page: Page;
   readonly #users: () => readonly DeviceUser[];
   readonly #selects: Partial<Record<'camera' | 'microphone', HTMLSelectElement>> = {};
   readonly #note = document.createElement('p');
@@ -50,7 +50,6 @@ export class DevicePanel extends Emitter {
     properties: PanelProperties,
   ) {
     super(page.era);
-    this.#page = page;
     this.id = id;
     this.component = component;
     this.publisher = component;
@@ -68,6 +67,7 @@ export class DevicePanel extends Emitter {
     navigator.mediaDevices.removeEventListener('devicechange', this.#refresh);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#meter?.reader.close();
+    for (const user of this.#users()) if (user instanceof Emitter) user.off('accessAllowed', this.#refresh);
     const hadFocus = this._root.contains(document.activeElement);
     this._root.remove();
     if (hadFocus && this.#returnFocusTo instanceof HTMLElement) this.#returnFocusTo.focus();
@@ -197,7 +197,12 @@ function labelled(word: string, control: HTMLElement): HTMLElement {
   return label;
 }
 
-function fill(select: HTMLSelectElement | undefined, devices: readonly Device[], chosen: Device | null, none: string): void {
+function fill(
+  select: HTMLSelectElement | undefined,
+  devices: readonly Device[],
+  chosen: Device | null,
+  none: string,
+): void {
   if (select === undefined) return;
   select.replaceChildren(...devices.map(({ name }) => new Option(name, name, false, name === chosen?.name)));
   if (devices.length === 0) select.append(new Option(none, ''));

@@ -248,6 +248,8 @@ function captureProperties(properties: Properties): Properties {
   const mode = properties['echoCancellationMode'];
   return {
     ...(position === 'front' ? { facingMode: 'user' } : position === 'back' ? { facingMode: 'environment' } : {}),
-    ...(mode === undefined ? {} : { echoCancellation: !MODES_WITHOUT_CANCELLATION.includes(String(mode).toLowerCase()) }),
+    ...(mode === undefined
+      ? {}
+      : { echoCancellation: !MODES_WITHOUT_CANCELLATION.includes(String(mode).toLowerCase()) }),
   };
 }

@@ -1,5 +1,14 @@
 /** The StateManager: texts under keys that all clients of a session read and set. */
-import { Emitter, Event, fire, queueEvent, queueJob, type Handler, type Page, type SessionModel } from '../../api/index.ts';
+import {
+  Emitter,
+  Event,
+  fire,
+  queueEvent,
+  queueJob,
+  type Handler,
+  type Page,
+  type SessionModel,
+} from '../../api/index.ts';
 import { asOTError } from '../../errors.ts';
 import { reportUncaught } from '../../logger.ts';
 import type { StateValues } from '../../wire/index.ts';
