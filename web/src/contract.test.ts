@@ -6,6 +6,8 @@ import eventsYaml from '../../contract/events.yaml?raw';
 import * as events from './api/events.ts';
 import { Connection, Stream } from './api/values.ts';
 import { v2 } from './eras/index.ts';
+import * as devices from './eras/v1/device-events.ts';
+import { ChangeFailedEvent, StateChangedEvent } from './eras/v1/state-manager.ts';
 import { ERROR_CODES, titleOf } from './errors.ts';
 import { ANN, stream } from './testing/index.ts';
 
@@ -47,6 +49,21 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   streamDestroyed: new events.StreamEvent('streamDestroyed', ofAnn, 'clientDisconnected'),
   streamPropertyChanged: new events.StreamPropertyChangedEvent(ofAnn, 'hasAudio', true, false),
   muteForced: new events.MuteForcedEvent(true),
+  changed: new StateChangedEvent('changed', { slide: '7' }),
+  changeFailed: new ChangeFailedEvent(402, 'why', { 'a b': '7' }),
+  devicesDetected: new devices.DeviceStatusEvent([], [], null, null),
+  devicesSelected: new devices.DeviceEvent('devicesSelected', null, null),
+  deviceInactive: new devices.DeviceEvent('deviceInactive', null, null),
+  invalidDeviceName: new devices.DeviceEvent('invalidDeviceName', null, null),
+  echoCancellationModeChanged: new devices.DeviceEvent('echoCancellationModeChanged', null, null),
+  microphoneActivityLevel: new devices.ValueEvent('microphoneActivityLevel', 5),
+  microphoneGainChanged: new devices.ValueEvent('microphoneGainChanged', 5),
+  settingsButtonClick: new devices.ButtonEvent('settingsButtonClick'),
+  closeButtonClick: new devices.ButtonEvent('closeButtonClick'),
+  recordingStarted: new events.Event('recordingStarted'),
+  recordingStopped: new events.Event('recordingStopped'),
+  playbackStarted: new events.Event('playbackStarted'),
+  playbackStopped: new events.Event('playbackStopped'),
   signal: new events.SignalEvent('signal', 'x', connection),
   signalReceived: new events.SignalEvent('signalReceived', 'x', connection),
   exception: new events.ExceptionEvent(1004, 'title', 'message', null),

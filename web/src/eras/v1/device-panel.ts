@@ -1,7 +1,7 @@
 /** A panel in which the user chooses camera, microphone and gain of a component, or of everything on the page. */
 import { Emitter, queueEvent, type Page } from '../../api/index.ts';
 import { meterOf, type LevelMeter } from '../../rtc/index.ts';
-import type { Device} from './device-events.ts';
+import type { Device } from './device-events.ts';
 import { ButtonEvent, Camera, DeviceEvent, Microphone } from './device-events.ts';
 import { detect, type TracksInUse } from './device-list.ts';
 import { injectDeviceStyle } from './settings-button.ts';
@@ -64,7 +64,7 @@ export class DevicePanel extends Emitter {
 
   /** Takes it out of the page. The library's own; applications call DeviceManager.removePanel. */
   _remove(): void {
-    navigator.mediaDevices.removeEventListener('devicechange', this.#refresh);
+    mediaDevices()?.removeEventListener('devicechange', this.#refresh);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#meter?.reader.close();
     for (const user of this.#users()) if (user instanceof Emitter) user.off('accessAllowed', this.#refresh);
@@ -150,7 +150,7 @@ export class DevicePanel extends Emitter {
   }
 
   #listen(): void {
-    navigator.mediaDevices.addEventListener('devicechange', this.#refresh);
+    mediaDevices()?.addEventListener('devicechange', this.#refresh);
     this.#timer = setInterval(() => {
       this.#showLevel();
     }, LEVEL_INTERVAL_MS);
@@ -189,6 +189,11 @@ export class DevicePanel extends Emitter {
     const level = Math.sqrt(this.#meter?.reader.read() ?? 0);
     this.#level.style.setProperty('--OT-level', `${Math.round(level * 100)}%`);
   }
+}
+
+/** Absent on pages without HTTPS. */
+function mediaDevices(): MediaDevices | undefined {
+  return (navigator as { mediaDevices?: MediaDevices }).mediaDevices;
 }
 
 function labelled(word: string, control: HTMLElement): HTMLElement {

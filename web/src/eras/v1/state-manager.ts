@@ -68,12 +68,7 @@ export class StateManager extends Emitter {
     });
   }
 
-  /** A listener of changes gets what there is already, soon and alone. */
-  override addEventListener(type: string, listener: Handler, context?: unknown): void {
-    super.addEventListener(type, listener, context);
-    this.#greet(type, listener, context);
-  }
-
+  /** A listener of changes gets what there is already, soon and alone; addEventListener comes here as well. */
   override on(types: string | Readonly<Record<string, Handler>>, handlerOrContext?: unknown, context?: unknown): this {
     super.on(types, handlerOrContext, context);
     if (typeof types === 'string' && typeof handlerOrContext === 'function')
