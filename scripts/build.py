@@ -51,7 +51,8 @@ def build_python() -> None:
     package = ROOT / "src" / "tertulia"
     sources = [package / name for name in ("__init__.py", "asgi.py", "services/hooks.py")]
     sources += [*(package / "client").rglob("*.py"), *(package / "server").rglob("*.py"), REFERENCE]
-    with Stamp("reference", sources, ROOT / "docs" / "reference" / "api" / "asgi.md") as stamp:
+    sources += [ROOT / "scripts" / "rest_reference.py", ROOT / "contract" / "openapi.yaml"]
+    with Stamp("reference", sources, ROOT / "docs" / "reference" / "api" / "openapi.json") as stamp:
         if not stamp.is_fresh:
             step("reference pages", [str(VENV / "bin" / "python"), str(REFERENCE)])
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference/api/ from the docstrings of what applications import. `make build` runs it.
+"""Writes docs/reference/api/ from the docstrings of what applications import, and REST. `make build` runs it.
 
     python scripts/reference.py
 
@@ -8,6 +8,7 @@ Reads the source and imports nothing of it, so that it also runs where a wheel i
 from __future__ import annotations
 
 import logging
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def main() -> int:
         target = FOLDER / f"{page}.md"
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             target.write_text(text, encoding="utf-8")
+    runpy.run_path(str(ROOT / "scripts" / "rest_reference.py"))["main"]()
     return 0
 
 

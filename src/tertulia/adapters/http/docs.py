@@ -31,7 +31,7 @@ PREFIX = "/docs"
 INDEX = "index"
 _TEMPLATE = Template((Path(__file__).parent / "docs.html").read_text(encoding="utf-8"))
 _FOLDERS = ("", "guides", "reference", "decisions", "deviations")
-_IMAGE_SUFFIXES = frozenset({".png", ".svg", ".jpg", ".webp"})
+_FILE_SUFFIXES = frozenset({".png", ".svg", ".jpg", ".webp", ".json"})
 _TITLE = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
 
 
@@ -144,15 +144,15 @@ def _place(name: str) -> tuple[bool, int, str]:
 
 
 def docs_routes(folder: Path) -> list[Route]:
-    """Routes for the documents and their pictures."""
+    """Routes for the documents, their pictures, and the description of the REST API for programs."""
     # One in all but the rarest of applications.
     libraries: dict[str, Library] = {}
-    pictures = FileFolder(folder)
+    files = FileFolder(folder)
 
     async def document(request: Request) -> Response:
         name = request.path_params.get("name", INDEX)
-        if PurePosixPath(name).suffix in _IMAGE_SUFFIXES:
-            return pictures.answer(request, name, {"Cache-Control": "no-cache"})
+        if PurePosixPath(name).suffix in _FILE_SUFFIXES:
+            return files.answer(request, name, {"Cache-Control": "no-cache"})
         root: str = request.scope.get("root_path", "")
         library = libraries.setdefault(root, Library(folder, root))
         try:

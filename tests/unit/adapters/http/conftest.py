@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -18,10 +18,20 @@ from tertulia.observability.metrics import Metrics
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.wire.tokens import verify_client_token
+from tests import openapi
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
 from tests.fakes.store import MemoryStore
+
+
+async def as_promised(answer: httpx.Response) -> None:
+    """Hold every answer of the REST API to its description."""
+    method, path = answer.request.method, answer.request.url.path
+    if openapi.find(method, path) is not None:
+        media_type = answer.headers.get("content-type")
+        faults = openapi.faults(method, path, answer.status_code, media_type, await answer.aread())
+        assert not faults, faults
 
 
 class Server:
@@ -69,7 +79,8 @@ class Server:
             playground=self.playground if development else None,
         )
         transport = httpx.ASGITransport(self.application, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080")
+        hooks: dict[str, list[Callable[..., Awaitable[None]]]] = {"response": [as_promised]}
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", event_hooks=hooks)
 
 
 @pytest.fixture
