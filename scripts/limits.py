@@ -22,6 +22,7 @@ DOMAIN = "src/tertulia/domain/limits.py"
 SOCKET = "src/tertulia/adapters/websocket/socket.py"
 GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
+OPERATOR = "src/tertulia/adapters/http/operator_access.py"
 ISSUES = "src/tertulia/adapters/http/issues.py"
 CORE = "src/tertulia/client/core.py"
 COURSE = "src/tertulia/server/course.py"
@@ -183,6 +184,25 @@ SECTIONS: dict[str, list[Limit]] = {
         Limit("a request, until it is whole", HTTP, "REQUEST_S", "seconds", "The connection is cut.", "http.request_s"),
         Limit("request line and headers", HTTP, "HEAD_BYTES", "bytes", "Status 431, and the connection is cut."),
         Limit("reports of issues from all pages", ISSUES, "REPORTS_PER_SECOND", "a second", "Status 429."),
+        Limit("operator's passwords from one address, at once", OPERATOR, "GUESSES_AT_ONCE", "guesses", "Status 429."),
+        Limit("further ones", OPERATOR, "GUESSES_PER_S", "a second", "Status 429."),
+        Limit(
+            "sessions of a project on the projects page",
+            "src/tertulia/adapters/http/operator_api.py",
+            "SESSIONS_SHOWN",
+            "sessions",
+            "The newest are shown; the shell lists more.",
+        ),
+        Limit(
+            "a project's name", "src/tertulia/services/projects.py", "MAX_NAME_CHARACTERS", "characters", "Status 400."
+        ),
+        Limit(
+            "a secret in a file of its own",
+            "src/tertulia/config_sources.py",
+            "SECRET_BYTES",
+            "bytes",
+            "The server does not start.",
+        ),
         Limit("a request in all", HTTP, "REQUEST_BYTES", "bytes", "Status 413, and the connection is cut."),
         Limit(
             "the body of a REST request",

@@ -17,7 +17,8 @@ export function pageEntries() {
 
 export default defineConfig({
   root: resolve(import.meta.dirname, 'pages'),
-  base: '/',
+  // Beside the page: it may stand below a path of an application that has mounted the server.
+  base: './',
   build: {
     outDir: resolve(import.meta.dirname, 'dist/pages'),
     emptyOutDir: true,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from tertulia.adapters.gate import Gate
 from tertulia.adapters.http.application import make_application
 from tertulia.adapters.http.operations import Operations
+from tertulia.adapters.http.operator_access import OperatorAccess, OperatorRules
 from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.readings import readings_of, transports_of
@@ -23,9 +24,10 @@ from tertulia.clock import SystemClock
 from tertulia.config import Settings
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.project import Account, Project
-from tertulia.ids import ApiKey, SystemIds
+from tertulia.ids import ApiKey, IdSource, SystemIds
 from tertulia.observability.metrics import Metrics
 from tertulia.services.hooks import HookRunner, Hooks
+from tertulia.services.ports import Store
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.supervisor.programs import find_docs, find_web
@@ -134,9 +136,20 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             checks={"router": router_is_up, "store": store.is_available, "open": takes_clients},
             operations=Operations(metrics, partial(transports_of, sessions, router), settings.metrics.token),
             playground=playground,
+            operator=OperatorAccess(await _operator_rules(settings, store, ids), clock),
             more=[WebSocketRoute(SIGNALLING_PATH, endpoint)],
         )
         yield Control(application, sessions, projects, router, gate, playground)
+
+
+async def _operator_rules(settings: Settings, store: Store, ids: IdSource) -> OperatorRules:
+    return OperatorRules(
+        key=await store.secret("operator-cookies", ids.secret_bytes()),
+        password_hash=settings.operator.password_hash,
+        signed_in_s=settings.operator.signed_in_s,
+        is_open=settings.development and settings.operator.password_hash is None,
+        public_url=settings.http.public_url,
+    )
 
 
 def _rules_of(settings: Settings) -> AccessRules:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["PENDING", "PENDING_PER_ADDRESS", "Gate", "Pass"]
+__all__ = ["PENDING", "PENDING_PER_ADDRESS", "Gate", "Pass", "source_of"]
 
 PENDING = 4_096
 """Connections without a complete request or without a seat, in all. Each costs some 50 KiB at most. Our own choice."""
@@ -44,7 +44,7 @@ class Gate:
 
     def enter(self, address: str, expel: Callable[[], None]) -> Pass:
         """Let a connection from this IP address in; `expel` is called if it has to give way before it leaves."""
-        source = _source(address)
+        source = source_of(address)
         mine = self._by_source.get(source, {})
         if len(mine) >= self._per_address:
             self._send_away(next(iter(mine)))
@@ -71,7 +71,7 @@ class Gate:
         oldest.expel()
 
 
-def _source(address: str) -> str:
+def source_of(address: str) -> str:
     """What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which one customer has whole."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -337,6 +337,24 @@ class Sessions:
         _log.info("session taken in", session_id=session_id)
         return record
 
+    async def newest(self, api_key: str, count: int) -> list[SessionRecord]:
+        """Return up to `count` sessions of a project, the newest first.
+
+        Raises:
+            UnavailableError: If the store is away.
+        """
+        return await self._store.sessions_of(ApiKey(api_key), count)
+
+    async def inhabited(self, api_key: str, count: int) -> list[SessionRecord]:
+        """Return up to `count` sessions of a project in which somebody is, the newest first.
+
+        Raises:
+            UnavailableError: If the store is away.
+        """
+        seated = await self._store.sessions_with_seats(ApiKey(api_key))
+        records = [await self._store.find_session(session_id) for session_id in seated[:count]]
+        return sorted((one for one in records if one is not None), key=lambda one: -one.created_at_ms)
+
     async def inhabitants(self, session_id: str) -> tuple[Sequence[Connection], Sequence[Stream]]:
         """Return who and what is in a session, as it is stored, each in order of creation.
 

@@ -2,7 +2,8 @@
 import type { Credentials } from './address.ts';
 import type { Role } from './roles.ts';
 
-const CONFIG_ADDRESS = '/playground/config.json';
+// Beside the page, so that it is found below a path as well.
+const CONFIG_ADDRESS = 'playground/config.json';
 
 /**
  * Asks the server for a session and a token of that role.

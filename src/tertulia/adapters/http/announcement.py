@@ -41,7 +41,7 @@ def text_of(facts: dict[str, Any], *, with_picture: bool) -> str:
         "  tokens",
         *(f"    {role:<14} {token}" for role, token in facts["tokens"].items()),
         "",
-        f"  Documents: {facts['url']}/docs    Stop: Ctrl-C",
+        f"  Projects: {facts['url']}/projects    Documents: {facts['url']}/docs    Stop: Ctrl-C",
         "",
     ]
     return "\n".join(lines)

@@ -16,6 +16,8 @@ from tertulia.adapters.http.docs import docs_routes
 from tertulia.adapters.http.health import Check, health_routes
 from tertulia.adapters.http.issues import issue_routes
 from tertulia.adapters.http.operations import OPERATION_PATHS, Operations, operation_routes
+from tertulia.adapters.http.operator_access import OperatorAccess
+from tertulia.adapters.http.operator_api import OPERATOR_API, operator_routes
 from tertulia.adapters.http.pages import page_routes
 from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
 from tertulia.adapters.http.playground import CONFIG_PATH, Playground, playground_routes
@@ -41,9 +43,13 @@ def make_application(
     checks: dict[str, Check],
     operations: Operations,
     playground: Playground | None,
+    operator: OperatorAccess | None = None,
     more: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """Join every route. `playground` is None in production; `more` are the routes of other adapters."""
+    """Join every route.
+
+    `playground` is None in production, `operator` without a projects page; `more` are the routes of other adapters.
+    """
     routes: list[BaseRoute] = [
         *more,
         *rest_routes(sessions, projects, clock, rules),
@@ -54,10 +60,14 @@ def make_application(
         *issue_routes(clock),
         *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
+        *(operator_routes(operator, projects, sessions, clock) if operator is not None else ()),
     ]
     application = Starlette(
         routes=routes,
-        middleware=[Middleware(TidyPaths), Middleware(OpenToOrigins, closed=(CONFIG_PATH, *OPERATION_PATHS))],
+        middleware=[
+            Middleware(TidyPaths),
+            Middleware(OpenToOrigins, closed=(CONFIG_PATH, OPERATOR_API, *OPERATION_PATHS)),
+        ],
         exception_handlers={
             TertuliaError: on_tertulia_error,
             HTTPException: on_http_exception,

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from tertulia.adapters.http.files import FileFolder
 
-__all__ = ["PAGE_HEADERS", "SIGN", "page_routes"]
+__all__ = ["OPERATOR_HEADERS", "PAGE_HEADERS", "SIGN", "page_routes"]
 
 # Camera, microphone and screen are what the pages are for; everything else stays shut.
 PAGE_HEADERS = {
@@ -23,6 +23,17 @@ PAGE_HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
+}
+# The operator's page shows secrets and needs nothing but its own script, its own style and its own answers.
+OPERATOR_HEADERS = {
+    **PAGE_HEADERS,
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(), microphone=(), display-capture=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 # Three people at a round table.
 SIGN = (
@@ -42,6 +53,17 @@ def page_routes(web: Path) -> list[Route]:
     async def playground(request: Request) -> Response:
         return files.answer(request, "playground.html", PAGE_HEADERS)
 
+    async def projects(request: Request) -> Response:
+        return files.answer(request, "projects.html", OPERATOR_HEADERS)
+
+    def trial(name: str) -> Route:
+        """A ready page: a call with the key, session and token behind the # of its address."""
+
+        async def page(request: Request) -> Response:
+            return files.answer(request, f"{name}.html", PAGE_HEADERS)
+
+        return Route(f"/{name}", page)
+
     async def asset(request: Request) -> Response:
         return assets.answer(request, request.path_params["name"], _ASSET_HEADERS)
 
@@ -51,6 +73,9 @@ def page_routes(web: Path) -> list[Route]:
     return [
         Route("/", playground),
         Route("/playground", playground),
+        Route("/projects", projects),
+        trial("try-v1"),
+        trial("try-v2"),
         Route("/assets/{name:path}", asset),
         Route("/favicon.ico", icon),
     ]

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from tertulia.adapters.http.application import make_application
 from tertulia.adapters.http.operations import Operations
+from tertulia.adapters.http.operator_access import OperatorAccess, OperatorRules
 from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.websocket import SignallingCodec
@@ -59,6 +60,7 @@ class Server:
         self.application: ASGIApp
         self.rules = AccessRules()
         self.operations = Operations(Metrics())
+        self.operator: OperatorRules | None = None
 
     async def _is_router_up(self) -> bool:
         return self.router_is_up
@@ -77,6 +79,7 @@ class Server:
             checks={"router": self._is_router_up},
             operations=self.operations,
             playground=self.playground if development else None,
+            operator=None if self.operator is None else OperatorAccess(self.operator, self.clock),
         )
         transport = httpx.ASGITransport(self.application, raise_app_exceptions=False)
         hooks: dict[str, list[Callable[..., Awaitable[None]]]] = {"response": [as_promised]}
@@ -89,6 +92,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     (pages / "assets").mkdir(parents=True)
     (tmp_path / "web" / "tertulia.js").write_text("var OT={};" + " " * 2000)
     (pages / "playground.html").write_text("<!doctype html><title>Playground</title>")
+    for name in ("projects", "try-v1", "try-v2"):
+        (pages / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (pages / "assets" / "playground-1a2b.js").write_text("join()")
     (tmp_path / "docs" / "guides").mkdir(parents=True)
     server = Server(tmp_path)
