@@ -32,6 +32,7 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ['src/**/*.test.ts', 'pages/**/*.test.ts'],
     environment: 'happy-dom',
+    css: { include: /widget\.css/ },
     restoreMocks: true,
   },
 });

@@ -63,10 +63,3 @@ describe('the script', () => {
     expect(socket.closedWith).toBe(1000);
   });
 });
-
-test('the module exports the object of the second era and defines nothing', async () => {
-  const { default: OT } = await import('./module.ts');
-  expect(typeof OT.initSession).toBe('function');
-  expect('SESSION_CONNECTED' in OT).toBe(false);
-  expect(window.OT).toBeUndefined();
-});

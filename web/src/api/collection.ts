@@ -1,6 +1,7 @@
 /** The collections that applications may look through: sessions, publishers, subscribers, streams, connections. */
 
-export type Criteria<Entry> = Partial<Entry> | ((entry: Entry) => boolean);
+/** Members that an entry must have, or a test. */
+export type Criteria<Entry> = object | ((entry: Entry) => boolean);
 
 export class Collection<Entry extends object> {
   readonly #entries: () => Iterable<Entry>;
@@ -23,7 +24,7 @@ export class Collection<Entry extends object> {
   where(criteria: Criteria<Entry> = () => true): Entry[] {
     const agrees =
       typeof criteria === 'function'
-        ? criteria
+        ? (criteria as (entry: Entry) => boolean)
         : (entry: Entry) => Object.entries(criteria).every(([key, value]) => entry[key as keyof Entry] === value);
     return [...this.#entries()].filter(agrees);
   }

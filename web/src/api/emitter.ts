@@ -5,7 +5,7 @@ import { queueJob } from './tasks.ts';
 
 /** Handlers of applications declare the event that they expect. */
 export type Handler = (event: never) => void;
-export type HandlerMap = Readonly<Record<string, Handler>>;
+export type HandlerMap = Readonly<Record<string, Handler | undefined>>;
 
 /** How an era's dispatchers behave. */
 export interface ListenerManners {

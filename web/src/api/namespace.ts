@@ -129,8 +129,8 @@ export class Namespace extends Emitter {
   }
 
   /** Camera and microphone by the capture options of a Publisher. Rejects as `initPublisher` does. */
-  getUserMedia(properties: Properties = {}): Promise<MediaStream> {
-    return settle(capture(userMediaWishes(properties)));
+  getUserMedia(properties: object = {}): Promise<MediaStream> {
+    return settle(capture(userMediaWishes(properties as Properties)));
   }
 
   /** Loudspeakers and headphones. */
@@ -258,15 +258,30 @@ function hasMediaProcessorSupport(mediaType: unknown = 'video'): boolean {
 }
 
 /** The namespace object of a page, with everything of its era; the page dispatches `exception` on it from now on. */
-export function makeNamespace(page: Page): Namespace {
+export function makeNamespace(page: Page): Namespace & typeof SHARED_CONSTANTS {
   const namespace = page.era.makes.namespace(page);
   addUnavailable(namespace, 'namespace');
   addUnavailable(Session.prototype, 'session');
   addUnavailable(Publisher.prototype, 'publisher');
   addUnavailable(Subscriber.prototype, 'subscriber');
   addUnavailable(Stream.prototype, 'stream');
+  bindMethods(namespace);
   page.namespace = namespace;
-  return namespace;
+  return namespace as Namespace & typeof SHARED_CONSTANTS;
+}
+
+/** Applications take methods off the object: `const { initSession } = OT`. */
+function bindMethods(namespace: Namespace): void {
+  let prototype = Object.getPrototypeOf(namespace) as object;
+  while (prototype !== Object.prototype) {
+    for (const name of Object.getOwnPropertyNames(prototype)) {
+      const method: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value;
+      if (typeof method !== 'function' || name === 'constructor' || Object.hasOwn(namespace, name)) continue;
+      const value: unknown = method.bind(namespace);
+      Object.defineProperty(namespace, name, { value, configurable: true, enumerable: true, writable: true });
+    }
+    prototype = Object.getPrototypeOf(prototype) as object;
+  }
 }
 
 /** Gives `object` the methods of an emitter of its own. */

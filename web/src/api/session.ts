@@ -38,11 +38,11 @@ export class Session extends Emitter {
   token: string | undefined = undefined;
 
   /** Joins with a token. Returns the Session at once; the handler hears of success or failure. */
-  readonly connect = withPromise((...args) => this.connectBy(args));
+  readonly connect = withPromise((...args): Session => this.connectBy(args));
   /** Publishes a Publisher, or makes one from `[target [, properties]]` first. */
-  readonly publish = withPromise((...args) => this.publishBy(args));
+  readonly publish = withPromise((...args) => this.publishBy(args) as Publisher); // null for misuse alone
   /** Shows a stream: `(stream [, target [, properties [, handler]]])`. */
-  readonly subscribe = withPromise((...args) => this.subscribeBy(args));
+  readonly subscribe = withPromise((...args) => this.subscribeBy(args) as Subscriber); // undefined for misuse alone
 
   protected readonly page: Page;
   protected readonly model: SessionModel;
@@ -63,7 +63,7 @@ export class Session extends Emitter {
   }
 
   /** The own connection; undefined outside a connection. */
-  get connection(): Connection | null | undefined {
+  get connection(): Connection | undefined {
     return this.model.connection ?? undefined;
   }
 
@@ -111,7 +111,7 @@ export class Session extends Emitter {
   }
 
   /** Ends the Publisher's stream; it gets `streamDestroyed`. */
-  unpublish(publisher?: Publisher): void {
+  unpublish(publisher?: unknown): void {
     if (!(publisher instanceof Publisher)) {
       this.misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unpublish: a Publisher is required.'));
       return;
@@ -122,7 +122,7 @@ export class Session extends Emitter {
   }
 
   /** Destroys a Subscriber and its element. */
-  unsubscribe(subscriber?: Subscriber): boolean {
+  unsubscribe(subscriber?: unknown): boolean {
     if (!(subscriber instanceof Subscriber)) {
       this.misuse(new OTError('OT_INVALID_PARAMETER', 'Session.unsubscribe: a Subscriber is required.'));
       return false;
@@ -137,9 +137,10 @@ export class Session extends Emitter {
    * Errors: OT_INVALID_PARAMETER (400, 413), OT_NOT_FOUND (404), OT_RATE_LIMIT_EXCEEDED (429), OT_NOT_CONNECTED,
    * OT_PERMISSION_DENIED (1510).
    */
-  signal(signalOrDone?: Properties | Done, handler?: Done): Promise<void> {
-    const signal = typeof signalOrDone === 'function' ? {} : (signalOrDone ?? {});
-    const done = typeof signalOrDone === 'function' ? signalOrDone : handler;
+  signal(signalOrDone?: object | Done, handler?: Done): Promise<void> {
+    const isDone = typeof signalOrDone === 'function';
+    const signal = (isDone ? {} : (signalOrDone ?? {})) as Properties;
+    const done = isDone ? (signalOrDone as Done) : handler;
     const failed = (thrown: unknown): never => {
       const error = asOTError(thrown, 'OT_UNEXPECTED_SERVER_RESPONSE');
       error.signal = signal;
@@ -190,7 +191,7 @@ export class Session extends Emitter {
   }
 
   /** The own Publisher of a stream; undefined without one. */
-  getPublisherForStream(stream?: unknown): Publisher | null | undefined {
+  getPublisherForStream(stream?: unknown): Publisher | undefined {
     const id = idOf(stream, 'streamId');
     return id === undefined ? undefined : this.model.publishers.get(id);
   }

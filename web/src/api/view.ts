@@ -41,6 +41,8 @@ export class View extends Emitter {
   }
 
   /** The value of one style key, or all. */
+  getStyle(): WidgetStyle;
+  getStyle<Key extends keyof WidgetStyle>(key: Key): WidgetStyle[Key];
   getStyle(key?: keyof WidgetStyle): unknown {
     const style = this.widget?.getStyle();
     return key === undefined ? style : style?.[key];

@@ -1,6 +1,6 @@
 /** One publisher's or subscriber's element: a video with a poster, a name bar, a mute button and a level meter. */
-import css from './widget.css?inline';
 import { insertRoot, LateTarget, newElementId, type InsertMode } from './insert.ts';
+import { injectStyle } from './style.ts';
 import { backgroundImage, DEFAULT_STYLE, type DisplayMode, type WidgetStyle } from './widget-style.ts';
 
 export interface WidgetOptions {
@@ -20,8 +20,6 @@ export interface WidgetOptions {
   readonly initials: string;
   readonly style: Partial<WidgetStyle>;
 }
-
-const STYLE_ELEMENT_ID = 'tertulia-style';
 
 export class Widget {
   /** In the page unless the application takes the video itself. */
@@ -280,12 +278,4 @@ export function initialsOf(name: string): string {
     .map((word) => [...(word ?? '')][0] ?? '')
     .join('')
     .toUpperCase();
-}
-
-function injectStyle(): void {
-  if (document.getElementById(STYLE_ELEMENT_ID) !== null) return;
-  const style = make('style');
-  style.id = STYLE_ELEMENT_ID;
-  style.textContent = css;
-  document.head.prepend(style); // first, so that the page's own rules win
 }

@@ -35,9 +35,9 @@ export class PublisherV1 extends DevicePublisher {
     return this.publishAudio(false);
   }
 
-  override getStyle(key?: string): unknown {
-    const style = { ...(super.getStyle() as object), ...this.#buttons.values() };
-    return key === undefined ? style : (style as Properties)[key];
+  override getStyle(key?: string): never {
+    const style = { ...super.getStyle(), ...this.#buttons.values() };
+    return (key === undefined ? style : (style as Properties)[key]) as never;
   }
 
   override setStyle(keyOrStyle?: string | Properties | null, value?: unknown): this {

@@ -8,8 +8,8 @@ import { CapabilitiesV1 } from './values.ts';
 
 export class SessionV1 extends ArchivingSession {
   /** Null outside a connection. */
-  override get connection() {
-    return this.model.connection;
+  override get connection(): never {
+    return this.model.connection as never;
   }
 
   /** Null before the first connection. */
@@ -53,9 +53,9 @@ export class SessionV1 extends ArchivingSession {
     return super.signal(...args);
   }
 
-  override getPublisherForStream(stream?: unknown): Publisher | null {
+  override getPublisherForStream(stream?: unknown): never {
     requireStream('getPublisherForStream', stream);
-    return super.getPublisherForStream(stream) ?? null;
+    return (super.getPublisherForStream(stream) ?? null) as never;
   }
 
   override getSubscribersForStream(stream?: unknown): Subscriber[] {
