@@ -38,6 +38,10 @@ export const on = OT.on;
 export const once = OT.once;
 /** Takes handlers off. */
 export const off = OT.off;
+/** Dispatches an event of the application's own, in a later task. */
+export const trigger = OT.trigger;
+/** As `trigger`, with an object that has a `type`. */
+export const dispatchEvent = OT.dispatchEvent;
 /** @deprecated Use `on`. */
 export const addEventListener = OT.addEventListener;
 /** @deprecated Use `off`. */
@@ -67,6 +71,8 @@ export const registerScreenSharingExtension = OT.registerScreenSharingExtension;
 export const hasMediaProcessorSupport = OT.hasMediaProcessorSupport;
 /** Whether this browser can encrypt what it sends before it leaves the page. */
 export const hasEndToEndEncryptionSupport = OT.hasEndToEndEncryptionSupport;
+/** Says where the worker that encrypts is, for pages that allow none from a blob; same origin only. Tertulia's own. */
+export const setEncryptionWorkerUrl = OT.setEncryptionWorkerUrl;
 /** Sends everything that is not media through a proxy; call it before anything else. */
 export const setProxyUrl = OT.setProxyUrl;
 /** Lets all sound start that the browser's autoplay rule held back; call it inside a user's gesture. */

@@ -36,9 +36,18 @@ export interface OTEventEmitter<Events> {
   once(handlers: EventHandlers<Events>, context?: unknown): this;
 
   /** Takes handlers off: all of them, those of an event, the given one, or the given one with that context. */
-  off<Name extends keyof Events & string>(type: Name, handler?: (event: Events[Name]) => void, context?: unknown): this;
+  off<Name extends keyof Events & string>(
+    type?: Name,
+    handler?: (event: Events[Name]) => void,
+    context?: unknown,
+  ): this;
   off(types: string, handler?: (event: UnknownEvent) => void, context?: unknown): this;
   off(handlers: EventHandlers<Events>, context?: unknown): this;
+
+  /** Dispatches an event of the application's own, in a later task. Undocumented, and used by tests of applications. */
+  trigger(type: string, event?: object): this;
+  /** As `trigger`, with an object that has a `type`. */
+  dispatchEvent(event: { readonly type: string }): this;
 
   /** @deprecated Use `on`. */
   addEventListener<Name extends keyof Events & string>(

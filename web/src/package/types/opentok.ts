@@ -66,6 +66,7 @@ export interface OpenTok extends OTEventEmitter<{ exception: ExceptionEvent }> {
   registerScreenSharingExtension(kind: string, id: string, version: number): void;
   readonly hasMediaProcessorSupport: HasMediaProcessorSupport;
   hasEndToEndEncryptionSupport(): boolean;
+  setEncryptionWorkerUrl(url: string): void;
   setProxyUrl(url: string): void;
   unblockAudio(): Promise<void>;
   setLogLevel(level: number): unknown;
