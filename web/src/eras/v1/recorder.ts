@@ -108,9 +108,9 @@ export class Recorder extends DevicePublisher {
     this.title = String(title ?? '');
   }
 
-  override getStyle(key?: string): unknown {
+  override getStyle(key?: string): never {
     const style = { ...(super.getStyle() as object), ...this.#styles };
-    return key === undefined ? style : (style as Properties)[key];
+    return (key === undefined ? style : (style as Properties)[key]) as never;
   }
 
   override setStyle(keyOrStyle?: string | Properties | null, value?: unknown): this {
