@@ -141,7 +141,8 @@ export function fire(emitter: Emitter, event: Event, defaultBehaviour?: () => vo
   event.target ??= emitter;
   Emitter.run(emitter, event, heardAs);
   Event.close(event);
-  if (event.isDefaultPrevented() || defaultBehaviour === undefined) return;
+  const { isDefaultPrevented } = event as Partial<Event>; // objects of applications may lack it
+  if (isDefaultPrevented?.call(event) === true || defaultBehaviour === undefined) return;
   defaultBehaviour();
 }
 

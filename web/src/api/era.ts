@@ -44,6 +44,8 @@ export interface Era extends ListenerManners {
   connected(model: SessionModel, handlers: () => void): void;
   ownStreamCreated(model: SessionModel, publisher: Publisher, stream: Stream): void;
   ownStreamDestroyed(model: SessionModel, publisher: Publisher, stream: Stream, reason: Reason): void;
+  /** A stream of the session is new or has changed, and the application was told so. */
+  streamChanged(model: SessionModel, stream: Stream): void;
   /** A signal came in and was dispatched as `signal`; `sender` is null when the server sent it. */
   signalled(model: SessionModel, data: string | undefined, sender: Connection | null): void;
   /** The element that an application means by that id; undefined when there is none for it. */

@@ -30,7 +30,7 @@ export class Event {
 
   /** No handler is left to call; later calls of preventDefault() change nothing. */
   static close(event: Event): void {
-    event.#over = true;
+    if (#over in event) event.#over = true; // applications dispatch objects of their own as well
   }
 }
 

@@ -16,6 +16,7 @@ export { idOf, type Target } from './arguments.ts';
 export type { Done } from './promises.ts';
 export { makeNamespace, Namespace } from './namespace.ts';
 export { Page } from './page.ts';
+export { showRequirements } from './requirements.ts';
 export { queueJob } from './tasks.ts';
 export { Publisher } from './publisher.ts';
 export { Session, type SessionOptions } from './session.ts';

@@ -1,12 +1,10 @@
 /** The full-page notice for browsers without WebRTC. */
 
-const NOTICE_ID = 'OT_requirements';
-
-/** Shows the notice once, with a button that takes it away. */
-export function showRequirements(): void {
-  if (document.getElementById(NOTICE_ID) !== null) return;
+/** Shows the notice once, with a button that takes it away, in an element with that id. */
+export function showRequirements(id = 'OT_requirements'): void {
+  if (document.getElementById(id) !== null) return;
   const notice = document.createElement('div');
-  notice.id = NOTICE_ID;
+  notice.id = id;
   notice.setAttribute('role', 'alertdialog');
   notice.style.cssText =
     'position:fixed;inset:0;z-index:2147483647;display:grid;place-content:center;gap:16px;padding:24px;' +
@@ -22,4 +20,5 @@ export function showRequirements(): void {
   });
   notice.append(words, close);
   document.body.append(notice);
+  close.focus();
 }

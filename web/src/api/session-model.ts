@@ -191,12 +191,14 @@ export class SessionModel {
     this.streams.set(stream.id, stream);
     if (!own) {
       fire(this.session, new StreamEvent('streamCreated', stream));
+      this.page.era.streamChanged(this, stream);
       return;
     }
     const publisher = this.publishers.get(stream.id);
     if (publisher === undefined) return;
     publisher._streaming(stream);
     this.page.era.ownStreamCreated(this, publisher, stream);
+    this.page.era.streamChanged(this, stream);
   }
 
   private streamDestroyed({ streamId, own, reason }: FactOf<'streamDestroyed'>): void {
@@ -222,6 +224,7 @@ export class SessionModel {
     const event = (): Event => new StreamPropertyChangedEvent(stream, fact.property, fact.oldValue, fact.newValue);
     fire(this.session, event());
     fire(stream, event());
+    this.page.era.streamChanged(this, stream);
     for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property);
   }
 

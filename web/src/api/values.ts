@@ -17,7 +17,8 @@ export class Connection {
   readonly creationTime: number;
   /** What the token carried; empty when nothing. */
   readonly data: string;
-  readonly quality: null = null;
+  /** Null; in the first era maybe what was measured. */
+  readonly quality: object | null = null;
   readonly capabilities: { readonly supportsWebRTC: boolean } = { supportsWebRTC: true };
   readonly permissions: Readonly<Record<string, never>> = {};
 

@@ -115,6 +115,11 @@ export class View extends Emitter {
     queueEvent(this, new VideoElementCreatedEvent(widget.video));
   }
 
+  /** What `readLevel` says, for the library's other parts. */
+  _level(): number | null {
+    return this.readLevel();
+  }
+
   /** The loudness of this moment, from 0 to 1; null when there is no sound to measure any more. */
   protected readLevel(): number | null {
     return null;

@@ -45,6 +45,10 @@ export const v2: Era = {
 
   exception: (error) => ({ code: error.code, title: titleOf(error) }),
 
+  streamChanged() {
+    // nothing more
+  },
+
   elementWithId: (id) => document.getElementById(id) ?? undefined,
   newElementId,
 

@@ -6,6 +6,17 @@ export function misuse(object: string, method: string, what: string): Error {
   return new Error(`${object}.${method}: ${what}.`);
 }
 
+/** Runs `call`; what it throws becomes a plain Error that names the method. */
+export function named<Result>(object: string, method: string, call: () => Result): Result {
+  try {
+    return call();
+  } catch (thrown) {
+    const { message } = thrown as Error;
+    if (message.startsWith(`${object}.`)) throw thrown;
+    throw new Error(`${object}.${method}: ${message}`, { cause: thrown });
+  }
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   1000: 'Failed To Load',
   1004: 'Authentication error',

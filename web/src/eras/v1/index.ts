@@ -9,6 +9,7 @@ import {
   SessionDisconnectEvent,
   SignalEvent,
   StreamEvent,
+  StreamPropertyChangedEvent,
   Subscriber,
   type Era,
 } from '../../api/index.ts';
@@ -50,6 +51,8 @@ function era(build: Build): Era {
     connected(model, handlers) {
       const { session, connections, streams } = model;
       const archives = session instanceof SessionV1 ? session._openArchives() : [];
+      for (const stream of streams.values()) if (stream instanceof StreamV1) stream.takeQuality();
+      if (session instanceof SessionV1) session._measured();
       fire(session, new SessionConnectEvent([...connections.values()], [...streams.values()], archives));
       handlers();
     },
@@ -69,6 +72,14 @@ function era(build: Build): Era {
 
     elementWithId: freeElement,
     newElementId: (kind, streamId) => numberedId(kind === 'publisher' ? 'publisher_' : build.subscriberId(streamId)),
+
+    /** `quality` follows whatever says how large the picture is. */
+    streamChanged(model, stream) {
+      if (!(stream instanceof StreamV1)) return;
+      const before = stream.quality;
+      if (stream.takeQuality())
+        fire(model.session, new StreamPropertyChangedEvent(stream, 'quality', before, stream.quality));
+    },
 
     signalled(model, data, sender) {
       fire(model.session, new SignalEvent('signalReceived', data, sender));

@@ -1,11 +1,20 @@
 /** `TB`: the namespace object of the first era. */
-import { fire, Namespace, queueJob, Event, type Page, type Publisher, type Session } from '../../api/index.ts';
+import {
+  fire,
+  Namespace,
+  queueJob,
+  Event,
+  showRequirements,
+  type Page,
+  type Publisher,
+  type Session,
+} from '../../api/index.ts';
 import { logger } from '../../logger.ts';
 import type { Build } from './build.ts';
 import { V1_CONSTANTS } from './constants.ts';
 import { deviceManagerOf } from './device-manager.ts';
 import { watchEquipment } from './equipment.ts';
-import { misuse } from './exceptions.ts';
+import { misuse, named } from './exceptions.ts';
 import { makeLevelSetter, quietLog } from './levels.ts';
 import { recorderManagerOf } from './recorder-manager.ts';
 import { whenParsed } from './readiness.ts';
@@ -47,6 +56,13 @@ export class NamespaceV1 extends Namespace {
     return super.checkSystemRequirements();
   }
 
+  /** Over the whole page, with a button that closes it, in an element with the id that pages of the time know. */
+  override upgradeSystemRequirements(): void {
+    whenParsed(() => {
+      showRequirements('_upgradeFlash');
+    });
+  }
+
   /** Returns nothing. */
   override setLogLevel(level?: unknown): never {
     this.#setLevel(level);
@@ -78,11 +94,12 @@ export class NamespaceV1 extends Namespace {
     const [first, second, ...rest] = args;
     const isText = typeof first === 'string' || typeof first === 'number';
     // As pages of the second era have it: an element of the page comes first.
-    const target = typeof first === 'string' && typeof second !== 'string' && document.getElementById(first) !== null;
-    if ((first !== undefined && first !== null && !isText) || (target && this.page.apiKey !== ''))
-      return super.initPublisherBy(args);
+    const isTarget = typeof first === 'string' && typeof second !== 'string' && document.getElementById(first) !== null;
+    if ((first !== undefined && first !== null && !isText) || (isTarget && this.page.apiKey !== ''))
+      return named('TB', 'initPublisher', () => super.initPublisherBy(args));
     this.#keyOf('initPublisher', first);
-    return super.initPublisherBy([second, ...rest]);
+    const target = typeof second === 'number' ? String(second) : second;
+    return named('TB', 'initPublisher', () => super.initPublisherBy([target, ...rest]));
   }
 
   /** Takes over the key that the application gave, if it gave one. Throws when there is none at all. */

@@ -23,7 +23,7 @@ export interface PublisherWishes {
 export function publisherWishes(given: Properties): PublisherWishes {
   for (const key of ['name', 'data'])
     if (String(given[key] ?? '').length > TEXT_LIMIT)
-      throw new Error(`TB.initPublisher: ${key} is longer than ${TEXT_LIMIT} characters.`);
+      throw new Error(`${key} is longer than ${TEXT_LIMIT} characters.`);
   const devices: DeviceWishes = {
     cameraName: text(given['cameraName']),
     microphoneName: text(given['microphoneName']),

@@ -2,11 +2,17 @@
 import { idOf, Namespace, Publisher, Stream, type Subscriber } from '../../api/index.ts';
 import { OTError } from '../../errors.ts';
 import { logger } from '../../logger.ts';
+import type { Properties } from '../../options.ts';
 import { ArchivingSession } from './archiving-session.ts';
-import { misuse } from './exceptions.ts';
-import { CapabilitiesV1 } from './values.ts';
+import { misuse, named } from './exceptions.ts';
+import { tellLevels } from './levels-of-streams.ts';
+import { CapabilitiesV1, ConnectionV1 } from './values.ts';
 
 export class SessionV1 extends ArchivingSession {
+  #stopLevels: (() => void) | null = null;
+  /** When the attempt to connect began whose quality the application wants to know, in the page's milliseconds. */
+  #measuredSince: number | null = null;
+
   /** Null outside a connection. */
   override get connection(): never {
     return this.model.connection as never;
@@ -93,6 +99,9 @@ export class SessionV1 extends ArchivingSession {
       if (typeof second !== 'string' || second === '') throw misuse('Session', 'connect', 'the token is missing');
       if (second === 'devtoken' || second === 'moderator_token')
         logger.warn(`${second} was a token for tests; this server wants one that was made for the session.`);
+      const { detectConnectionQuality } = (rest[0] ?? {}) as Properties;
+      if (!this.connected && !this.connecting)
+        this.#measuredSince = Number(detectConnectionQuality) === 1 ? performance.now() : null;
       this.apiKey = String(key);
       super.connectBy([this.apiKey, second, ...rest]);
     }
@@ -107,7 +116,25 @@ export class SessionV1 extends ArchivingSession {
     const id = typeof first === 'string' || typeof first === 'number' ? String(first) : null;
     if (id !== null && this.page.era.elementWithId(id) === undefined)
       throw misuse('Session', 'publish', `there is no element with the id "${id}"`);
-    return named('publish', () => super.publishBy(id === null ? args : [id, ...args.slice(1)]));
+    return named('Session', 'publish', () => super.publishBy(id === null ? args : [id, ...args.slice(1)]));
+  }
+
+  protected override listenersChanged(): void {
+    super.listenersChanged();
+    const heard = this._hears('microphoneLevelChanged');
+    if (heard) this.#stopLevels ??= tellLevels(this.model);
+    else {
+      this.#stopLevels?.();
+      this.#stopLevels = null;
+    }
+  }
+
+  /** The session is connected: gives the own connection its quality if that was to be measured. */
+  _measured(): void {
+    const { connection } = this.model;
+    if (this.#measuredSince === null || !(connection instanceof ConnectionV1)) return;
+    connection.measure(performance.now() - this.#measuredSince);
+    this.#measuredSince = null;
   }
 
   /** Takes a copy of a Stream as well: what counts is the id. */
@@ -115,7 +142,7 @@ export class SessionV1 extends ArchivingSession {
     const [stream, ...rest] = args;
     const id = typeof stream === 'object' ? idOf(stream, 'streamId') : undefined;
     const known = stream instanceof Stream || id === undefined ? stream : this.model.streams.get(id);
-    return named('subscribe', () => super.subscribeBy([known, ...rest]));
+    return named('Session', 'subscribe', () => super.subscribeBy([known, ...rest]));
   }
 
   /** Throws the application's mistake. */
@@ -132,14 +159,4 @@ function requireStream(method: string, stream: unknown): string {
   const id = idOf(stream, 'streamId');
   if (id === undefined) throw misuse('Session', method, 'a Stream or its id is required');
   return id;
-}
-
-/** What `call` throws names the method. */
-function named<Result>(method: string, call: () => Result): Result {
-  try {
-    return call();
-  } catch (thrown) {
-    const { message } = thrown as Error;
-    throw message.startsWith('Session.') ? thrown : misuse('Session', method, message.replace(/\.$/, ''));
-  }
 }

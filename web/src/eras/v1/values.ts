@@ -4,10 +4,30 @@ import type { WireCapabilities, WireConnection } from '../../wire/index.ts';
 import { RecordableStream } from './archiving-stream.ts';
 import { encodesH264, hasDevices } from './equipment.ts';
 
+/** What was measured while connecting. Bandwidths in kilobits per second, null where the browser does not tell. */
+export interface ConnectionQuality {
+  readonly downstreamBandwidth: number | null;
+  readonly upstreamBandwidth: null;
+  /** Milliseconds from the call of `connect` to the server's answer. */
+  readonly latency: number;
+}
+
 export class ConnectionV1 extends Connection {
+  /** Of the own connection, when `detectConnectionQuality` was 1. */
+  override quality: ConnectionQuality | null = null;
+
   constructor(wire: WireConnection) {
     super(wire);
     if (Number.isNaN(wire.creationTime)) Object.assign(this, { data: null }); // known by its id alone
+  }
+
+  measure(latencyMs: number): void {
+    const { downlink } = (navigator as { connection?: { downlink?: number } }).connection ?? {};
+    this.quality = {
+      downstreamBandwidth: downlink === undefined ? null : downlink * 1000,
+      upstreamBandwidth: null,
+      latency: Math.round(latencyMs),
+    };
   }
 }
 
@@ -20,6 +40,15 @@ export interface Orientation {
 export class StreamV1 extends RecordableStream {
   /** What the encoder makes of the picture; unknown until it was told by `streamPropertyChanged`. */
   quality: { readonly encodedWidth: number; readonly encodedHeight: number } | undefined = undefined;
+
+  /** Follows the size of the picture; whether the quality changed by that. */
+  takeQuality(): boolean {
+    const { width, height } = this.videoDimensions;
+    const known = this.quality;
+    if (width === 0 || height === 0 || (known?.encodedWidth === width && known.encodedHeight === height)) return false;
+    this.quality = { encodedWidth: width, encodedHeight: height };
+    return true;
+  }
 
   /** Pictures arrive upright: browsers turn them before they are shown. */
   get orientation(): Orientation {
