@@ -27,7 +27,7 @@ def tables(conformance: dict[str, Any]) -> str:
     """The tables, one for each object, as Markdown."""
     parts = []
     for thing in conformance["objects"]:
-        parts += [f"### v2: {thing['name']}", "", "| member | | state | |", "|---|---|---|---|"]
+        parts += [f"### {thing.get('era', 'v2')}: {thing['name']}", "", "| member | | state | |", "|---|---|---|---|"]
         for row in thing["rows"]:
             members = ", ".join(code(member) for member in row["members"])
             parts.append(f"| {members} | {row['fact']} | {row['state']} | {row.get('note', '')} |")

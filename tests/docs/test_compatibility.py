@@ -14,14 +14,14 @@ import yaml
 from tests import openapi
 
 ROOT = Path(__file__).parents[2]
-CHECKS = ROOT / "tests" / "e2e" / "pages" / "conformance"
+CHECKS = ROOT / "tests" / "e2e" / "pages"
 CONFORMANCE = yaml.safe_load((ROOT / "contract" / "conformance.yaml").read_text(encoding="utf-8"))
 ROWS: list[dict[str, Any]] = [row for thing in CONFORMANCE["objects"] for row in thing["rows"]]
 
 
 def checks() -> set[str]:
     pattern = re.compile(r"^check\('([^']+)'", re.MULTILINE)
-    return {name for path in CHECKS.glob("*.js") for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    return {name for path in CHECKS.glob("*/*.js") for name in pattern.findall(path.read_text(encoding="utf-8"))}
 
 
 def test_the_tables_in_the_documents_are_current() -> None:

@@ -93,13 +93,14 @@ def arrive(
         session: str = session_id,
         secret: str | None = None,
         script: str = "",
+        server_url: str = "",
     ) -> Person:
         context = chromium.new_context()
         contexts.append(context)
         page = context.new_page()
         if script:
             page.add_init_script(script)
-        page.goto(pages.person_page(server.url, era))
+        page.goto(pages.person_page(server_url or server.url, era))
         person = Person(page, era)
         person.prepare(server, session, role=role, data=data, subscribe_to_all=subscribe_to_all, secret=secret)
         if connect:

@@ -53,6 +53,31 @@ describe('the script', () => {
     expect((world.current as FakeWorld).socket.url).toBe('ws://localhost:8080/signalling');
   });
 
+  test.each(['/v1.1/js/TB.min.js', '/v2/js/opentok.js'])('changes nothing when %s is loaded again', async (path) => {
+    const first = await load(`http://localhost${path}`);
+    vi.resetModules();
+    await load(`http://localhost${path}?apikey=9`);
+    expect([window.OT, window.TB]).toEqual([first, first]);
+  });
+
+  test.each([
+    ['/v1.1/js/TB.min.js', '/v2/js/opentok.js'],
+    ['/v2/js/opentok.js', '/v0.91/js/TB.min.js'],
+  ])('of %s and that of %s have a name each', async (first, second) => {
+    await load(`http://localhost${first}`);
+    vi.resetModules();
+    await load(`http://localhost${second}`);
+    expect('SESSION_CONNECTED' in (window.TB ?? {})).toBe(true);
+    expect('SESSION_CONNECTED' in (window.OT ?? {})).toBe(false);
+  });
+
+  test("leaves a page's own TB alone, and is no element of that name", async () => {
+    const own = { own: true };
+    Object.assign(window, { TB: own });
+    await load('http://localhost/v2/js/opentok.js');
+    expect(window.TB).toBe(own);
+  });
+
   test('says goodbye when the page goes away', async () => {
     const OT = await load('http://localhost:8080/v2/js/opentok.js');
     OT.initSession('777', '2_s').connect('token');

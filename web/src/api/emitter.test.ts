@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { v1, v2 } from '../eras/index.ts';
+import { FIRST_ERA, v1, v2 } from '../eras/index.ts';
 import { settled } from '../testing/index.ts';
 import { Emitter, fire, queueEvent, type Handler } from './emitter.ts';
 import { Event, SessionDisconnectEvent } from './events.ts';
@@ -131,6 +131,34 @@ describe('addEventListener', () => {
     emitter.removeEventListener('a', listener);
     fire(emitter, new Event('a'));
     expect(calls).toHaveLength(2);
+  });
+
+  test('a listener that is added again keeps its place, or takes a new one in the first builds', () => {
+    for (const [build, expected] of [
+      ['0.91', ['other', 'repeated']],
+      ['1.1', ['repeated', 'other']],
+      ['2.0', ['repeated', 'other']],
+    ] as const) {
+      const { calls, note } = log();
+      const emitter = new Emitter(FIRST_ERA[build]);
+      const repeated = note('repeated');
+      emitter.addEventListener('a', repeated);
+      emitter.addEventListener('a', note('other'));
+      emitter.addEventListener('a', repeated);
+      fire(emitter, new Event('a'));
+      expect(calls, build).toEqual(expected);
+    }
+  });
+
+  test('an object of the application is dispatched as it is', () => {
+    for (const era of [v1, v2]) {
+      const emitter = new Emitter(era);
+      const own = { type: 'a' } as Event;
+      const heard = vi.fn();
+      emitter.on('a', heard);
+      fire(emitter, own, heard);
+      expect(heard.mock.calls).toEqual([[own], []]);
+    }
   });
 
   test('a listener that an earlier one removes is still called in the first era, and not in the second', () => {

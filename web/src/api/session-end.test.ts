@@ -75,7 +75,7 @@ describe('disconnecting', () => {
       page.takeLog();
       page.session.publish(publisher);
       await page.calm();
-      expect(page.log).toEqual(['session streamCreated']);
+      expect(page.log).toEqual(['session streamCreated', 'session streamPropertyChanged']);
     },
   );
 

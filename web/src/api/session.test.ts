@@ -121,7 +121,7 @@ describe('connecting in the first era', () => {
 
 describe('publishing', () => {
   test.each([
-    [v1, ['session streamCreated']],
+    [v1, ['session streamCreated', 'session streamPropertyChanged']],
     [v2, ['publisher streamCreated', 'handler']],
   ] as const)('is told where the era tells it ($name)', async (era, expected) => {
     const page = await new FakePage(era).connected();

@@ -17,13 +17,14 @@ export class LateTarget {
 
   /** Puts `root` into the page as soon as that is parsed. */
   await(root: HTMLElement, mode: InsertMode): void {
-    document.addEventListener('DOMContentLoaded', () => {
+    const arrive = (): void => {
       if (this.#cancelled) return;
       const target = this.id === null ? null : this.find(this.id);
       if (target === undefined) this.missing();
       else if (target === null || mode !== 'replace') place(root, target, mode);
       else takePlace(root, target);
-    });
+    };
+    document.addEventListener('DOMContentLoaded', arrive, { once: true });
   }
 
   /** The widget is gone before it ever was in the page. */

@@ -63,7 +63,7 @@ check('v1-connect', function (t) {
       t.equal(log, ['sessionConnected', 'sessionDisconnected clientDisconnected'], 'everything that was told');
       t.done();
     });
-    t.equal(session.connect(Number(apiKey), token, { detectConnectionQuality: 1, wmode: 'window' }), undefined, 'the result');
+    t.equal(session.connect(Number(apiKey), token, { detectConnectionQuality: 1, connectionData: 'x', wmode: 'window' }), undefined, 'the result');
     session.connect(Number(apiKey), token);
     t.equal(session.connecting, true, 'connecting');
     session.disconnect();
