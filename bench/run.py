@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
 from bench.media import python_media
+from bench.rest import rest_figures
 from bench.router import router_figures
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
 from tests.servers import TertuliaServer
@@ -25,6 +26,7 @@ async def _signalling(server: TertuliaServer) -> list[Figure]:
 
 
 SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
+    "rest": lambda server: asyncio.run(rest_figures(server)),
     "signalling": lambda server: asyncio.run(_signalling(server)),
     "python": lambda server: asyncio.run(python_media(server)),
     "chromium": in_chromium,

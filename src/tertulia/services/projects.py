@@ -1,11 +1,12 @@
 """Projects: making, finding, changing and deleting them, and verifying tokens with their secrets."""
 
+import contextlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TypeVar
 
-from tertulia.clock import Clock, WallTime
+from tertulia.clock import Clock, MonotonicTime, WallTime
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.errors import AuthenticationError, InternalError, InvalidParameterError, NotFoundError
 from tertulia.ids import ApiKey, IdSource
@@ -13,6 +14,9 @@ from tertulia.services.ports import Store
 
 __all__ = ["MAX_NAME_CHARACTERS", "Projects"]
 
+REMEMBERED_S = 1.0
+"""So long a token is verified with what was last read of its project: how late another process's change is noticed."""
+_MAX_REMEMBERED = 1_024
 _KEY_ATTEMPTS = 20
 MAX_NAME_CHARACTERS = 200
 """Our own choice: a name is a line for people."""
@@ -26,7 +30,11 @@ Claims = TypeVar("Claims")
 
 
 class Projects:
-    """The projects of this server, always read from the store: another process may add or change one."""
+    """The projects of this server, read from the store: another process may add or change one.
+
+    To verify tokens they are remembered for a second. What this process changes counts at once, and so does a new
+    secret whoever gave it.
+    """
 
     def __init__(self, store: Store, ids: IdSource, clock: Clock, configured: Collection[str] = ()) -> None:
         """Takes the keys of the `configured` projects: their secrets stand in a file, and are changed there."""
@@ -34,6 +42,7 @@ class Projects:
         self._ids = ids
         self._clock = clock
         self._configured = frozenset(configured)
+        self._remembered: dict[ApiKey, tuple[Project, MonotonicTime]] = {}
 
     async def find(self, api_key: str) -> Project | None:
         """Return the project with this key, whatever its status."""
@@ -92,7 +101,7 @@ class Projects:
         if known is None:
             await self._store.add_project(replace(project, created_at_ms=self._clock.wall()))
         else:
-            await self._store.change_project(replace(project, status=known.status, created_at_ms=known.created_at_ms))
+            await self._store_changed(replace(project, status=known.status, created_at_ms=known.created_at_ms))
 
     async def change(self, api_key: str, *, name: str | None = None, accept_known_keys: bool | None = None) -> Project:
         """Change what is given.
@@ -139,6 +148,7 @@ class Projects:
         self._refuse_configured(api_key)
         if not await self._store.remove_project(ApiKey(api_key)):
             raise _unknown(api_key)
+        self._remembered.pop(ApiKey(api_key), None)
 
     async def verify(
         self,
@@ -165,8 +175,21 @@ class Projects:
         except AuthenticationError:
             if not named:
                 raise
+        project, read_at = self._remembered.get(ApiKey(named[0]), (None, MonotonicTime(0)))
+        if project is not None and self._clock.monotonic() < read_at + REMEMBERED_S:
+            # What is refused may have a new secret, or be active again.
+            with contextlib.suppress(AuthenticationError):
+                return verifier(token, _alone(project), now)
         project = await self.find(named[0])
-        return verifier(token, lambda api_key: project if api_key == named[0] else None, now)
+        claims = verifier(token, _alone(project), now)
+        if project is not None:
+            self._remember(project)
+        return claims
+
+    def _remember(self, project: Project) -> None:
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[project.api_key] = (project, self._clock.monotonic())
 
     async def _known(self, api_key: str) -> Project:
         known = await self.find(api_key)
@@ -177,6 +200,7 @@ class Projects:
     async def _store_changed(self, project: Project) -> Project:
         if not await self._store.change_project(project):
             raise _unknown(project.api_key)
+        self._remembered.pop(project.api_key, None)
         return project
 
     def _refuse_configured(self, api_key: str) -> None:
@@ -184,6 +208,11 @@ class Projects:
             raise InvalidParameterError(
                 f"The project {api_key} stands in the server's configuration file; change it there."
             )
+
+
+def _alone(project: Project | None) -> Callable[[str], Project | None]:
+    """Find this project and no other."""
+    return lambda api_key: project if project is not None and api_key == project.api_key else None
 
 
 def _checked_name(name: str) -> str:

@@ -1,13 +1,15 @@
 """Projects."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from tertulia.clock import WallTime
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.errors import AuthenticationError, InternalError, InvalidParameterError, NotFoundError
 from tertulia.ids import ApiKey
-from tertulia.services.projects import Projects
+from tertulia.services.projects import REMEMBERED_S, Projects
 from tests.fakes.clock import FakeClock
 from tests.fakes.house import verify_token
 from tests.fakes.ids import CountingIds
@@ -51,6 +53,63 @@ async def test_a_token_is_verified_with_the_project_it_names() -> None:
         await projects.verify("99999999/2_x/publisher/", verify_token, now)
     with pytest.raises(AuthenticationError, match="malformed"):
         await projects.verify("nonsense", verify_token, now)
+
+
+async def test_what_another_process_changes_counts_within_a_second_and_a_new_secret_at_once() -> None:
+    store, ids, clock = MemoryStore(), CountingIds(), FakeClock()
+    projects, elsewhere = Projects(store, ids, clock), Projects(store, ids, clock)
+    project = await projects.create("test")
+
+    async def verify(api_secret: str) -> object:
+        """As verifiers do: the token names the project and is signed with its secret."""
+
+        def verifier(token: str, find: Callable[[str], Project | None], now: WallTime) -> str:
+            found = find(project.api_key)
+            if found is None or found.api_secret != token or found.status is not ProjectStatus.ACTIVE:
+                raise AuthenticationError
+            return token
+
+        return await projects.verify(api_secret, verifier, clock.wall())
+
+    await verify(project.api_secret)
+    rotated = await elsewhere.rotate_secret(project.api_key)
+    await verify(project.api_secret)
+    await verify(rotated.api_secret)
+    with pytest.raises(AuthenticationError):
+        await verify(project.api_secret)
+
+    await elsewhere.set_status(project.api_key, ProjectStatus.SUSPENDED)
+    await verify(rotated.api_secret)
+    clock.advance(REMEMBERED_S)
+    with pytest.raises(AuthenticationError):
+        await verify(rotated.api_secret)
+
+    await elsewhere.set_status(project.api_key, ProjectStatus.ACTIVE)
+    await verify(rotated.api_secret)
+    await projects.delete(project.api_key)
+    with pytest.raises(AuthenticationError):
+        await verify(rotated.api_secret)
+
+
+async def test_projects_that_are_remembered_are_not_read_again_and_never_more_than_a_thousand() -> None:
+    class CountingStore(MemoryStore):
+        reads = 0
+
+        async def find_project(self, api_key: ApiKey) -> Project | None:
+            self.reads += 1
+            return await super().find_project(api_key)
+
+    store, clock = CountingStore(), FakeClock()
+    projects = Projects(store, CountingIds(), clock)
+    keys = [(await projects.create(str(number))).api_key for number in range(1_100)]
+
+    for key in keys:
+        await projects.verify(f"{key}/2_x/publisher/", verify_token, clock.wall())
+    assert store.reads == len(keys)
+    await projects.verify(f"{keys[-1]}/2_x/publisher/", verify_token, clock.wall())
+    assert store.reads == len(keys)
+    await projects.verify(f"{keys[0]}/2_x/publisher/", verify_token, clock.wall())
+    assert store.reads == len(keys) + 1
 
 
 async def test_existing_credentials_are_kept() -> None:
