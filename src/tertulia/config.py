@@ -216,6 +216,25 @@ class StoreSettings(_Section, frozen=True):
         return "postgresql+asyncpg://" + self.url.partition("://")[2]
 
 
+class CallbackSettings(_Section, frozen=True):
+    """How callbacks are delivered.
+
+    They go to addresses of the public internet, and besides to the networks in `allow`, for example `10.1.0.0/16`. A
+    receiver may take `attempt_s` seconds for each attempt.
+    """
+
+    allow: tuple[str, ...] = ()
+    attempt_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuses what is no network."""
+        for text in self.allow:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                raise ValueError(f"callbacks.allow: {text} is no network such as 10.1.0.0/16") from error
+
+
 class ConfiguredProject(_Section, frozen=True):
     """A project that the operator brings along: an API key of 8 to 10 digits, a secret of 40 hexadecimal digits.
 
@@ -246,9 +265,15 @@ class Settings(_Section, frozen=True):
     account: AccountSettings = AccountSettings()
     store: StoreSettings = StoreSettings()
     operator: OperatorSettings = OperatorSettings()
+    callbacks: CallbackSettings = CallbackSettings()
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False
+
+    @property
+    def callback_networks(self) -> tuple[str, ...]:
+        """Networks that callbacks may go to; in development this machine as well."""
+        return (*self.callbacks.allow, *(("127.0.0.0/8", "::1/128") if self.development else ()))
 
     @property
     def run_folder(self) -> Path:

@@ -144,6 +144,10 @@ class IdSource(Protocol):
         """Return a stream id never given before."""
         ...
 
+    def callback_id(self) -> str:
+        """Return an id, of a callback or of a receiver, never given before."""
+        ...
+
     def api_key(self) -> ApiKey:
         """Return an 8-digit key; the caller checks that it is free."""
         ...
@@ -173,6 +177,10 @@ class SystemIds:
     def stream_id(self) -> StreamId:
         """Return a random UUID."""
         return StreamId(str(uuid.uuid4()))
+
+    def callback_id(self) -> str:
+        """Return a random UUID."""
+        return str(uuid.uuid4())
 
     def api_key(self) -> ApiKey:
         """Return eight digits, the first of them not 0."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_network
 
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
@@ -19,13 +20,17 @@ from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.readings import readings_of, transports_of
 from tertulia.adapters.router import RouterLink
 from tertulia.adapters.storage import SqlStore
+from tertulia.adapters.webhooks import HttpSender
 from tertulia.adapters.websocket import SignallingCodec, SignallingEndpoint, SignallingLimits
 from tertulia.clock import SystemClock
 from tertulia.config import Settings
+from tertulia.domain.addresses import AddressRules
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.project import Account, Project
 from tertulia.ids import ApiKey, IdSource, SystemIds
 from tertulia.observability.metrics import Metrics
+from tertulia.services.callbacks import Callbacks
+from tertulia.services.dispatcher import Dispatcher, DispatchSettings
 from tertulia.services.hooks import HookRunner, Hooks
 from tertulia.services.ports import Store
 from tertulia.services.projects import Projects
@@ -33,6 +38,7 @@ from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.supervisor.programs import find_docs, find_web
 from tertulia.wire.codes import SIGNALLING_PATH
 from tertulia.wire.tokens import verify_client_token
+from tertulia.wire.webhooks import outbox_entry
 
 __all__ = ["Control", "open_control"]
 
@@ -45,6 +51,7 @@ class Control:
         application: Everything over HTTP and WebSocket.
         sessions: To be closed before sockets are cut, so that clients resume.
         projects: The projects.
+        callbacks: Their callbacks.
         router: The link to the media router.
         gate: Bounds the connections that have proven nothing yet; for the web server.
         playground: In development only.
@@ -53,6 +60,7 @@ class Control:
     application: ASGIApp
     sessions: Sessions
     projects: Projects
+    callbacks: Callbacks
     router: RouterLink
     gate: Gate
     playground: Playground | None
@@ -85,6 +93,18 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             asked = HookRunner(hooks, clock)
             asked.start()
             open_parts.push_async_callback(asked.close)
+        rules = AddressRules(tuple(ip_network(text) for text in settings.callback_networks))
+        sender = HttpSender(rules, settings.callbacks.attempt_s)
+        open_parts.push_async_callback(sender.close)
+        dispatcher = Dispatcher(
+            store.callbacks,
+            sender,
+            clock,
+            ids.callback_id(),
+            DispatchSettings(settings.callbacks.attempt_s),
+            lambda outcome: metrics.callback_attempts.labels(outcome).inc(),
+        )
+        open_parts.push_async_callback(dispatcher.close)
         times = settings.sessions
         sessions = Sessions(
             store=store,
@@ -107,11 +127,15 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
                 single_use_tokens=settings.tokens.single_use,
             ),
             hooks=asked,
+            report=outbox_entry,
+            reported=dispatcher.wake,
         )
         await sessions.start()
+        dispatcher.start()
         await router.start(sessions)
         open_parts.push_async_callback(router.close)
         open_parts.push_async_callback(sessions.close)
+        callbacks = Callbacks(store.callbacks, ids, clock, rules, dispatcher.wake)
         playground = None
         if settings.development:
             playground = await open_playground(projects, sessions, clock, settings.playground_file)
@@ -139,7 +163,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             operator=OperatorAccess(await _operator_rules(settings, store, ids), clock),
             more=[WebSocketRoute(SIGNALLING_PATH, endpoint)],
         )
-        yield Control(application, sessions, projects, router, gate, playground)
+        yield Control(application, sessions, projects, callbacks, router, gate, playground)
 
 
 async def _operator_rules(settings: Settings, store: Store, ids: IdSource) -> OperatorRules:

@@ -17,6 +17,9 @@ class CountingIds:
     def stream_id(self) -> StreamId:
         return StreamId(f"00000000-0000-4000-9000-{next(self._numbers):012d}")
 
+    def callback_id(self) -> str:
+        return f"00000000-0000-4000-a000-{next(self._numbers):012d}"
+
     def api_key(self) -> ApiKey:
         return ApiKey(str(10_000_000 + next(self._numbers)))
 

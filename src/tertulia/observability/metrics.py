@@ -76,6 +76,9 @@ class Metrics:
         self.store_writes_failed = self._counter(
             "tertulia_store_writes_failed_total", "Transactions that could not be committed."
         )
+        self.callback_attempts = self._counter(
+            "tertulia_callback_attempts_total", "Callbacks that were sent, by what the receiver made of it.", "outcome"
+        )
         self.router_connects = self._counter(
             "tertulia_router_link_connects_total", "How often the link to the media router came up."
         )

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
+from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
     Command,
     EndTransport,
@@ -43,6 +44,7 @@ from tertulia.domain.events import (
     StreamCreated,
     StreamDestroyed,
 )
+from tertulia.domain.reports import Report, Reporter
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
 from tertulia.errors import (
@@ -52,7 +54,7 @@ from tertulia.errors import (
     TertuliaError,
     UnavailableError,
 )
-from tertulia.ids import ConnectionId, SessionId, TransportId
+from tertulia.ids import ApiKey, ConnectionId, SessionId, TransportId
 from tertulia.services.audience import Audience, is_for
 from tertulia.services.hooks import Watch
 from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
@@ -124,6 +126,8 @@ class Environment:
         directory: Kept up to date by the sessions.
         ended: Called once when a session has nothing to live for any more, or cannot go on.
         watch: Is told each fact when it is stored; None if nobody wants to know.
+        report: Makes an entry of the outbox of a report, given the project.
+        reported: Called when such entries are stored.
     """
 
     store: Store
@@ -134,6 +138,8 @@ class Environment:
     directory: Directory
     ended: Callable[["LiveSession"], None]
     watch: Watch | None = None
+    report: Callable[[Report, ApiKey], OutboxEntry] | None = None
+    reported: Callable[[], None] = lambda: None
 
 
 class _Pages:
@@ -177,6 +183,7 @@ class _Round:
     changes: list[Change] = field(default_factory=list)
     log: list[LogRow] = field(default_factory=list)
     replies: list[KeptReply] = field(default_factory=list)
+    reports: list[OutboxEntry] = field(default_factory=list)
     then: list[Callable[[], None]] = field(default_factory=list)
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
@@ -190,7 +197,16 @@ class LiveSession:
     resume at once, and it is loaded again from what is stored.
     """
 
-    def __init__(self, session_id: SessionId, environment: Environment, session: Session) -> None:
+    def __init__(
+        self,
+        session_id: SessionId,
+        environment: Environment,
+        session: Session,
+        reporter: Reporter,
+        api_key: ApiKey | None,
+    ) -> None:
+        self._reporter = reporter
+        self._api_key = api_key
         self.session_id = session_id
         self.closed = False
         self.ended = asyncio.Event()
@@ -219,7 +235,8 @@ class LiveSession:
     ) -> "LiveSession":
         """Make a session of what the store holds; `begin` stores what that changes."""
         session, events = restored
-        live = cls(session_id, environment, session)
+        reporter = Reporter(session_id, stored.connections, stored.streams)
+        live = cls(session_id, environment, session, reporter, stored.api_key)
         for reply in stored.replies:
             live._requests_of(reply.connection_id).keep(reply.request_id, reply.body)
         for connection in session.connections.values():
@@ -427,6 +444,10 @@ class LiveSession:
         frame = self._env.codec.frame(row.number, row.body)
         self._round.then.append(partial(self._audience.deliver, row, frame))
         self._round.then.append(partial(self._log_fact, event.fact))
+        if self._env.report is not None and self._api_key is not None and Reporter.listens_to(event.fact):
+            for report in self._reporter.reports(event, self._env.clock.wall()):
+                self._round.reports.append(self._env.report(report, self._api_key))
+            self._round.then.append(self._env.reported)
         if self._env.watch is not None:
             self._round.then.append(partial(self._env.watch, self.session_id, event.number, event.fact))
 
@@ -503,6 +524,7 @@ class LiveSession:
             changes=finished.changes,
             log=finished.log,
             replies=[reply for reply in finished.replies if reply.connection_id in self._session.connections],
+            reports=finished.reports,
         )
         if batch:
             await self._env.store.commit(batch)

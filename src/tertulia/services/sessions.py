@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
 
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
+from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
     ChangeCodecSupport,
     Command,
@@ -27,6 +28,7 @@ from tertulia.domain.commands import (
 )
 from tertulia.domain.connection import Connection, SeatState
 from tertulia.domain.limits import SessionLimits
+from tertulia.domain.reports import Report
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
 from tertulia.domain.stream import Stream
@@ -190,6 +192,8 @@ class Sessions:
         verify_token: TokenVerifier,
         settings: SessionSettings,
         hooks: HookRunner | None = None,
+        report: Callable[[Report, ApiKey], OutboxEntry] | None = None,
+        reported: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._hooks = hooks
@@ -217,6 +221,8 @@ class Sessions:
             directory=self._directory,
             ended=self._forget,
             watch=hooks.happened if hooks is not None and hooks.watches else None,
+            report=report,
+            reported=reported,
         )
 
     # ---- beginning and end

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement, Select
 
 from tertulia.adapters.storage import rows, tables
+from tertulia.adapters.storage.callbacks import SqlCallbacks
 from tertulia.adapters.storage.engine import make_engine
 from tertulia.adapters.storage.migrate import migrate
 from tertulia.adapters.storage.patience import WAIT_S, Failure, Patience, unavailable
@@ -44,6 +45,7 @@ class SqlStore:
         # SQLite lets one write at a time; whoever has to wait for another file lock does so by sleeping.
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
         self._begin_snapshot = _SNAPSHOT[engine.dialect.name]
+        self.callbacks = SqlCallbacks(self)
         self._writer = Writer(engine, metrics, self._patience, self._turn)
 
     @classmethod
@@ -113,12 +115,16 @@ class SqlStore:
         )
 
     async def remove_project(self, api_key: ApiKey) -> bool:
-        """Remove a project, the records of its sessions and what they share; False if there is none with this key."""
+        """Remove a project, the records of its sessions, what they share, its callbacks; False if there is no such."""
         own = select(tables.sessions.c.session_id).where(tables.sessions.c.api_key == api_key)
         return await self._change(
             delete(tables.projects).where(tables.projects.c.api_key == api_key),
             delete(tables.session_values).where(tables.session_values.c.session_id.in_(own)),
             delete(tables.sessions).where(tables.sessions.c.api_key == api_key),
+            *(
+                delete(table).where(table.c.api_key == api_key)
+                for table in (tables.callbacks, tables.callback_lanes, tables.callback_deliveries)
+            ),
         )
 
     async def _change(self, first: Update | Delete, *more: Update | Delete) -> bool:
@@ -130,7 +136,7 @@ class SqlStore:
                 await connection.execute(statement)
             return met
 
-        return await self._transact(change)
+        return await self.transact(change)
 
     async def secret(self, name: str, fresh: bytes) -> bytes:
         """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""
@@ -202,7 +208,7 @@ class SqlStore:
         """Return what is stored of a session's seats, all of it at one moment."""
         connections, streams, subscriptions = tables.connections, tables.streams, tables.subscriptions
         slots, replies, log = tables.slots, tables.kept_replies, tables.session_log
-        states, values = tables.session_states, tables.session_values
+        states, values, records = tables.session_states, tables.session_values, tables.sessions
 
         async def read(reader: AsyncConnection) -> StoredSession:
             await reader.exec_driver_sql(self._begin_snapshot)
@@ -212,6 +218,7 @@ class SqlStore:
                 return await reader.execute(select(table).where(table.c.session_id == session_id).order_by(*order))
 
             newest = await reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
+            api_key = await reader.scalar(select(records.c.api_key).where(records.c.session_id == session_id))
             muted = await reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
             for row in await of(slots, slots.c.connection_id, slots.c.slot):
                 pairs.setdefault(ConnectionId(row.connection_id), []).append(rows.pair_of(row))
@@ -220,6 +227,7 @@ class SqlStore:
             )
             found_replies = await of(replies, replies.c.connection_id, replies.c.request_id)
             return StoredSession(
+                api_key=None if api_key is None else ApiKey(api_key),
                 last_number=newest or 0,
                 connections=[rows.connection_of(row) for row in await of(connections, connections.c.joined_number)],
                 streams=[
@@ -232,7 +240,7 @@ class SqlStore:
                 shared={row.key: row.value for row in await of(values, values.c.key)},
             )
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def commit(self, batch: WriteBatch) -> None:
         """Store a batch; batches are stored in the order of the calls."""
@@ -260,7 +268,7 @@ class SqlStore:
 
     # ---- asking the database
 
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Return what `work` reads on one connection."""
 
         async def attempt() -> T:
@@ -269,7 +277,7 @@ class SqlStore:
 
         return await self._soon(attempt)
 
-    async def _transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Return what `work` returns when its transaction is committed. Raises IntegrityError as it comes."""
 
         async def attempt() -> T:
@@ -290,13 +298,13 @@ class SqlStore:
         async def read(connection: AsyncConnection) -> "list[rows.SqlRow]":
             return list(await connection.execute(statement))
 
-        return await self._read(read)
+        return await self.read(read)
 
     async def _execute(self, statement: Executable) -> None:
         async def change(connection: AsyncConnection) -> None:
             await connection.execute(statement)
 
-        await self._transact(change)
+        await self.transact(change)
 
 
 def _give_up(written: "asyncio.Future[bool]") -> None:

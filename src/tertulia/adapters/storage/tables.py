@@ -21,6 +21,9 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "callback_deliveries",
+    "callback_lanes",
+    "callbacks",
     "connections",
     "kept_replies",
     "metadata",
@@ -94,8 +97,8 @@ session_values = Table(  # the shared state of sessions
     "session_values",
     metadata,
     Column("session_id", String(255), primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", ForeignText, primary_key=True),
+    Column("value", ForeignText, nullable=False),
 )
 
 connections = Table(
@@ -202,4 +205,55 @@ kept_replies = Table(
     Column("session_id", String(255), nullable=False),
     Column("body", Text, nullable=False),
     Index("kept_replies_by_session", "session_id"),
+)
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("callback_id", String(36), primary_key=True),
+    Column("api_key", String(10), nullable=False),
+    Column("event_group", String(16), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("receiver_id", String(36), nullable=False),
+    Column("secret", String(40), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index("callbacks_by_project", "api_key", "created_at_ms"),
+)
+
+callback_lanes = Table(  # one row for each session and receiver with something pending
+    "callback_lanes",
+    metadata,
+    Column("session_id", String(255), primary_key=True),
+    Column("receiver_id", String(36), primary_key=True),
+    Column("api_key", String(10), nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False),
+    Column("leased_by", String(36)),
+    Column("leased_until_ms", BigInteger, nullable=False),
+    Index("callback_lanes_by_time", "due_at_ms"),
+)
+
+callback_deliveries = Table(  # the outbox, and for some time what became of it
+    "callback_deliveries",
+    metadata,
+    Column("delivery_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("event_id", String(36), nullable=False),
+    Column("callback_id", String(36), nullable=False),
+    Column("receiver_id", String(36), nullable=False),
+    Column("api_key", String(10), nullable=False),
+    Column("session_id", String(255), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("retry_until_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("last_attempt_at_ms", BigInteger),
+    Column("last_status", Integer),
+    Column("last_error", ForeignText),
+    Index("callback_deliveries_by_lane", "session_id", "receiver_id", "status", "delivery_id"),
+    Index("callback_deliveries_by_project", "api_key", "delivery_id"),
+    Index("callback_deliveries_by_time", "status", "created_at_ms"),
 )

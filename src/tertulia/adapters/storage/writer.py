@@ -14,8 +14,11 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import Delete, Insert
 
 from tertulia.adapters.storage import rows, tables
+from tertulia.adapters.storage.callbacks import enqueue
 from tertulia.adapters.storage.patience import AWAY_S, Failure, Patience, unavailable
 from tertulia.adapters.storage.rows import Row
+from tertulia.clock import WallTime
+from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.events import (
     Change,
     ConnectionRemoved,
@@ -60,6 +63,7 @@ class _Plan:
     rows: dict[str, dict[tuple[object, ...], Row | None]] = field(default_factory=dict)
     log: list[Row] = field(default_factory=list)
     sessions: dict[str, Row] = field(default_factory=dict)
+    reports: list[tuple[SessionId, WallTime, OutboxEntry]] = field(default_factory=list)
     gone: list[ConnectionId] = field(default_factory=list)
     log_limits: dict[SessionId, int] = field(default_factory=dict)
     reply_limits: dict[ConnectionId, int] = field(default_factory=dict)
@@ -80,6 +84,7 @@ class _Plan:
     def _add_batch(self, batch: WriteBatch) -> None:
         for change in batch.changes:
             self._add_change(batch.session_id, change)
+        self.reports.extend((batch.session_id, batch.at, entry) for entry in batch.reports)
         for row in batch.log:
             self.log.append(rows.log_row(batch.session_id, batch.at, row))
             if row.number % _TRIM_LOG_EVERY == 0:
@@ -262,6 +267,8 @@ class Writer:
                 await connection.execute(statement, parameters)
         if plan.log:
             await connection.execute(insert(tables.session_log), plan.log)
+        if plan.reports:
+            await enqueue(connection, plan.reports)
         for session_id, limit in plan.log_limits.items():
             log = tables.session_log.c
             await connection.execute(
