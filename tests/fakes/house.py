@@ -21,6 +21,7 @@ from tertulia.services.ports import SessionRecord, Store
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Attachment, JoinRequest, ResumeRequest, Sessions, SessionSettings
 from tertulia.wire import signalling
+from tertulia.wire.webhooks import outbox_entry
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
@@ -169,6 +170,7 @@ class House:
         self, store: Store, router: FakeRouter, clock: FakeClock, ids: CountingIds, hooks: Hooks | None = None
     ) -> None:
         self.hook_runner = HookRunner(hooks or Hooks(), clock)
+        self.reported = 0
         self.store = store
         self.router = router
         self.clock = clock
@@ -185,8 +187,13 @@ class House:
             verify_token=verify_token,
             settings=SessionSettings(limits=self.limits, heartbeat_s=10.0),
             hooks=self.hook_runner if hooks is not None else None,
+            report=outbox_entry,
+            reported=self._note_reports,
         )
         self._record: SessionRecord | None = None
+
+    def _note_reports(self) -> None:
+        self.reported += 1
 
     @classmethod
     async def open(cls, store: Store | None = None, hooks: Hooks | None = None) -> "House":

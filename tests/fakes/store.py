@@ -92,7 +92,9 @@ class MemoryStore:
 
     async def load_seats(self, session_id: SessionId) -> StoredSession:
         seats = copy.deepcopy(self._seats.get(session_id, _Seats()))
+        record = self._sessions.get(session_id)
         return StoredSession(
+            api_key=None if record is None else record.api_key,
             last_number=seats.log[-1].number if seats.log else 0,
             connections=list(seats.connections.values()),
             streams=list(seats.streams.values()),

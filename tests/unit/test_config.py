@@ -180,6 +180,17 @@ def test_one_line_names_the_store() -> None:
         load(environment={"TERTULIA_STORE_URL": "mysql://ida@db/calls"})
 
 
+def test_callbacks_reach_this_machine_in_development_and_named_networks_always() -> None:
+    assert load(environment={}).callback_networks == ()
+    assert load(environment={"TERTULIA_CALLBACKS_ALLOW": "10.1.0.0/16, fd12::/16"}).callback_networks == (
+        "10.1.0.0/16",
+        "fd12::/16",
+    )
+    assert load(environment={}, flags={"development": True}).callback_networks == ("127.0.0.0/8", "::1/128")
+    with pytest.raises(ConfigurationError, match=r"callbacks\.allow: 10\.1\.2\.3/8 is no network"):
+        load(environment={"TERTULIA_CALLBACKS_ALLOW": "10.1.2.3/8"})
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Settings().log_level = "debug"  # type: ignore[misc]  # that is the point

@@ -10,6 +10,8 @@ Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
 
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that is given out; the old site-local addresses, for example, lie elsewhere."""
 _METADATA = (ip_address("168.63.129.16"),)
 """Where clouds answer their machines at an address that is public in form (Azure). The others are link-local, private
 or shared, and refused as such: 169.254.169.254, fd00:ec2::254, 100.100.100.200."""
@@ -68,7 +70,8 @@ def _meanings(address: _Address) -> Iterator[_Address]:
 
 def _is_public(address: _Address) -> bool:
     return (
-        address.is_global
+        (isinstance(address, IPv4Address) or address in _GLOBAL_UNICAST)
+        and address.is_global
         and not address.is_multicast
         and not address.is_reserved
         and not address.is_unspecified

@@ -266,6 +266,6 @@ def check_url(text: str) -> str:
         raise InvalidParameterError("The address of a callback begins with https:// or http:// and names a host.")
     if _PLAIN.fullmatch(text) is None or "\\" in text or port == 0:
         raise InvalidParameterError("The address of a callback has characters that must be encoded, or port 0.")
-    if parts.username is not None or parts.password is not None or parts.fragment:
+    if parts.username is not None or parts.password is not None or "#" in text:
         raise InvalidParameterError("The address of a callback holds neither user, password nor fragment.")
     return text

@@ -139,6 +139,8 @@ class Dispatcher:
                 busy_projects=[project for project, count in projects.items() if count >= PER_PROJECT],
             )
             for lane in claimed:
+                if lane in self._busy:
+                    continue  # its lease ran out while the store was away; now it is ours again
                 receivers[lane.receiver_id] += 1
                 projects[lane.api_key] += 1
                 if receivers[lane.receiver_id] > PER_RECEIVER or projects[lane.api_key] > PER_PROJECT:

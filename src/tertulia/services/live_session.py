@@ -275,8 +275,8 @@ class LiveSession:
         await self._finish_round()
         self._inbox.post(Wake())
 
-    async def run(self) -> None:
-        """Handle the inbox until nothing is left to live for."""
+    async def run(self) -> bool:
+        """Handle the inbox until nothing is left to live for; False if it ended before, and the store has its seats."""
         try:
             while not self.closed:
                 self._taken = await self._inbox.take()
@@ -289,8 +289,11 @@ class LiveSession:
         except Exception:  # noqa: BLE001 - whatever it is, it ends this session only
             self._log.exception("session broke; its clients resume from what is stored")
             await self._store_last_words()
+        else:
+            return True
         finally:
             self._end()
+        return False
 
     async def _handle(self, entries: list[Entry]) -> None:
         for index, entry in enumerate(entries):

@@ -5,11 +5,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
-from tertulia.clock import Clock, MonotonicTime, TimerHandle
+from tertulia.clock import Clock, MonotonicTime, TimerHandle, pause
 from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
     ChangeCodecSupport,
@@ -87,7 +87,11 @@ __all__ = [
 
 _log = structlog.get_logger(__name__)
 
+ORDER_S = 5.0
+"""How long the server's API waits for a session that waits for the store. Our own choice: below the SDKs' time-outs."""
 _TRIM_EVERY_S = 3600.0
+_LOAD_AGAIN_S = 5.0
+"""Its clients come at once, so this is for a session whose clients are all gone. Our own choice."""
 
 
 class ConnectionEndedError(NotConnectedError):
@@ -549,8 +553,19 @@ class Sessions:
         if await self.find_session(session_id) is None:
             raise InvalidSessionIdError()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._put(SessionId(session_id), Order(request, done))
-        await done
+        putting = asyncio.ensure_future(self._put(SessionId(session_id), Order(request, done)))
+        when = MonotonicTime(self._clock.monotonic() + ORDER_S)
+        late = self._clock.call_at(when, lambda: _be_late(done))
+        try:
+            waiting: set[asyncio.Future[Any]] = {putting, done}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if putting.done():
+                putting.result()
+            await done
+        finally:
+            late.cancel()
+            putting.cancel()
+            done.cancel()
 
     # ---- running sessions
 
@@ -581,7 +596,18 @@ class Sessions:
         if self._router_known and live.state.connections:
             # The router may have what the store does not know: a transport that was opened, but could not be stored.
             self.router_connected()
-        await live.run()
+        if not await live.run() and not self._closing:
+            self._tasks.spawn(self._load_again(session_id), "session loader")
+
+    async def _load_again(self, session_id: SessionId) -> None:
+        """Load a session that could not go on: should none of its clients come back, their seats must still end."""
+        while not self._closing:
+            await pause(self._clock, _LOAD_AGAIN_S)
+            try:
+                await self._running(session_id)
+            except UnavailableError:
+                continue
+            return
 
     async def _load(self, session_id: SessionId) -> LiveSession:
         stored = await self._store.load_seats(session_id)
@@ -670,3 +696,8 @@ class Sessions:
         live = self._directory.sessions.get(connection_id)
         if live is not None:
             live.post(Tell(command))
+
+
+def _be_late(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_exception(ConnectFailedError("The store is not available; it may still be done when that is back."))

@@ -20,7 +20,7 @@ from tertulia.errors import (
     UnavailableError,
 )
 from tertulia.services.live_session import BACKLOG_ROWS
-from tertulia.services.ports import SocketEnd
+from tertulia.services.ports import SocketEnd, WriteBatch
 from tertulia.services.sessions import ConnectionEndedError, JoinRequest, ResumeRequest
 from tertulia.wire import signalling
 from tests.fakes.house import House, make_token, settle
@@ -415,6 +415,32 @@ async def test_too_many_open_requests_close_the_socket(house: House) -> None:
     await ana.send(signalling.SendSignal(), 1000)
     assert ana.socket.end is SocketEnd.UNLAWFUL
     assert ben.of(signalling.ConnectionInterrupted) == [signalling.ConnectionInterrupted(ana.id)]
+
+
+async def test_a_store_that_is_away_for_a_minute_ends_no_call(house: House, store: MemoryStore) -> None:
+    ana, ben = await house.join(), await house.join()
+    back = asyncio.Event()
+    commit = store.commit
+
+    async def wait(batch: WriteBatch) -> None:
+        await back.wait()
+        await commit(batch)
+
+    store.commit = wait  # type: ignore[method-assign]  # as the writer does
+    asked = [await ana.send(signalling.SendSignal(data=str(number))) for number in range(3)]
+    order = asyncio.create_task(house.sessions.signal(house.record.session_id, to=None, signal_type=None, data="late"))
+    await settle()
+    await house.pass_time(60)
+    with pytest.raises(ConnectFailedError, match="store"):
+        await order
+    assert ana.socket.end is None
+    assert ben.socket.end is None
+    assert ben.of(signalling.Signal) == []
+    back.set()
+    await settle()
+    assert [signal.data for signal in ben.of(signalling.Signal)] == ["0", "1", "2", "late"]
+    assert all(ana.reply_to(request_id).error is None for request_id in asked)
+    assert ana.of(signalling.ConnectionInterrupted) == []
 
 
 async def test_nothing_is_said_before_it_is_stored(house: House, store: MemoryStore) -> None:
