@@ -26,6 +26,10 @@ OPERATOR = "src/tertulia/adapters/http/operator_access.py"
 ISSUES = "src/tertulia/adapters/http/issues.py"
 CORE = "src/tertulia/client/core.py"
 COURSE = "src/tertulia/server/course.py"
+CALLBACKS = "src/tertulia/domain/callbacks.py"
+DISPATCHER = "src/tertulia/services/dispatcher.py"
+SENDER = "src/tertulia/adapters/webhooks/sender.py"
+OUTBOX = "src/tertulia/adapters/storage/callbacks.py"
 PATIENCE = "src/tertulia/adapters/storage/patience.py"
 WRITER = "src/tertulia/adapters/storage/writer.py"
 HOOKS = "src/tertulia/services/hooks.py"
@@ -260,6 +264,26 @@ SECTIONS: dict[str, list[Limit]] = {
             "entries",
             "Error 1006, status 503.",
         ),
+    ],
+    "Callbacks": [
+        Limit("callbacks of one project", CALLBACKS, "CALLBACKS_PER_PROJECT", "callbacks", "Status 400."),
+        Limit("address of a callback", CALLBACKS, "URL_CHARACTERS", "characters", "Status 400."),
+        Limit("wait after the first attempt", CALLBACKS, "FIRST_DELAY_S", "seconds", "It doubles with each attempt."),
+        Limit("longest wait", CALLBACKS, "LONGEST_DELAY_S", "seconds", "It stays."),
+        Limit("attempts of one event", CALLBACKS, "GIVE_UP_S", "seconds", "It is given up, and kept for replay."),
+        Limit("refusals of one event", CALLBACKS, "REFUSALS", "answers 4xx but 408 and 429", "It is set aside."),
+        Limit("attempts at once", DISPATCHER, "WORKERS", "attempts", "The next wait."),
+        Limit("attempts at once to one receiver", DISPATCHER, "PER_RECEIVER", "attempts", "The next wait."),
+        Limit("attempts at once of one project", DISPATCHER, "PER_PROJECT", "attempts", "The next wait."),
+        Limit(
+            "body of an answer that is read",
+            SENDER,
+            "ANSWER_BYTES",
+            "bytes",
+            "The rest is not; only the status counts.",
+        ),
+        Limit("deliveries that arrived are kept", OUTBOX, "DELIVERED_KEPT_S", "seconds", "They are dropped."),
+        Limit("set aside or given up, they are kept", OUTBOX, "GIVEN_UP_KEPT_S", "seconds", "They are dropped."),
     ],
     "The router link": [
         Limit(
