@@ -38,6 +38,7 @@ SYSTEM_PACKAGES = {
     "fc-list": "fontconfig fonts-dejavu-core",
     "ip": "iproute2",
     "nft": "nftables",
+    "nginx": "nginx-light",
     "pg_ctlcluster": "postgresql",
     "javac": "default-jdk-headless",
     "mvn": "maven",
