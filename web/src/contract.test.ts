@@ -7,6 +7,7 @@ import * as events from './api/events.ts';
 import { Connection, Stream } from './api/values.ts';
 import { v2 } from './eras/index.ts';
 import * as devices from './eras/v1/device-events.ts';
+import { VolumeEvent } from './eras/v1/events.ts';
 import { ChangeFailedEvent, StateChangedEvent } from './eras/v1/state-manager.ts';
 import { ERROR_CODES, titleOf } from './errors.ts';
 import { ANN, stream } from './testing/index.ts';
@@ -66,6 +67,8 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   playbackStopped: new events.Event('playbackStopped'),
   signal: new events.SignalEvent('signal', 'x', connection),
   signalReceived: new events.SignalEvent('signalReceived', 'x', connection),
+  microphoneLevelChanged: new VolumeEvent('microphoneLevelChanged', 's', 3),
+  envLoaded: new events.Event('envLoaded'),
   exception: new events.ExceptionEvent(1004, 'title', 'message', null),
   accessAllowed: new events.Event('accessAllowed'),
   accessDenied: new events.AccessDeniedEvent('why'),
