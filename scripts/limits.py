@@ -207,6 +207,15 @@ SECTIONS: dict[str, list[Limit]] = {
             "bytes",
             "The server does not start.",
         ),
+        Limit("what a user writes in one", ISSUES, "DESCRIPTION_CHARACTERS", "characters", "Status 400."),
+        Limit("statistics in one, as JSON", ISSUES, "STATISTICS_BYTES", "bytes", "Status 400."),
+        Limit(
+            "reports of issues that are kept",
+            "src/tertulia/services/ports.py",
+            "KEPT_ISSUES",
+            "reports",
+            "The oldest are dropped.",
+        ),
         Limit("a request in all", HTTP, "REQUEST_BYTES", "bytes", "Status 413, and the connection is cut."),
         Limit(
             "the body of a REST request",

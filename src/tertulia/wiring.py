@@ -154,6 +154,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
             sessions=sessions,
             projects=projects,
             clock=clock,
+            issues=store,
             rules=_rules_of(settings),
             web=find_web(),
             docs=find_docs(),

@@ -23,7 +23,7 @@ from tertulia.domain.stream import Stream
 from tertulia.domain.subscription import SlotPair, Subscription
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import ApiKey, ConnectionId, SessionId, SlotIndex, StreamId, SubscriptionId
-from tertulia.services.ports import KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
+from tertulia.services.ports import KEPT_ISSUES, Issue, KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
 
 
 class _Seats:
@@ -43,6 +43,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.failing = False
+        self.reported: list[Issue] = []
         self.batches: list[WriteBatch] = []
         self._projects: dict[ApiKey, Project] = {}
         self._secrets: dict[str, bytes] = {}
@@ -137,6 +138,15 @@ class MemoryStore:
         for reply in batch.replies:
             seats.replies[reply.connection_id, reply.request_id] = reply
         seats.log.extend(batch.log)
+
+    async def add_issue(self, issue: Issue) -> None:
+        self.reported = [issue, *self.reported][:KEPT_ISSUES]
+
+    async def issues(self, count: int) -> list[Issue]:
+        return self.reported[:count]
+
+    async def find_issue(self, issue_id: str) -> Issue | None:
+        return next((issue for issue in self.reported if issue.issue_id == issue_id), None)
 
     async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:
         return [row for row in self.log(session_id) if after < row.number <= up_to]

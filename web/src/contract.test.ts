@@ -8,6 +8,7 @@ import { Connection, Stream } from './api/values.ts';
 import { v2 } from './eras/index.ts';
 import * as devices from './eras/v1/device-events.ts';
 import { VolumeEvent } from './eras/v1/events.ts';
+import { IssueReportedEvent } from './eras/v1/issues.ts';
 import { ChangeFailedEvent, StateChangedEvent } from './eras/v1/state-manager.ts';
 import { ERROR_CODES, titleOf } from './errors.ts';
 import { ANN, stream } from './testing/index.ts';
@@ -52,6 +53,7 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   muteForced: new events.MuteForcedEvent(true),
   changed: new StateChangedEvent('changed', { slide: '7' }),
   changeFailed: new ChangeFailedEvent(402, 'why', { 'a b': '7' }),
+  issueReported: new IssueReportedEvent('0F1E2D3C4B5A49788695A4B3C2D1E0F9'),
   devicesDetected: new devices.DeviceStatusEvent([], [], null, null),
   devicesSelected: new devices.DeviceEvent('devicesSelected', null, null),
   deviceInactive: new devices.DeviceEvent('deviceInactive', null, null),

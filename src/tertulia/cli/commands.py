@@ -25,6 +25,7 @@ for _module, _name, _help in (
     ("session", "session", "Make, list and import sessions, and see who is in one."),
     ("token", "token", "Make tokens for clients, and find out why one is refused."),
     ("password", "password", "Make a hash of the operator's password for the projects page."),
+    ("issue", "issue", "Read what pages reported."),
     ("load", "load", "Load a server with clients and count what arrives."),
 ):
     app.command(f"tertulia.cli.{_module}:{_name}", name=_name, help=_help)

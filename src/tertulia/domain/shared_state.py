@@ -48,10 +48,11 @@ def set_state(state: SessionState, command: SetState, now: MonotonicTime) -> Non
 
 
 def _check(role: Role, key: str, value: str | None) -> None:
-    if not 0 < len(key) <= STATE_KEY_CHARACTERS or any(character.isspace() for character in key):
+    # NUL would come back from some stores as another character.
+    if not 0 < len(key) <= STATE_KEY_CHARACTERS or any(each.isspace() or each == "\0" for each in key):
         raise StateKeyError(f"A key has 1 to {STATE_KEY_CHARACTERS} characters and no space.")
-    if value is not None and len(value) > STATE_VALUE_CHARACTERS:
-        raise StateValueError(f"A value has at most {STATE_VALUE_CHARACTERS} characters.")
+    if value is not None and (len(value) > STATE_VALUE_CHARACTERS or "\0" in value):
+        raise StateValueError(f"A value has at most {STATE_VALUE_CHARACTERS} characters, none of them NUL.")
     needed = next((right for prefix, right in _OWNED.items() if key.startswith(prefix)), Capability.SIGNAL)
     if needed not in capabilities_of(role):
         raise PermissionDeniedError(f"The role {role.value} may not set this key.", kind=_DENIED)

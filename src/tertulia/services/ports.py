@@ -17,6 +17,7 @@ from tertulia.errors import TertuliaError
 from tertulia.ids import ApiKey, ConnectionId, Generation, SessionId, SlotIndex, TransportId
 
 __all__ = [
+    "KEPT_ISSUES",
     "Backlog",
     "CallbackSender",
     "CallbackStore",
@@ -24,6 +25,8 @@ __all__ = [
     "ClientSocket",
     "Codec",
     "IceServer",
+    "Issue",
+    "IssueBook",
     "KeptReply",
     "Lane",
     "LogRow",
@@ -137,6 +140,49 @@ class StoredSession:
     replies: Sequence[KeptReply] = ()
     muted: bool = False
     shared: Mapping[str, str] = field(default_factory=dict)
+
+
+KEPT_ISSUES = 500
+"""Reports of pages that are kept: at most 17 MB. Our own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a page reported.
+
+    Attributes:
+        issue_id: What the user was told.
+        at_ms: When, in milliseconds since the epoch.
+        session_id: The session that the page was in, as it says; None in none.
+        connection_id: Its connection.
+        client: Which library and browser it is, in its own words.
+        description: What the user or the application wrote; untrusted text.
+        statistics: What the page knew of its streams, as JSON.
+    """
+
+    issue_id: str
+    at_ms: int
+    session_id: str | None
+    connection_id: str | None
+    client: str
+    description: str
+    statistics: str
+
+
+class IssueBook(Protocol):
+    """Where reports of pages are kept: the newest `KEPT_ISSUES`. Every method may raise UnavailableError."""
+
+    async def add_issue(self, issue: Issue) -> None:
+        """Keep a report; the oldest goes when there are too many."""
+        ...
+
+    async def issues(self, count: int) -> list[Issue]:
+        """Return the newest reports, the newest first."""
+        ...
+
+    async def find_issue(self, issue_id: str) -> Issue | None:
+        """Return the report with this id."""
+        ...
 
 
 class Store(Protocol):

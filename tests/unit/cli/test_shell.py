@@ -1,5 +1,6 @@
 """Administering a server from a shell: what commands print, and with which status they end."""
 
+import asyncio
 import json
 import re
 import time
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tertulia.adapters.storage import SqlStore
 from tertulia.cli.commands import run
+from tertulia.services.ports import Issue
 from tertulia.wire.tokens import encode_jwt, encode_rest_token, encode_t1
 
 KEY, SECRET = "40012345", "9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f68"
@@ -235,3 +238,27 @@ def test_a_servers_token_is_not_taken_for_a_clients(projects: Shell) -> None:
 def test_misuse_ends_with_two(shell: Shell) -> None:
     assert shell("project", "create", "--colour", "red")[0] == 2
     assert shell("token", "inspect")[0] == 2
+
+
+def test_what_pages_reported_is_listed_and_shown(shell: Shell, tmp_path: Path) -> None:
+    assert shell("issue", "list")[1] == "Nothing has been reported.\n"
+    issue_id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9"
+    report = Issue(issue_id, 1_767_225_600_000, "2_abc", "b7d0", "a browser", "no [red]sound[/red]", '{"phase":"x"}')
+
+    async def put() -> None:
+        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'var' / 'tertulia.db'}")
+        await store.add_issue(report)
+        await store.close()
+
+    asyncio.run(put())
+    [row] = asked(shell, "issue", "list")
+    assert (row["issue_id"], row["reported_at"], row["description"]) == (
+        issue_id,
+        "2026-01-01T00:00:00Z",
+        "no [red]sound[/red]",
+    )
+    assert "no [red]sound[/red]" in shell("issue", "list")[1]
+    for spelled in (issue_id, issue_id.replace("-", "").upper()):
+        assert asked(shell, "issue", "show", spelled)["statistics"] == {"phase": "x"}
+    status, _, err = shell("issue", "show", "nothing")
+    assert (status, "no report nothing" in err) == (1, True)

@@ -83,6 +83,8 @@ def test_keys_belong_to_roles_by_how_they_begin(key: str, allowed: set[Role]) ->
         ({"two words": "x"}, 402),
         ({"a\tb": "x"}, 402),
         ({"k" * 101: "x"}, 402),
+        ({"a\0": "x"}, 402),
+        ({"k": "a\0"}, 403),
         ({"k" * 100: "x"}, None),
         ({"k": "v" * 1001}, 403),
         ({"k": "v" * 1000}, None),

@@ -15,6 +15,7 @@ export {
 export { idOf, type Target } from './arguments.ts';
 export type { Done } from './promises.ts';
 export { makeNamespace, Namespace } from './namespace.ts';
+export { reportIssue } from './issues.ts';
 export { Page } from './page.ts';
 export { showRequirements } from './requirements.ts';
 export { queueJob } from './tasks.ts';

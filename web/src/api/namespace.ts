@@ -183,7 +183,7 @@ export class Namespace extends Emitter {
 
   /** Tells the server's operator that something went wrong; yields the id to refer to. */
   reportIssue(done?: Done<string>): Promise<string> {
-    return settle(reportIssue(this.page), done);
+    return settle(reportIssue(this.page, `tertulia ${VERSION}`), done);
   }
 
   /** Sends everything that is not media through a proxy; call it before anything else. */

@@ -26,6 +26,7 @@ from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.http.scripts import script_routes
 from tertulia.clock import Clock
 from tertulia.errors import TertuliaError
+from tertulia.services.ports import IssueBook
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions
 
@@ -37,6 +38,7 @@ def make_application(
     sessions: Sessions,
     projects: Projects,
     clock: Clock,
+    issues: IssueBook,
     rules: AccessRules,
     web: Path,
     docs: Path,
@@ -57,7 +59,7 @@ def make_application(
         *page_routes(web),
         *docs_routes(docs),
         *health_routes(checks, clock),
-        *issue_routes(clock),
+        *issue_routes(clock, issues),
         *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
         *(operator_routes(operator, projects, sessions, clock) if operator is not None else ()),

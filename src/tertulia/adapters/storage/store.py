@@ -1,11 +1,12 @@
 """`SqlStore`: the store port on SQLAlchemy Core."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from typing import TypeVar
 
-from sqlalchemy import Delete, Executable, Table, Update, delete, func, insert, select, update
+from sqlalchemy import Delete, Executable, Insert, Table, Update, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement, Select
@@ -22,7 +23,7 @@ from tertulia.domain.subscription import SlotPair
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import ApiKey, ConnectionId, SessionId
 from tertulia.observability.metrics import Metrics
-from tertulia.services.ports import KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
+from tertulia.services.ports import KEPT_ISSUES, Issue, KeptReply, LogRow, SessionRecord, StoredSession, WriteBatch
 
 __all__ = ["LOG_AGE_MS", "SqlStore"]
 
@@ -127,7 +128,7 @@ class SqlStore:
             ),
         )
 
-    async def _change(self, first: Update | Delete, *more: Update | Delete) -> bool:
+    async def _change(self, first: Insert | Update | Delete, *more: Update | Delete) -> bool:
         """Run statements as one; says whether the first of them met a row."""
 
         async def change(connection: AsyncConnection) -> bool:
@@ -137,6 +138,31 @@ class SqlStore:
             return met
 
         return await self.transact(change)
+
+    # ---- issues
+
+    async def add_issue(self, issue: Issue) -> None:
+        """Keep a report; the oldest goes when there are too many."""
+        table = tables.issues
+        kept = select(table.c.issue_id).order_by(table.c.at_ms.desc(), table.c.issue_id).limit(KEPT_ISSUES)
+        await self._change(
+            insert(table).values(dataclasses.asdict(issue)), delete(table).where(table.c.issue_id.not_in(kept))
+        )
+
+    async def issues(self, count: int) -> list[Issue]:
+        """Return the newest reports, the newest first."""
+        table = tables.issues
+        found = await self._all(select(table).order_by(table.c.at_ms.desc(), table.c.issue_id).limit(count))
+        return [Issue(**row._mapping) for row in found]
+
+    async def find_issue(self, issue_id: str) -> Issue | None:
+        """Return the report with this id."""
+        if not _can_be_stored(issue_id):
+            return None
+        found = await self._all(select(tables.issues).where(tables.issues.c.issue_id == issue_id))
+        return Issue(**found[0]._mapping) if found else None
+
+    # ---- secrets and sessions
 
     async def secret(self, name: str, fresh: bytes) -> bytes:
         """Return the secret kept under `name`; the first call ever stores `fresh` and returns it."""

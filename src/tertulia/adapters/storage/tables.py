@@ -25,6 +25,7 @@ __all__ = [
     "callback_lanes",
     "callbacks",
     "connections",
+    "issues",
     "kept_replies",
     "metadata",
     "projects",
@@ -256,4 +257,17 @@ callback_deliveries = Table(  # the outbox, and for some time what became of it
     Index("callback_deliveries_by_lane", "session_id", "receiver_id", "status", "delivery_id"),
     Index("callback_deliveries_by_project", "api_key", "delivery_id"),
     Index("callback_deliveries_by_time", "status", "created_at_ms"),
+)
+
+issues = Table(  # what pages report to the operator
+    "issues",
+    metadata,
+    Column("issue_id", String(36), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("session_id", String(255)),
+    Column("connection_id", String(255)),
+    Column("client", ForeignText, nullable=False),
+    Column("description", ForeignText, nullable=False),
+    Column("statistics", Text, nullable=False),
+    Index("issues_by_time", "at_ms"),
 )

@@ -43,7 +43,7 @@ class Server:
         self.router_is_up = True
         self.web = folder / "web"
         self.docs = folder / "docs"
-        store = MemoryStore()
+        self.store = store = MemoryStore()
         self.router = FakeRouter()
         self.projects = Projects(store, CountingIds(), self.clock)
         self.sessions = Sessions(
@@ -73,6 +73,7 @@ class Server:
             sessions=self.sessions,
             projects=self.projects,
             clock=self.clock,
+            issues=self.store,
             rules=self.rules,
             web=self.web,
             docs=self.docs,

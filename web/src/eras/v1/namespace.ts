@@ -16,6 +16,7 @@ import { deviceManagerOf } from './device-manager.ts';
 import { watchEquipment } from './equipment.ts';
 import { misuse, named } from './exceptions.ts';
 import { makeLevelSetter, quietLog } from './levels.ts';
+import { reportIssueOnce } from './issues.ts';
 import { recorderManagerOf } from './recorder-manager.ts';
 import { whenParsed } from './readiness.ts';
 
@@ -75,6 +76,12 @@ export class NamespaceV1 extends Namespace {
     whenParsed(() => {
       super.onLoad(ready as () => void);
     });
+  }
+
+  /** `(description)`; see reportIssueOnce. Returns nothing. */
+  override reportIssue(description?: unknown): never {
+    reportIssueOnce(this.page, `tertulia ${this.properties.version}`, description);
+    return undefined as never;
   }
 
   /** The page's one DeviceManager. Throws without a key. */
