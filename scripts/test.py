@@ -126,7 +126,8 @@ REST = [
     lint("basedpyright examples", str(BIN / "basedpyright"), "--level", "error", "examples"),
     lint("tsc", "npm", "run", "--silent", "typecheck", folder=WEB),
     lint("eslint", "npm", "run", "--silent", "lint", folder=WEB),
-    pytest("pytest unit", "python", "tests/unit", "tests/property", "tests/contract"),
+    pytest("pytest unit", "python", "tests/unit"),
+    pytest("pytest property", "python", "tests/property", "tests/contract"),
     pytest("pytest fuzz", "python", "tests/fuzz"),
     Part(
         "vitest",
