@@ -153,6 +153,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
         application = make_application(
             sessions=sessions,
             projects=projects,
+            callbacks=callbacks,
             clock=clock,
             issues=store,
             rules=_rules_of(settings),

@@ -26,6 +26,7 @@ from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.http.scripts import script_routes
 from tertulia.clock import Clock
 from tertulia.errors import TertuliaError
+from tertulia.services.callbacks import Callbacks
 from tertulia.services.ports import IssueBook
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions
@@ -37,6 +38,7 @@ def make_application(
     *,
     sessions: Sessions,
     projects: Projects,
+    callbacks: Callbacks,
     clock: Clock,
     issues: IssueBook,
     rules: AccessRules,
@@ -54,7 +56,7 @@ def make_application(
     """
     routes: list[BaseRoute] = [
         *more,
-        *rest_routes(sessions, projects, clock, rules),
+        *rest_routes(sessions, projects, callbacks, clock, rules),
         *script_routes(web),
         *page_routes(web),
         *docs_routes(docs),

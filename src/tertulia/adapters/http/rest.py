@@ -8,12 +8,14 @@ from starlette.routing import Route
 
 from tertulia.adapters.http.answers import MAX_BODY_BYTES, json_answer, read_body
 from tertulia.adapters.http.rest_access import SESSION, Access, AccessRules, content_type
+from tertulia.adapters.http.rest_callbacks import callback_routes
 from tertulia.adapters.http.rest_features import feature_routes
 from tertulia.adapters.http.rest_live import live_routes
 from tertulia.adapters.http.rest_media import media_routes
 from tertulia.adapters.http.rest_projects import project_routes
 from tertulia.clock import Clock
 from tertulia.errors import AuthenticationError, InvalidParameterError, SignalTooLongError
+from tertulia.services.callbacks import Callbacks
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions
 from tertulia.wire.rest import create_session_json, create_session_xml, parse_create_session, parse_signal
@@ -21,7 +23,9 @@ from tertulia.wire.rest import create_session_json, create_session_xml, parse_cr
 __all__ = ["rest_routes"]
 
 
-def rest_routes(sessions: Sessions, projects: Projects, clock: Clock, rules: AccessRules) -> list[Route]:
+def rest_routes(
+    sessions: Sessions, projects: Projects, callbacks: Callbacks, clock: Clock, rules: AccessRules
+) -> list[Route]:
     """Routes under the addresses that the official server SDKs use."""
     access = Access(sessions, projects, clock, rules)
     api = _RestApi(sessions, access)
@@ -34,6 +38,7 @@ def rest_routes(sessions: Sessions, projects: Projects, clock: Clock, rules: Acc
         *live_routes(sessions, projects, access),
         *media_routes(sessions, access),
         *project_routes(sessions, projects, access),
+        *callback_routes(callbacks, access),
         *feature_routes(access),
     ]
 

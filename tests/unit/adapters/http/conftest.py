@@ -16,10 +16,12 @@ from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.websocket import SignallingCodec
 from tertulia.observability.metrics import Metrics
+from tertulia.services.callbacks import Callbacks
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions, SessionSettings
 from tertulia.wire.tokens import verify_client_token
 from tests import openapi
+from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
@@ -44,6 +46,7 @@ class Server:
         self.web = folder / "web"
         self.docs = folder / "docs"
         self.store = store = MemoryStore()
+        self.callbacks = MemoryCallbacks()
         self.router = FakeRouter()
         self.projects = Projects(store, CountingIds(), self.clock)
         self.sessions = Sessions(
@@ -72,6 +75,7 @@ class Server:
         self.application = make_application(
             sessions=self.sessions,
             projects=self.projects,
+            callbacks=Callbacks(self.callbacks, CountingIds(), self.clock),
             clock=self.clock,
             issues=self.store,
             rules=self.rules,

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from tertulia.adapters.http.rest import rest_routes
+from tertulia.services.callbacks import Callbacks
 from tests import openapi
+from tests.fakes.ids import CountingIds
 from tests.openapi import Operation
 from tests.unit.adapters.http.conftest import Server
 from tests.unit.adapters.http.test_rest import STRANGER, arrive, authentication
@@ -82,7 +84,13 @@ async def test_nobody_is_served_in_the_name_of_another_project(
 
 
 def test_every_route_is_described_and_everything_described_has_a_route(server: Server) -> None:
-    routes = rest_routes(server.sessions, server.projects, server.clock, server.rules)
+    routes = rest_routes(
+        server.sessions,
+        server.projects,
+        Callbacks(server.callbacks, CountingIds(), server.clock),
+        server.clock,
+        server.rules,
+    )
     served = {
         (method, re.sub(r"\{[^}]+\}", "{}", route.path.replace("{owner:owner}", "project")))
         for route in routes
