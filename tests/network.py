@@ -59,7 +59,7 @@ table inet weather {
 
 def missing() -> str | None:
     """Why no namespace can be made here; None if they can."""
-    for program in ("ip", "nft", "nsenter"):
+    for program in ("ip", "nft", "nsenter", "tc"):
         if shutil.which(program) is None:
             return f"the program {program} is missing"
     name = f"{PREFIX}{os.getpid()}-probe"
@@ -184,6 +184,17 @@ class Network:
     def heal(self, *clients: Client) -> None:
         """Lets packets through again."""
         self._change("delete", "cut_links", clients)
+
+    def narrow(self, client: Client, bits_per_second: int) -> None:
+        """Lets no more than that out of the client's namespace; what waits longer than 0.3 s is dropped."""
+        self._queue(client, "add", "tbf", "rate", f"{bits_per_second}bit", "burst", "3kb", "latency", "300ms")
+
+    def widen(self, client: Client) -> None:
+        """Takes that away again."""
+        self._queue(client, "delete")
+
+    def _queue(self, client: Client, verb: str, *kind: str) -> None:
+        subprocess.run(client.command("tc", "qdisc", verb, "dev", "near0", "root", *kind), check=True)
 
     def block_udp(self, *clients: Client) -> None:
         """Drops every UDP packet from and to these clients."""

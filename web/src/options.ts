@@ -38,6 +38,8 @@ export interface PublisherOptions extends LookOptions {
   readonly videoContentHint: string;
   /** Whether the router may leave the video out for a subscriber whose network is narrow. */
   readonly audioFallback: boolean;
+  /** Whether the publisher itself leaves the video out while its own network is narrow. */
+  readonly publisherFallback: boolean;
   /** Whether another microphone takes the place of one that is unplugged. */
   readonly managesMicrophone: boolean;
 }
@@ -107,6 +109,7 @@ export function publisherOptions(properties: Properties): PublisherOptions {
     videoCodecs: codecs(properties['preferredVideoCodecs']),
     videoContentHint: text(properties['videoContentHint']) ?? '',
     audioFallback: fallback(properties, videoKind !== 'screen'),
+    publisherFallback: publisherFallback(properties['audioFallback']),
     managesMicrophone: !flag(properties['disableAudioInputDeviceManagement'], false),
   };
 }
@@ -194,6 +197,10 @@ function fallback(properties: Properties, otherwise: boolean): boolean {
   const newer = properties['audioFallback'];
   if (typeof newer === 'object' && newer !== null && 'subscriber' in newer) return flag(newer.subscriber, otherwise);
   return flag(properties['audioFallbackEnabled'], otherwise);
+}
+
+function publisherFallback(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'publisher' in value && flag(value.publisher, false);
 }
 
 function look(properties: Properties): LookOptions {

@@ -120,6 +120,7 @@ _CLASSES: dict[str, type[SessionError]] = {
     "OT_PERMISSION_DENIED": PermissionDeniedError,
     "OT_REFUSED_BY_APPLICATION": PermissionDeniedError,
     "OT_FEATURE_MISSING": NotSupportedError,
+    "OT_ENCRYPTION_SECRET_MISSING": NotSupportedError,  # this client does not encrypt end to end
     "OT_NOT_FOUND": NotFoundError,
     "OT_STREAM_NOT_FOUND": NotFoundError,
     "OT_STREAM_DESTROYED": NotFoundError,

@@ -29,6 +29,8 @@ Fact = (
     | wire.StreamCreated
     | wire.StreamDestroyed
     | wire.StreamPropertyChanged
+    | wire.ArchiveStarted
+    | wire.ArchiveStopped
     | wire.MuteForced
     | wire.StreamMuted
     | wire.StateChanged
@@ -144,6 +146,8 @@ class Presence:
             case wire.Signal():
                 sender = None if fact.sender is None else self._connection_of(fact.sender)
                 return [SignalEvent(fact.signal_type or "", fact.data or "", sender)]
+            case wire.ArchiveStarted() | wire.ArchiveStopped():
+                return []  # told in browsers alone
             case wire.ConnectionInterrupted() | wire.ConnectionRestored():
                 return []  # they concern Subscribers alone
 

@@ -137,7 +137,10 @@ class Unpublish:
 
 @dataclass(frozen=True, slots=True)
 class UpdateStream:
-    """A client says what changed about an own stream; None leaves a property as it is."""
+    """A client says what changed about an own stream; None leaves a property as it is.
+
+    `for_quality`: the video stops, or is back, because of the publisher's own network.
+    """
 
     origin: Origin
     stream_id: StreamId
@@ -146,6 +149,7 @@ class UpdateStream:
     has_captions: bool | None = None
     video_dimensions: Dimensions | None = None
     video_type: VideoType | None = None
+    for_quality: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,12 +146,13 @@ class StreamDestroyed:
 
 @dataclass(frozen=True, slots=True)
 class StreamPropertyChanged:
-    """A property of a stream has another value."""
+    """A property of a stream has another value; `for_quality` if that is for the publisher's network."""
 
     stream_id: StreamId
     property: StreamProperty
     old_value: PropertyValue
     new_value: PropertyValue
+    for_quality: bool = False
 
 
 @dataclass(frozen=True, slots=True)

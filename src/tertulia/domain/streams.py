@@ -112,7 +112,8 @@ def update_stream(state: SessionState, command: UpdateStream, now: MonotonicTime
         )
     )
     for what, old, new in changes:
-        state.happen(StreamPropertyChanged(stream.stream_id, what, old, new), All())
+        for_quality = command.for_quality and what is StreamProperty.HAS_VIDEO
+        state.happen(StreamPropertyChanged(stream.stream_id, what, old, new, for_quality), All())
 
 
 def end_stream(state: SessionState, stream: Stream, reason: Reason, recipients: Recipients) -> None:

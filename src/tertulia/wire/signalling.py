@@ -21,9 +21,13 @@ __all__ = [
     "OFFER_MESSAGES",
     "RESULTS",
     "SERVER_MESSAGES",
+    "Archive",
+    "ArchiveStarted",
+    "ArchiveStopped",
     "Binding",
     "Bound",
     "Capabilities",
+    "Caption",
     "ClientFrame",
     "ClientInfo",
     "ClientMessage",
@@ -204,6 +208,13 @@ class IceServer(_Part, frozen=True):
     credential: str | None = None
 
 
+class Archive(_Part, frozen=True):
+    """An archive of the session that runs, or has just stopped."""
+
+    id: str
+    name: str | None = None
+
+
 class Snapshot(_Part, frozen=True):
     """The whole session, for a client that has missed more than the log holds."""
 
@@ -212,6 +223,7 @@ class Snapshot(_Part, frozen=True):
     number: int
     muted: bool | None = None
     state: dict[str, str] | None = None
+    archives: list[Archive] | None = None
 
 
 # ---- client to server
@@ -290,6 +302,7 @@ class UpdateStream(_Message, frozen=True, tag="updateStream"):
     has_captions: bool | None = None
     video_dimensions: Dimensions | None = None
     video_type: VideoType | None = None
+    for_quality: bool | None = None
 
 
 class Subscribe(_Message, frozen=True, tag="subscribe"):
@@ -421,6 +434,7 @@ class Joined(_Message, frozen=True, tag="joined"):
     ice_servers: list[IceServer]
     muted: bool | None = None
     state: dict[str, str] | None = None
+    archives: list[Archive] | None = None
 
 
 class Resumed(_Message, frozen=True, tag="resumed"):
@@ -472,6 +486,14 @@ class SubscriptionVideo(_Message, frozen=True, tag="subscriptionVideo"):
     subscription_id: int
     enabled: bool
     reason: str
+
+
+class Caption(_Message, frozen=True, tag="caption"):
+    """Words of a subscription's stream; a later caption replaces one that is not final."""
+
+    subscription_id: int
+    caption: str
+    is_final: bool
 
 
 class SubscriptionVideoWarning(_Message, frozen=True, tag="subscriptionVideoWarning"):
@@ -540,6 +562,19 @@ class StreamPropertyChanged(_Message, frozen=True, tag="streamPropertyChanged"):
     property: Literal["hasAudio", "hasVideo", "hasCaptions", "videoDimensions", "videoType"]
     old_value: bool | str | Dimensions | None
     new_value: bool | str | Dimensions | None
+    for_quality: bool | None = None
+
+
+class ArchiveStarted(_Message, frozen=True, tag="archiveStarted"):
+    """The session is being archived."""
+
+    archive: Archive
+
+
+class ArchiveStopped(_Message, frozen=True, tag="archiveStopped"):
+    """An archive of the session has ended."""
+
+    archive: Archive
 
 
 class MuteForced(_Message, frozen=True, tag="muteForced"):
@@ -579,6 +614,7 @@ ServerMessage = (
     | Unbound
     | SlotsNeeded
     | SubscriptionVideo
+    | Caption
     | SubscriptionVideoWarning
     | MediaFailed
     | Disconnected
@@ -589,6 +625,8 @@ ServerMessage = (
     | StreamCreated
     | StreamDestroyed
     | StreamPropertyChanged
+    | ArchiveStarted
+    | ArchiveStopped
     | MuteForced
     | StreamMuted
     | StateChanged
@@ -724,6 +762,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         Unbound,
         SlotsNeeded,
         SubscriptionVideo,
+        Caption,
         SubscriptionVideoWarning,
         MediaFailed,
         Disconnected,
@@ -734,6 +773,8 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         StreamCreated,
         StreamDestroyed,
         StreamPropertyChanged,
+        ArchiveStarted,
+        ArchiveStopped,
         MuteForced,
         StreamMuted,
         StateChanged,

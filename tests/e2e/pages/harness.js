@@ -64,7 +64,8 @@ window.person = (() => {
     person.publisher = era === 'v1'
       ? TB.initPublisher(person.apiKey, person.box('me'), properties)
       : OT.initPublisher(person.box('me'), properties);
-    for (const type of ['streamCreated', 'streamDestroyed', 'destroyed', 'accessAllowed', 'accessDenied', 'muteForced']) {
+    for (const type of ['streamCreated', 'streamDestroyed', 'destroyed', 'accessAllowed', 'accessDenied', 'muteForced',
+      'videoDisableWarning', 'videoDisableWarningLifted', 'videoDisabled', 'videoEnabled']) {
       listen(person.publisher, type, (event) => note('publisher', event, person.publisher));
     }
     return person.publishAgain();

@@ -144,6 +144,18 @@ def test_each_changed_property_is_announced_once() -> None:
     assert (changed.has_audio, changed.has_video, changed.video_dimensions.width) == (True, False, 1280)
 
 
+def test_video_that_stops_for_its_publishers_network_is_told_as_such_and_nothing_else_is() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    stage.do(UpdateStream(stage.origin(ana), stream.stream_id, has_audio=False, has_video=False, for_quality=True))
+    changes = [fact for fact in stage.facts[ben] if isinstance(fact, StreamPropertyChanged)]
+    assert [(fact.property, fact.for_quality) for fact in changes] == [
+        (StreamProperty.HAS_AUDIO, False),
+        (StreamProperty.HAS_VIDEO, True),
+    ]
+
+
 def test_an_update_without_change_is_answered_and_told_to_nobody() -> None:
     stage = Stage()
     ana = stage.join("ana")

@@ -33,6 +33,8 @@ export interface Era extends ListenerManners {
   readonly tellsReconnecting: boolean;
   /** Whether muteForced is dispatched. */
   readonly tellsMuting: boolean;
+  /** Whether archiveStarted and archiveStopped are dispatched. */
+  readonly tellsArchives: boolean;
   /** The volume that a Subscriber starts with, 0 to 100. */
   readonly defaultVolume: number;
   /** A role that may not publish may not signal either. */

@@ -221,6 +221,17 @@ export class QualityChangedEvent extends Event {
   }
 }
 
+/** An archive of the session, by its id and the name that it was given. */
+export class ArchiveEvent extends Event {
+  constructor(
+    type: 'archiveStarted' | 'archiveStopped',
+    readonly id: string,
+    readonly name: string | undefined,
+  ) {
+    super(type);
+  }
+}
+
 export class CaptionReceivedEvent extends Event {
   constructor(
     readonly streamId: string,

@@ -2,6 +2,7 @@
 export type { Era } from './era.ts';
 export { Emitter, fire, queueEvent, type Handler } from './emitter.ts';
 export {
+  ArchiveEvent,
   ConnectionEvent,
   DestroyedEvent,
   Event,

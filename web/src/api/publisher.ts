@@ -30,6 +30,7 @@ import type { Page } from './page.ts';
 import { settle, withPromise, withQuickPromise, type Done } from './promises.ts';
 import { askForAccess } from './publisher-access.ts';
 import { PublisherEncoding } from './publisher-encoding.ts';
+import { PublisherFallback } from './publisher-fallback.ts';
 import { PublisherSending } from './publisher-sending.ts';
 import { PublisherSources } from './publisher-sources.ts';
 import { watchPublisherQuality } from './quality.ts';
@@ -68,6 +69,7 @@ export class Publisher extends View implements Publication {
   readonly #changes: PublisherSources;
   readonly #encoding: PublisherEncoding;
   readonly #sending: PublisherSending;
+  readonly #fallback: PublisherFallback;
   readonly #rates = new Rates();
   readonly #quality = watchPublisherQuality(this, () => this.#readStats());
   #meter: LevelMeter | null = null;
@@ -107,6 +109,7 @@ export class Publisher extends View implements Publication {
       },
       this.#options.videoContentHint,
     );
+    this.#fallback = this.#makeFallback();
     this._ready = this.#start();
     void settle(this._ready, done as Done<void> | undefined);
   }
@@ -312,10 +315,18 @@ export class Publisher extends View implements Publication {
   _streaming(stream: Stream): void {
     this.stream = stream;
     this.widget?.setStreaming(stream.streamId);
+    this.#fallback.begin();
+  }
+
+  /** Whether an archive of the session runs. */
+  _archived(isArchived: boolean): void {
+    this.widget?.setArchiving(isArchived);
   }
 
   /** The stream has ended; the preview goes on and can be published again. */
   _streamEnded(): void {
+    this.#fallback.end();
+    this.widget?.setArchiving(false);
     this.stream = undefined;
     this.session = null;
   }
@@ -328,6 +339,7 @@ export class Publisher extends View implements Publication {
     this.session?._endPublishing(this, reason === 'mediaStopped' ? 'mediaStopped' : 'clientDisconnected');
     this.#sources.stop();
     this.#quality.stop();
+    this.#fallback.end();
     this.#meter?.close();
     this.#meter = null;
     this.updateLevels();
@@ -448,6 +460,23 @@ export class Publisher extends View implements Publication {
     );
   }
 
+  #makeFallback(): PublisherFallback {
+    return new PublisherFallback(
+      {
+        emitter: this,
+        audioBitrateBps: this.#options.audioBitrateBps,
+        widget: () => this.widget,
+        sendsVideo: () => this.#sending.sends('video'),
+        read: () => this.#readStats(),
+        lines: () => this.#lines,
+        tell: (hasVideo) => {
+          this.#tell({ hasVideo, forQuality: true });
+        },
+      },
+      this.#options.publisherFallback,
+    );
+  }
+
   #sendingChanged(): void {
     this.widget?.setMuted(!this.#sending.wants('audio'));
     if (this.#opened) this.widget?.setAudioOnly(!this.#sending.sends('video'));
@@ -508,7 +537,9 @@ export class Publisher extends View implements Publication {
     return sentStats(await this.#reports(), this.#rates, this.#encoding.getBitrate());
   }
 
+  /** While the video is left out for its quality nobody is told that it is there. */
   #tell(update: StreamUpdate): void {
+    if (update.hasVideo === true && this.#fallback.isActive) return;
     if (this.stream !== undefined) this.session?._updateStream(this.stream.streamId, update);
   }
 

@@ -2,9 +2,10 @@
 import type { Fact } from '../core/index.ts';
 import { SessionEngine } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
-import type { SignalReceived, StateValues } from '../wire/index.ts';
+import type { SignalReceived, StateValues, WireArchive } from '../wire/index.ts';
 import { fire } from './emitter.ts';
 import {
+  ArchiveEvent,
   ConnectionEvent,
   Event,
   MuteForcedEvent,
@@ -35,6 +36,8 @@ export class SessionModel {
   state: ReadonlyMap<string, string> = new Map();
   /** Hears what is different in it, when something is. */
   stateWatcher: (values: StateValues) => void = () => undefined;
+  /** Archives that run, by id. */
+  readonly archives = new Map<string, WireArchive>();
   readonly connections = new Map<string, Connection>();
   readonly streams = new Map<string, Stream>();
   /** Own publishers by the id of their stream. */
@@ -124,6 +127,10 @@ export class SessionModel {
       case 'streamPropertyChanged':
         this.streamPropertyChanged(fact);
         return;
+      case 'archiveStarted':
+      case 'archiveStopped':
+        this.archiveChanged(fact);
+        return;
       case 'muteForced':
         this.muted = fact.active;
         if (this.page.era.tellsMuting) fire(this.session, new MuteForcedEvent(fact.active));
@@ -148,6 +155,7 @@ export class SessionModel {
     this.mayPublish = fact.capabilities.publish !== 0;
     this.muted = fact.muted;
     this.state = fact.state;
+    for (const archive of fact.archives) this.archives.set(archive.id, archive);
     const handlers = this.connecting.splice(0);
     this.page.era.connected(this, () => {
       for (const done of handlers) callBack(done);
@@ -175,6 +183,7 @@ export class SessionModel {
     this.state = new Map();
     this.connections.clear();
     this.streams.clear();
+    this.archives.clear();
     this.publishers.clear();
     for (const subscriber of this.subscribers) subscriber._sessionEnded();
     const attached = [...this.attached];
@@ -197,6 +206,7 @@ export class SessionModel {
     const publisher = this.publishers.get(stream.id);
     if (publisher === undefined) return;
     publisher._streaming(stream);
+    publisher._archived(this.archives.size > 0);
     this.page.era.ownStreamCreated(this, publisher, stream);
     this.page.era.streamChanged(this, stream);
   }
@@ -225,7 +235,14 @@ export class SessionModel {
     fire(this.session, event());
     fire(stream, event());
     this.page.era.streamChanged(this, stream);
-    for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property);
+    for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property, fact.forQuality);
+  }
+
+  private archiveChanged({ type, archive }: FactOf<'archiveStarted' | 'archiveStopped'>): void {
+    if (type === 'archiveStarted') this.archives.set(archive.id, archive);
+    else this.archives.delete(archive.id);
+    for (const publisher of this.publishers.values()) publisher._archived(this.archives.size > 0);
+    if (this.page.era.tellsArchives) fire(this.session, new ArchiveEvent(type, archive.id, archive.name));
   }
 
   private stateChanged(values: StateValues): void {

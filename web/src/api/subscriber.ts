@@ -7,7 +7,7 @@ import { merged, routeSound, type SubscriberStats } from '../rtc/index.ts';
 import type { StreamProperty } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
-import { Event, VideoEnabledChangedEvent } from './events.ts';
+import { CaptionReceivedEvent, Event, VideoEnabledChangedEvent } from './events.ts';
 import { Playback } from './playback.ts';
 import { settle, withQuickPromise, type Done } from './promises.ts';
 import { watchSubscriberQuality } from './quality.ts';
@@ -185,6 +185,10 @@ export class Subscriber extends View implements SubscriptionSink {
     queueEvent(this, new Event(active ? 'videoDisableWarning' : 'videoDisableWarningLifted'));
   }
 
+  caption(caption: string, isFinal: boolean): void {
+    if (this.#captions) queueEvent(this, new CaptionReceivedEvent(this.streamId ?? '', caption, isFinal));
+  }
+
   flow(flows: boolean): void {
     this.#flows = flows;
     this.#interruptionChanged();
@@ -196,8 +200,10 @@ export class Subscriber extends View implements SubscriptionSink {
     this.#interruptionChanged();
   }
 
-  _streamChanged(property: StreamProperty): void {
-    if (property === 'hasVideo') this.#videoChanged('publishVideo');
+  _streamChanged(property: StreamProperty, forQuality = false): void {
+    if (property !== 'hasVideo') return;
+    this.widget?.setVideoDisabled(forQuality && this.stream?.hasVideo === false ? 'disabled' : 'no');
+    this.#videoChanged(forQuality ? 'quality' : 'publishVideo');
   }
 
   _destroy(reason: string): void {

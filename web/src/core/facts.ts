@@ -4,6 +4,7 @@ import type {
   SignalReceived,
   StateValues,
   StreamProperty,
+  WireArchive,
   WireCapabilities,
   WireConnection,
   WireError,
@@ -20,6 +21,8 @@ export type Fact =
       readonly streams: readonly WireStream[];
       /** Whether streams begin without sound. */
       readonly muted: boolean;
+      /** Those that run. */
+      readonly archives: readonly WireArchive[];
       /** The shared state. */
       readonly state: ReadonlyMap<string, string>;
     }
@@ -40,7 +43,10 @@ export type Fact =
       readonly property: StreamProperty;
       readonly oldValue: unknown;
       readonly newValue: unknown;
+      /** True for video that stops, or is back, because of its publisher's network. */
+      readonly forQuality?: boolean;
     }
+  | { readonly type: 'archiveStarted' | 'archiveStopped'; readonly archive: WireArchive }
   /** The mute state of the session was set. */
   | { readonly type: 'muteForced'; readonly active: boolean }
   /** An own stream was muted by force. */

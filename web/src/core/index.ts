@@ -1,5 +1,6 @@
 /** The client's decisions, pure: (state, input) -> state and effects. No clock, socket, document or randomness here. */
 export * from './facts.ts';
+export * from './fallback.ts';
 export * from './path.ts';
 export * from './session.ts';
 export * from './subscriptions.ts';

@@ -11,6 +11,7 @@ import type {
   Resumed,
   SessionEvent,
   Snapshot,
+  WireArchive,
   StateValues,
   WireConnection,
   WireError,
@@ -31,6 +32,8 @@ export interface SessionState {
   readonly streams: ReadonlyMap<string, WireStream>;
   /** Whether streams begin without sound. */
   readonly muted: boolean;
+  /** Those that run. */
+  readonly archives: ReadonlyMap<string, WireArchive>;
   /** The state that all clients of the session share. */
   readonly shared: ReadonlyMap<string, string>;
   /** Own streams that ended before the reply to their `publish` was handled, with the reason. */
@@ -71,6 +74,7 @@ export const NOT_CONNECTED: SessionState = {
   connections: new Map(),
   streams: new Map(),
   muted: false,
+  archives: new Map(),
   shared: new Map(),
   endedEarly: new Map(),
   mutedEarly: new Map(),
@@ -141,6 +145,7 @@ function join(message: Joined): SessionStep {
   const streams = inOrder(message.streams);
   const muted = message.muted === true;
   const shared = new Map(Object.entries(message.state ?? {}));
+  const archives = message.archives ?? [];
   return step(
     {
       phase: 'connected',
@@ -149,11 +154,21 @@ function join(message: Joined): SessionStep {
       connections: byId(connections),
       streams: byId(streams),
       muted,
+      archives: byId(archives),
       shared,
       endedEarly: new Map(),
       mutedEarly: new Map(),
     },
-    tell({ type: 'connected', own, capabilities: message.capabilities, connections, streams, muted, state: shared }),
+    tell({
+      type: 'connected',
+      own,
+      capabilities: message.capabilities,
+      connections,
+      streams,
+      muted,
+      archives,
+      state: shared,
+    }),
     { type: 'startMedia', message },
   );
 }
@@ -220,6 +235,11 @@ function catchUp(state: SessionState, snapshot: Snapshot): SessionStep {
   }
   const muted = snapshot.muted === true;
   if (muted !== state.muted) missed.push({ type: 'muteForced', active: muted });
+  const archives = byId(snapshot.archives ?? []);
+  for (const archive of state.archives.values())
+    if (!archives.has(archive.id)) missed.push({ type: 'archiveStopped', archive });
+  for (const archive of archives.values())
+    if (!state.archives.has(archive.id)) missed.push({ type: 'archiveStarted', archive });
   const values = differences(state.shared, snapshot.state ?? {});
   if (Object.keys(values).length > 0) missed.push({ type: 'stateChanged', values });
   let current: SessionState = { ...state, number: snapshot.number };
@@ -283,6 +303,12 @@ function handleEvent(state: SessionState, event: SessionEvent): SessionStep {
       const changed: WireStream = { ...stream, [event.property]: event.newValue };
       return step({ ...state, streams: having(state.streams, stream.id, changed) }, tell(event));
     }
+    case 'archiveStarted':
+      if (state.archives.has(event.archive.id)) return stay(state);
+      return step({ ...state, archives: having(state.archives, event.archive.id, event.archive) }, tell(event));
+    case 'archiveStopped':
+      if (!state.archives.has(event.archive.id)) return stay(state);
+      return step({ ...state, archives: lacking(state.archives, event.archive.id) }, tell(event));
     case 'muteForced':
       return step({ ...state, muted: event.active }, tell(event));
     case 'streamMuted':

@@ -38,6 +38,7 @@ export type SubscriptionInput =
   | { readonly type: 'bindings'; readonly bindings: readonly Binding[] }
   | { readonly type: 'video'; readonly subscriptionId: number; readonly enabled: boolean; readonly reason: string }
   | { readonly type: 'videoWarning'; readonly subscriptionId: number; readonly active: boolean }
+  | { readonly type: 'caption'; readonly subscriptionId: number; readonly caption: string; readonly isFinal: boolean }
   /** A new peer connection took the place of the one before, and all slot pairs with it. */
   | { readonly type: 'transportReplaced' }
   | { readonly type: 'disconnected' };
@@ -54,7 +55,8 @@ export type SubscriptionEffect =
   | { readonly type: 'suspend'; readonly key: number }
   | { readonly type: 'refuse'; readonly key: number; readonly error: WireError }
   | { readonly type: 'video'; readonly key: number; readonly enabled: boolean; readonly reason: string }
-  | { readonly type: 'videoWarning'; readonly key: number; readonly active: boolean };
+  | { readonly type: 'videoWarning'; readonly key: number; readonly active: boolean }
+  | { readonly type: 'caption'; readonly key: number; readonly caption: string; readonly isFinal: boolean };
 
 export interface SubscriptionStep {
   readonly state: SubscriptionsState;
@@ -108,6 +110,11 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
     case 'videoWarning': {
       const found = findById(state, input.subscriptionId);
       return found === null ? step(state) : step(state, { type: 'videoWarning', key: found[0], active: input.active });
+    }
+    case 'caption': {
+      const { subscriptionId, caption, isFinal } = input;
+      const found = findById(state, subscriptionId);
+      return found === null ? step(state) : step(state, { type: 'caption', key: found[0], caption, isFinal });
     }
     case 'transportReplaced':
       return step(

@@ -70,6 +70,8 @@ export interface SubscriptionSink {
   video(enabled: boolean, reason: string): void;
   /** The router is about to leave the video out for bandwidth, or will not after all. */
   videoWarning(active: boolean): void;
+  /** Words of the stream; a later caption replaces one that is not final. */
+  caption(caption: string, isFinal: boolean): void;
   /** Whether media from the server passes at all. */
   flow(flows: boolean): void;
 }
@@ -334,6 +336,9 @@ export class SessionEngine {
             case 'subscriptionVideoWarning':
               this.inputSubscription({ ...notice, type: 'videoWarning' });
               return;
+            case 'caption':
+              this.inputSubscription(notice);
+              return;
             case 'slotsNeeded':
               this.media.slotsNeeded(notice.pairs);
               return;
@@ -401,6 +406,9 @@ export class SessionEngine {
         return;
       case 'videoWarning':
         this.sinks.get(effect.key)?.videoWarning(effect.active);
+        return;
+      case 'caption':
+        this.sinks.get(effect.key)?.caption(effect.caption, effect.isFinal);
         return;
       case 'video':
         this.sinks.get(effect.key)?.video(effect.enabled, effect.reason);

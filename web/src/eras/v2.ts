@@ -1,5 +1,6 @@
 /** The second generation: pages that loaded the script from /webrtc/v2.2/ or /v2/, and the npm package. */
 import {
+  ArchiveEvent,
   Capabilities,
   Connection,
   ConnectionEvent,
@@ -39,6 +40,7 @@ export const v2: Era = {
   throwsMisuse: false,
   tellsReconnecting: true,
   tellsMuting: true,
+  tellsArchives: true,
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',
@@ -73,6 +75,8 @@ export const v2: Era = {
       if (connection !== own) fire(model.session, new ConnectionEvent('connectionCreated', connection));
     }
     for (const stream of streams) fire(model.session, new StreamEvent('streamCreated', stream));
+    for (const { id, name } of model.archives.values())
+      fire(model.session, new ArchiveEvent('archiveStarted', id, name));
     if (model.muted) fire(model.session, new MuteForcedEvent(true));
   },
 

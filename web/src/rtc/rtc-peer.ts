@@ -185,6 +185,7 @@ class RtcPeer implements Peer {
       .then(() =>
         tune(used.sender, (parameters) => {
           delete parameters.maxBitrate;
+          parameters.active = true;
           Object.assign(parameters, encoding);
         }),
       )

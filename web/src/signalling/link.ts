@@ -264,6 +264,7 @@ export class SignallingLink {
       case 'slotsNeeded':
       case 'subscriptionVideo':
       case 'subscriptionVideoWarning':
+      case 'caption':
       case 'mediaFailed':
         this.handlers.notice(body);
         return;

@@ -45,6 +45,8 @@ describe('a frame of the server', () => {
         'oldValue',
         'muted',
         'state',
+        'forQuality',
+        'archives',
       ]);
       for (const key of Object.keys(body).filter((name) => !optional.has(name))) {
         const { [key]: _gone, ...rest } = body;

@@ -81,6 +81,12 @@ export interface IceServer {
   readonly credential?: string;
 }
 
+/** An archive of the session that runs, or has just stopped. */
+export interface WireArchive {
+  readonly id: string;
+  readonly name?: string;
+}
+
 export interface Snapshot {
   readonly connections: readonly WireConnection[];
   readonly streams: readonly WireStream[];
@@ -89,6 +95,8 @@ export interface Snapshot {
   readonly muted?: boolean;
   /** The shared state of the session; absent if it is empty. */
   readonly state?: Readonly<Record<string, string>>;
+  /** Those that run. */
+  readonly archives?: readonly WireArchive[];
 }
 
 /** What is different in the shared state: key to text, null for a key that is gone. */
@@ -176,6 +184,8 @@ export interface StreamUpdate {
   readonly hasCaptions?: boolean;
   readonly videoDimensions?: Dimensions;
   readonly videoType?: VideoType;
+  /** The video stops, or is back, because of the publisher's own network. */
+  readonly forQuality?: boolean;
 }
 
 /** What a subscriber wants of a stream: its media, and a picture of about that size and rate. */
@@ -269,6 +279,15 @@ export interface SubscriptionVideo {
   readonly reason: string;
 }
 
+/** Words of a subscription's stream. */
+export interface Caption {
+  readonly type: 'caption';
+  readonly subscriptionId: number;
+  readonly caption: string;
+  /** A later caption replaces one that is not final. */
+  readonly isFinal: boolean;
+}
+
 /** The router is about to leave the video out for bandwidth, or will not after all. */
 export interface SubscriptionVideoWarning {
   readonly type: 'subscriptionVideoWarning';
@@ -295,6 +314,7 @@ export type Notice =
   | Unbound
   | SlotsNeeded
   | SubscriptionVideo
+  | Caption
   | SubscriptionVideoWarning
   | MediaFailed
   | Disconnected;
@@ -329,7 +349,9 @@ export type SessionEvent =
       readonly property: StreamProperty;
       readonly oldValue: unknown;
       readonly newValue: unknown;
+      readonly forQuality?: boolean;
     }
+  | { readonly type: 'archiveStarted' | 'archiveStopped'; readonly archive: WireArchive }
   | { readonly type: 'muteForced'; readonly active: boolean }
   | { readonly type: 'streamMuted'; readonly streamId: string }
   | { readonly type: 'stateChanged'; readonly values: StateValues }

@@ -76,11 +76,13 @@ const binding = fields({
   'audioRtpTimestamp?': integer,
   'videoRtpTimestamp?': integer,
 });
+const archive = fields({ id: string, 'name?': string });
 const snapshot = {
   connections: listOf(connection),
   streams: listOf(stream),
   number: integer,
   'muted?': boolean,
+  'archives?': listOf(archive),
   'state?': recordOf(string),
 };
 
@@ -106,6 +108,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     unbound: fields({ subscriptionId: integer, slot: integer, generation: integer }),
     slotsNeeded: fields({ pairs: integer }),
     subscriptionVideo: fields({ subscriptionId: integer, enabled: boolean, reason: string }),
+    caption: fields({ subscriptionId: integer, caption: string, isFinal: boolean }),
     subscriptionVideoWarning: fields({ subscriptionId: integer, active: boolean }),
     mediaFailed: fields({ epoch: integer, message: string }),
     disconnected: fields({ reason }),
@@ -120,7 +123,10 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
       property: oneOf('hasAudio', 'hasVideo', 'hasCaptions', 'videoDimensions', 'videoType'),
       oldValue: anything,
       newValue: anything,
+      'forQuality?': boolean,
     }),
+    archiveStarted: fields({ archive }),
+    archiveStopped: fields({ archive }),
     muteForced: fields({ active: boolean }),
     streamMuted: fields({ streamId: string }),
     stateChanged: fields({ values: recordOf((value) => value === null || typeof value === 'string') }),

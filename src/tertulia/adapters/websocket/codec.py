@@ -63,8 +63,10 @@ def _fact(fact: events.Fact) -> signalling.ServerMessage:
             return signalling.StreamCreated(_stream(stream))
         case events.StreamDestroyed(stream_id, connection_id, reason):
             return signalling.StreamDestroyed(stream_id, connection_id, reason.value)
-        case events.StreamPropertyChanged(stream_id, changed, old, new):
-            return signalling.StreamPropertyChanged(stream_id, changed.value, _value(old), _value(new))
+        case events.StreamPropertyChanged(stream_id, changed, old, new, for_quality):
+            return signalling.StreamPropertyChanged(
+                stream_id, changed.value, _value(old), _value(new), for_quality or None
+            )
         case events.MuteForced(active):
             return signalling.MuteForced(active)
         case events.StreamMuted(stream_id):

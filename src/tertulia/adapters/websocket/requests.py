@@ -51,7 +51,9 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
             return commands.Republish(origin, epoch, offer, _pairs(slots), StreamId(stream_id), lines)
         case signalling.Unpublish(stream_id, reason):
             return commands.Unpublish(origin, StreamId(stream_id), Reason(reason or "clientDisconnected"))
-        case signalling.UpdateStream(stream_id, has_audio, has_video, has_captions, dimensions, video_type):
+        case signalling.UpdateStream(
+            stream_id, has_audio, has_video, has_captions, dimensions, video_type, for_quality
+        ):
             return commands.UpdateStream(
                 origin=origin,
                 stream_id=StreamId(stream_id),
@@ -60,6 +62,7 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
                 has_captions=has_captions,
                 video_dimensions=_dimensions(dimensions) if dimensions else None,
                 video_type=VideoType(video_type) if video_type else None,
+                for_quality=for_quality or False,
             )
         case signalling.Subscribe(stream_id, audio, video):
             return commands.Subscribe(origin, StreamId(stream_id), audio, video)

@@ -42,6 +42,7 @@ function era(build: Build): Era {
     throwsMisuse: true,
     tellsReconnecting: false,
     tellsMuting: false,
+    tellsArchives: false,
     defaultVolume: 50,
     signalsNeedPublish: true,
     exceptionTarget: 'namespace',
