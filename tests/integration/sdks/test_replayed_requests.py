@@ -268,6 +268,14 @@ def test_an_archive_or_broadcast_that_is_not_there_is_a_404_with_a_message(repla
             assert isinstance(answer.json["message"], str)
 
 
+def test_tones_find_no_telephone(replay: Replay, call: Call) -> None:
+    session = f"{replay.project}/session/{call.session_id}"
+    for path in (f"{session}/play-dtmf", f"{session}/connection/{call.connection_id}/play-dtmf"):
+        answer = replay("POST", path, '{"digits":"1713p#"}', JSON)
+        assert answer.status == 404
+        assert isinstance(answer.json["message"], str)
+
+
 def refused(project: str, session_id: str) -> list[tuple[str, str, dict[str, Any] | None]]:
     token = "t"  # the feature is missing before anybody looks at it
     opened = {"sessionId": session_id, "token": token}
