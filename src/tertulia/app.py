@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from tertulia.adapters.http.announcement import facts_of, text_of
+from tertulia.adapters.http.scripts import script_integrity
 from tertulia.adapters.http.server import serve
 from tertulia.clock import SystemClock
 from tertulia.config import LOOPBACK, Settings, restore
@@ -25,6 +26,7 @@ from tertulia.observability.logging import configure
 from tertulia.supervisor.handover import SOCKET, offer
 from tertulia.supervisor.leftovers import LOCK
 from tertulia.supervisor.orphan import end_when_orphaned, is_held
+from tertulia.supervisor.programs import find_web
 from tertulia.wiring import open_control
 
 READY_POLL_S = 0.01
@@ -39,7 +41,8 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
         announcement: dict[str, Any] = {"facts": {}, "text": ""}
         if control.playground is not None:
             facts = facts_of(control.playground, _address(settings, listeners))
-            text = text_of(facts, with_picture=settings.http.certificate is not None)
+            integrity = script_integrity(find_web())
+            text = text_of(facts, integrity=integrity, with_picture=settings.http.certificate is not None)
             announcement = {"facts": facts, "text": text}
 
         async def say_ready() -> None:

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from tertulia.adapters.http.playground import Playground
+from tertulia.adapters.http.scripts import PACKAGE_PATH, SCRIPT_PATH
 
 __all__ = ["facts_of", "text_of"]
 
@@ -21,8 +22,11 @@ def facts_of(playground: Playground, url: str) -> dict[str, Any]:
     }
 
 
-def text_of(facts: dict[str, Any], *, with_picture: bool) -> str:
-    """The same for people; `with_picture` adds a QR code of the address for the camera of a phone."""
+def text_of(facts: dict[str, Any], *, integrity: str, with_picture: bool) -> str:
+    """The same for people, and how pages load the client, with the hash that pins the script.
+
+    `with_picture` adds a QR code of the address for the camera of a phone.
+    """
     lines = [
         "",
         "  Tertulia is ready. Open the playground in two tabs:",
@@ -40,6 +44,10 @@ def text_of(facts: dict[str, Any], *, with_picture: bool) -> str:
         "",
         "  tokens",
         *(f"    {role:<14} {token}" for role, token in facts["tokens"].items()),
+        "",
+        f"  script       {facts['url']}{SCRIPT_PATH}",
+        f"  integrity    {integrity}",
+        f"  npm          npm install @opentok/client@{facts['url']}{PACKAGE_PATH}",
         "",
         f"  Projects: {facts['url']}/projects    Documents: {facts['url']}/docs    Stop: Ctrl-C",
         "",

@@ -95,7 +95,13 @@ class Server:
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     pages = tmp_path / "web" / "pages"
     (pages / "assets").mkdir(parents=True)
-    (tmp_path / "web" / "tertulia.js").write_text("var OT={};" + " " * 2000)
+    web = tmp_path / "web"
+    (web / "icons").mkdir()
+    (web / "tertulia.js").write_text("var OT={};" + " " * 2000)
+    (web / "tertulia-no-style.js").write_text("var OT={style:0};")
+    (web / "tertulia.css").write_text(".OT_root{}")
+    (web / "icons" / "play.svg").write_text("<svg/>")
+    (web / "tertulia.tgz").write_bytes(b"\x1f\x8bpackage")
     (pages / "playground.html").write_text("<!doctype html><title>Playground</title>")
     for name in ("projects", "try-v1", "try-v2"):
         (pages / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")

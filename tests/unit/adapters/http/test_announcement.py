@@ -18,10 +18,14 @@ async def test_programs_get_everything_they_need(server: Server, client: httpx.A
 
 async def test_people_get_the_same_and_on_a_network_a_picture(server: Server, client: httpx.AsyncClient) -> None:
     facts = facts_of(server.playground, "https://192.168.1.7:8080")
-    plain, pictured = text_of(facts, with_picture=False), text_of(facts, with_picture=True)
+    plain = text_of(facts, integrity="sha384-x", with_picture=False)
+    pictured = text_of(facts, integrity="sha384-x", with_picture=True)
 
     for text in (plain, pictured):
         for value in (facts["url"], facts["api_key"], facts["api_secret"], *facts["tokens"].values()):
             assert value in text
+        assert "https://192.168.1.7:8080/v2/js/opentok.min.js" in text
+        assert "sha384-x" in text
+        assert "npm install @opentok/client@https://192.168.1.7:8080/npm/tertulia.tgz" in text
     assert "█" not in plain
     assert pictured.count("█") > 100

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tertulia.adapters.http.scripts import SCRIPT_PATHS
+from tertulia.adapters.http.scripts import NO_STYLE_PATH, PACKAGE_PATH, SCRIPT_PATHS, STYLE_PATH, script_integrity
 from tests.unit.adapters.http.conftest import Server
 
 
@@ -47,6 +49,58 @@ async def test_a_new_build_is_served_without_a_restart(server: Server, client: h
 
     assert after.text == "var OT={version:2};"
     assert after.headers["etag"] != before.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "content_type"),
+    [
+        (NO_STYLE_PATH, b"var OT={style:0};", "text/javascript; charset=utf-8"),
+        (STYLE_PATH, b".OT_root{}", "text/css; charset=utf-8"),
+        ("/v2/css/icons/play.svg", b"<svg/>", "image/svg+xml"),
+        (PACKAGE_PATH, b"\x1f\x8bpackage", "application/x-tar"),
+    ],
+)
+async def test_style_and_package_are_for_every_origin(
+    client: httpx.AsyncClient, path: str, content: bytes, content_type: str
+) -> None:
+    answer = await client.get(path, headers={"Origin": "https://app.example.org"})
+
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["content-type"] == content_type
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+async def test_the_overview_has_the_hash_of_each_script_and_an_address_that_never_changes(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    overview = (await client.get("/scripts")).json()
+    script = await client.get(overview["script"]["path"])
+    digest = base64.b64encode(hashlib.sha384(script.content).digest()).decode()
+
+    assert overview["script"]["integrity"] == script_integrity(server.web) == f"sha384-{digest}"
+    assert overview["addresses"] == list(SCRIPT_PATHS)
+    for kind in ("script", "no_style"):
+        pinned = await client.get(overview[kind]["pinned"])
+        assert pinned.content == (await client.get(overview[kind]["path"])).content
+        assert pinned.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+async def test_an_address_of_another_build_has_nothing(server: Server, client: httpx.AsyncClient) -> None:
+    before = (await client.get("/scripts")).json()
+    (server.web / "tertulia.js").write_text("var OT={version:2};")
+    after = (await client.get("/scripts")).json()
+
+    assert (await client.get(before["script"]["pinned"])).status_code == 404
+    assert (await client.get(after["script"]["pinned"])).text == "var OT={version:2};"
+    assert before["script"]["integrity"] != after["script"]["integrity"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/css/icons/none.svg", "/v2/css/icons/..%2ftertulia.svg", "/v2/js/opentok-0.min.js"]
+)
+async def test_other_names_beside_the_scripts_have_nothing(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/playground", "/playground/"])
