@@ -65,7 +65,7 @@ export default tseslint.config(
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
-  { files: ['*.js', 'build/*.js'], languageOptions: { globals: { console: 'readonly' } } },
+  { files: ['*.js', 'build/*.js'], languageOptions: { globals: { Buffer: 'readonly', console: 'readonly' } } },
   ...layering,
   {
     files: ['src/core/**/*.ts', 'src/wire/**/*.ts'],

@@ -30,7 +30,7 @@ export default defineConfig({
   server: { fs: { allow: [resolve(import.meta.dirname, '..')] } },
   test: {
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'pages/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'pages/**/*.test.ts', 'build/**/*.test.js'],
     environment: 'happy-dom',
     css: { include: /widget\.css/ },
     restoreMocks: true,

@@ -1,7 +1,7 @@
 """What applications load: the client script at every address where they expect it, its style sheet, the npm package.
 
-The script tells the era by its own address. What is at the addresses that applications know is asked for again after a
-minute; what has its build in its address is kept for ever. `/scripts` says which there are, and the hashes that pin them.
+The script tells the era by its own address. What is at the addresses that applications know is asked for again after
+a minute; what has its build in its address is kept for ever. `/scripts` says which there are, with the hash of each.
 """
 
 from __future__ import annotations
