@@ -105,7 +105,7 @@ def operation_of(member: Any) -> tuple[str, Any] | None:
     if made_by not in FACES:
         return None
     operations = member.package["server.operations.Operations"]
-    return made_by, operations[rest.removesuffix(")")]
+    return made_by, target(operations.all_members[rest.removesuffix(")")])
 
 
 def is_public(member: Any) -> bool:

@@ -14,7 +14,9 @@ from tertulia.server import (
     AsyncClient,
     AuthenticationError,
     Client,
+    ConflictError,
     ConnectFailedError,
+    InvalidParameterError,
     MediaModes,
     NotFoundError,
     PermissionDeniedError,
@@ -119,3 +121,43 @@ async def test_a_feature_that_the_server_does_not_have_is_named(server: Tertulia
     ):
         with pytest.raises(PermissionDeniedError, match="does not have"):
             await call(method, *arguments)
+
+
+async def test_archives_and_broadcasts_are_none_and_are_refused_by_name(server: TertuliaServer, call: Caller) -> None:
+    routed = (await call("create_session", media_mode=MediaModes.routed)).session_id
+    relayed = (await call("create_session")).session_id
+    for kind, options in (("archive", ()), ("broadcast", ({"outputs": {"hls": {}}},))):
+        assert (await call(f"list_{kind}s")).items == ()
+        assert (await call(f"list_{kind}s", 0, 10, routed)).count == 0
+        for method, *arguments in (
+            (f"get_{kind}", "c3a9e0f2-6b7d-4f51-9a0e-2b6c1d4e8f70"),
+            (f"stop_{kind}", "nobody's"),
+            (f"set_{kind}_layout", "nobody's", "pip"),
+            (f"add_{kind}_stream", "nobody's", "s"),
+            (f"remove_{kind}_stream", "nobody's", "s"),
+            (f"start_{kind}", routed, *options),
+        ):
+            with pytest.raises(NotFoundError):
+                await call(method, *arguments)
+        with pytest.raises(ConflictError):
+            await call(f"start_{kind}", relayed, *options)
+        async with asyncio.timeout(DEADLINE_S), Session(server.api_key, routed, server=server.url) as session:
+            await session.connect(await call("generate_token", routed))
+            with pytest.raises(PermissionDeniedError, match="does not have"):
+                await call(f"start_{kind}", routed, *options)
+
+
+async def test_callbacks_are_registered_listed_and_removed(call: Caller) -> None:
+    made = await call("register_callback", "connection", "created", "https://app.example.org/hook")
+    assert made in await call("list_callbacks")
+    await call("remove_callback", made.id)
+    assert made not in await call("list_callbacks")
+    with pytest.raises(NotFoundError):
+        await call("remove_callback", made.id)
+
+
+async def test_layout_classes_of_a_stream_that_is_not_there_change_nothing(call: Caller) -> None:
+    session_id = (await call("create_session")).session_id
+    assert (await call("set_stream_class_lists", session_id, [])).count == 0
+    with pytest.raises(InvalidParameterError, match="not in the session"):
+        await call("set_stream_class_lists", session_id, [{"id": "nobody's", "layoutClassList": ["focus"]}])

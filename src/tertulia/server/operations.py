@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import TypeVar
-from urllib.parse import quote
 
 import msgspec
 
-from tertulia.ids import is_session_id_shaped
-from tertulia.server.calls import Call, Credentials, nothing, reading
-from tertulia.server.errors import InvalidParameterError, InvalidSessionIdError
+from tertulia.server import arguments
+from tertulia.server.calls import Call, nothing, reading
+from tertulia.server.errors import InvalidParameterError
+from tertulia.server.media_operations import MediaOperations
 from tertulia.server.values import (
     ArchiveModes,
+    Callback,
     Captions,
     ConnectionList,
     MediaModes,
@@ -37,19 +35,12 @@ from tertulia.wire.tokens import DAY_S, MAX_DATA_CHARACTERS, MAX_LIFETIME_S, enc
 __all__ = ["Operations"]
 
 
-E = TypeVar("E", bound=StrEnum)
-
-
 class _Made(msgspec.Struct):
     session_id: str
 
 
-class Operations:
+class Operations(MediaOperations):
     """Makes calls of arguments. Arguments that cannot be right raise InvalidParameterError before anything is sent."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._project = f"/v2/project/{credentials.api_key}"
 
     # ---- sessions and tokens
 
@@ -82,8 +73,8 @@ class Operations:
             ApiError: Any other of the tree.
         """
         media, archive = (
-            _member(MediaModes, media_mode, "media_mode"),
-            _member(ArchiveModes, archive_mode, "archive_mode"),
+            arguments.member(MediaModes, media_mode, "media_mode"),
+            arguments.member(ArchiveModes, archive_mode, "archive_mode"),
         )
         form = {"p2p.preference": media.value, "archiveMode": archive.value, "e2ee": "true" if e2ee else "false"}
         given = {"location": location, "archiveName": archive_name, "archiveResolution": archive_resolution}
@@ -125,12 +116,12 @@ class Operations:
             InvalidSessionIdError: If the text is not shaped like a session id.
             InvalidParameterError: If another argument is out of range.
         """
-        _session(session_id)
+        arguments.session(session_id)
         now_s = self._credentials.clock.wall() // 1000
         expires_at_s = _expiry(expire_time, now_s)
-        classes = " ".join(_texts(initial_layout_class_list, "initial_layout_class_list"))
+        classes = " ".join(arguments.texts(initial_layout_class_list, "initial_layout_class_list"))
         for name, text in (("data", data or ""), ("initial_layout_class_list", classes)):
-            if len(_text(text, name)) > MAX_DATA_CHARACTERS:
+            if len(arguments.text(text, name)) > MAX_DATA_CHARACTERS:
                 raise InvalidParameterError(f"{name} has more than {MAX_DATA_CHARACTERS} characters.")
         encode = encode_jwt if use_jwt else encode_t1
         return encode(
@@ -139,7 +130,7 @@ class Operations:
             session_id=session_id,
             created_at_s=now_s,
             expires_at_s=expires_at_s,
-            role=_member(Roles, role, "role").value,
+            role=arguments.member(Roles, role, "role").value,
             connection_data=data or "",
             layout_classes=tuple(classes.split()),
             nonce=secrets.randbits(32),
@@ -163,8 +154,9 @@ class Operations:
             PermissionDeniedError: If a hook of the server's application refused it.
             ApiError: Any other of the tree.
         """
-        to = "" if connection_id is None else f"/connection/{_part(connection_id, 'connection_id')}"
-        given = {name: _text(value, f"the signal's {name}") for name, value in payload.items() if value is not None}
+        to = "" if connection_id is None else f"/connection/{arguments.part(connection_id, 'connection_id')}"
+        said = {name: value for name, value in payload.items() if value is not None}
+        given = {name: arguments.text(value, f"the signal's {name}") for name, value in said.items()}
         return Call("POST", f"{self._session(session_id)}{to}/signal", nothing, json=given)
 
     def force_disconnect(self, session_id: str, connection_id: str) -> Call[None]:
@@ -178,7 +170,7 @@ class Operations:
             NotFoundError: If the connection is not in the session (any more).
             ApiError: Any other of the tree.
         """
-        path = f"{self._session(session_id)}/connection/{_part(connection_id, 'connection_id')}"
+        path = f"{self._session(session_id)}/connection/{arguments.part(connection_id, 'connection_id')}"
         return Call("DELETE", path, nothing)
 
     def list_streams(self, session_id: str) -> Call[StreamList]:
@@ -204,8 +196,26 @@ class Operations:
             NotFoundError: If there is no such session or stream.
             ApiError: Any other of the tree.
         """
-        path = f"{self._session(session_id)}/stream/{_part(stream_id, 'stream_id')}"
+        path = f"{self._session(session_id)}/stream/{arguments.part(stream_id, 'stream_id')}"
         return Call("GET", path, reading(Stream), repeatable=True)
+
+    def set_stream_class_lists(self, session_id: str, payload: Sequence[Mapping[str, object]]) -> Call[StreamList]:
+        """Set the layout classes of streams, as archives and broadcasts use them.
+
+        Args:
+            session_id: The session.
+            payload: For each stream its `id` and its whole `layoutClassList`; an empty list clears it.
+
+        Returns:
+            All streams of the session.
+
+        Raises:
+            NotFoundError: If there is no such session.
+            InvalidParameterError: If a stream is not in it, or a list is too long; then nothing changes.
+            ApiError: Any other of the tree.
+        """
+        body = {"items": [dict(item) for item in payload]}
+        return Call("PUT", f"{self._session(session_id)}/stream", reading(StreamList), repeatable=True, json=body)
 
     def list_connections(self, session_id: str) -> Call[ConnectionList]:
         """Find out who is in a session.
@@ -230,7 +240,7 @@ class Operations:
             NotFoundError: If there is no such session or stream.
             ApiError: Any other of the tree.
         """
-        path = f"{self._session(session_id)}/stream/{_part(stream_id, 'stream_id')}/mute"
+        path = f"{self._session(session_id)}/stream/{arguments.part(stream_id, 'stream_id')}/mute"
         return Call("POST", path, reading(Project), json={})
 
     def mute_all(
@@ -248,7 +258,7 @@ class Operations:
             NotFoundError: If there is no such session.
             ApiError: Any other of the tree.
         """
-        body = {"active": True, "excludedStreamIds": _texts(excludedStreamIds or (), "excludedStreamIds")}
+        body = {"active": True, "excludedStreamIds": arguments.texts(excludedStreamIds or (), "excludedStreamIds")}
         return Call("POST", f"{self._session(session_id)}/mute", reading(Project), json=body)
 
     def disable_force_mute(self, session_id: str) -> Call[Project]:
@@ -282,8 +292,8 @@ class Operations:
             NotFoundError: If there is no such session or SIP connection.
             ApiError: Any other of the tree.
         """
-        to = "" if connection_id is None else f"/connection/{_part(connection_id, 'connection_id')}"
-        body = {"digits": _text(digits, "digits")}
+        to = "" if connection_id is None else f"/connection/{arguments.part(connection_id, 'connection_id')}"
+        body = {"digits": arguments.text(digits, "digits")}
         return Call("POST", f"{self._session(session_id)}{to}/play-dtmf", nothing, json=body)
 
     def dial(
@@ -302,7 +312,7 @@ class Operations:
             PermissionDeniedError: If the server has no SIP.
             ApiError: Any other of the tree.
         """
-        sip = {"uri": _text(sip_uri, "sip_uri"), **(options or {})}
+        sip = {"uri": arguments.text(sip_uri, "sip_uri"), **(options or {})}
         return Call("POST", f"{self._project}/dial", reading(SipCall), json=self._entering(session_id, token, sip=sip))
 
     def start_captions(
@@ -348,7 +358,7 @@ class Operations:
             PermissionDeniedError: If the server has no captions.
             ApiError: Any other of the tree.
         """
-        return Call("POST", f"{self._project}/captions/{_part(captions_id, 'captions_id')}/stop", nothing)
+        return Call("POST", f"{self._project}/captions/{arguments.part(captions_id, 'captions_id')}/stop", nothing)
 
     def connect_audio_to_websocket(
         self, session_id: str, opentok_token: str, websocket_options: Mapping[str, object]
@@ -410,7 +420,8 @@ class Operations:
             PermissionDeniedError: If the server has no experience composer.
             ApiError: Any other of the tree.
         """
-        return Call("GET", f"{self._project}/render/{_part(render_id, 'render_id')}", reading(Render), repeatable=True)
+        path = f"{self._project}/render/{arguments.part(render_id, 'render_id')}"
+        return Call("GET", path, reading(Render), repeatable=True)
 
     def stop_render(self, render_id: str) -> Call[None]:
         """Stop a render.
@@ -422,7 +433,7 @@ class Operations:
             PermissionDeniedError: If the server has no experience composer.
             ApiError: Any other of the tree.
         """
-        return Call("DELETE", f"{self._project}/render/{_part(render_id, 'render_id')}", nothing)
+        return Call("DELETE", f"{self._project}/render/{arguments.part(render_id, 'render_id')}", nothing)
 
     def list_renders(self, offset: int = 0, count: int = 50) -> Call[RenderList]:
         """List the project's renders.
@@ -438,46 +449,50 @@ class Operations:
         query = {"offset": offset, "count": count}
         return Call("GET", f"{self._project}/render", reading(RenderList), repeatable=True, query=query)
 
+    # ---- callbacks
+
+    def register_callback(self, group: str, event: str, url: str) -> Call[Callback]:
+        """Have an address told of what happens in the project's sessions, by signed POST requests.
+
+        Args:
+            group: `session`, `connection` or `stream`; also `archive`, `broadcast`, `render`, `captions` and `sip`.
+            event: `created` or `destroyed` for the first three, `status` for the others.
+            url: Where to.
+
+        Raises:
+            InvalidParameterError: If one of them is not lawful, or the project has too many callbacks.
+            ApiError: Any other of the tree.
+        """
+        body = {"group": arguments.text(group, "group"), "event": arguments.text(event, "event"), "url": url}
+        return Call("POST", f"{self._project}/callback", reading(Callback), json=body)
+
+    def list_callbacks(self) -> Call[tuple[Callback, ...]]:
+        """Find out which callbacks the project has, the oldest first.
+
+        Raises:
+            ApiError: Any of the tree.
+        """
+        read = msgspec.json.Decoder(tuple[Callback, ...]).decode
+        return Call("GET", f"{self._project}/callback", read, repeatable=True)
+
+    def remove_callback(self, callback_id: str) -> Call[None]:
+        """Remove a callback; what is pending for it is not sent any more.
+
+        Args:
+            callback_id: Of the result of `register_callback`.
+
+        Raises:
+            NotFoundError: If the project has no such callback.
+            ApiError: Any other of the tree.
+        """
+        return Call("DELETE", f"{self._project}/callback/{arguments.part(callback_id, 'callback_id')}", nothing)
+
     def _entering(self, session_id: str, token: str, **more: object) -> dict[str, object]:
         given = {name: value for name, value in more.items() if value is not None}
-        return {"sessionId": _session(session_id), "token": _text(token, "token"), **given}
+        return {"sessionId": arguments.session(session_id), "token": arguments.text(token, "token"), **given}
 
     def _session(self, session_id: str) -> str:
-        return f"{self._project}/session/{_session(session_id)}"
-
-
-def _session(session_id: str) -> str:
-    if not is_session_id_shaped(_text(session_id, "session_id")):
-        raise InvalidSessionIdError("The text is not shaped like a session id.")
-    return session_id
-
-
-def _text(value: object, name: str) -> str:
-    """The argument, for callers who check no types."""
-    if not isinstance(value, str):
-        raise InvalidParameterError(f"{name} is not a text.")
-    return value
-
-
-def _part(text: str, name: str) -> str:
-    """One part of a path, whatever is in it."""
-    if not re.fullmatch(r"(?!\.+$).+", _text(text, name), re.DOTALL):
-        raise InvalidParameterError(f"{name} is empty or not an id.")
-    return quote(text, safe="")
-
-
-def _member(kind: type[E], value: E | str, name: str) -> E:
-    try:
-        return kind(value)
-    except ValueError as error:
-        names = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
-        raise InvalidParameterError(f"{name} is none of {names}.") from error
-
-
-def _texts(given: Sequence[str], what: str) -> list[str]:
-    if isinstance(given, str):
-        raise InvalidParameterError(f"{what} is a text and not a list of texts.")
-    return [_text(name, f"a part of {what}") for name in given]
+        return f"{self._project}/session/{arguments.session(session_id)}"
 
 
 def _expiry(expire_time: object, now_s: int) -> int:

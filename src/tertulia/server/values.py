@@ -10,6 +10,7 @@ import msgspec
 
 __all__ = [
     "ArchiveModes",
+    "Callback",
     "Captions",
     "Connection",
     "ConnectionList",
@@ -234,3 +235,27 @@ class RenderList(_Result, frozen=True):
 
     count: int
     items: tuple[Render, ...]
+
+
+class Callback(_Result, frozen=True):
+    """An address that is told of one kind of event.
+
+    Attributes:
+        id: What `remove_callback` takes.
+        group: What it is about, for example `connection`.
+        event: `created`, `destroyed` or `status`.
+        url: The address.
+        created_at: When it was registered, milliseconds since the epoch.
+        secret: Signs what is sent there.
+    """
+
+    id: str
+    group: str
+    event: str
+    url: str
+    created_at: int
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Everything but the secret."""
+        return f"Callback(id={self.id!r}, group={self.group!r}, event={self.event!r}, url={self.url!r})"
