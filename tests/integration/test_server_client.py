@@ -22,6 +22,7 @@ from tertulia.server import (
     PermissionDeniedError,
     Roles,
 )
+from tests.promises import Promises
 from tests.servers import TertuliaServer
 
 DEADLINE_S = 20
@@ -30,6 +31,12 @@ DEADLINE_S = 20
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
     with TertuliaServer(tmp_path_factory.mktemp("server-client")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def promises(server: TertuliaServer) -> Iterator[Promises]:
+    with Promises(server.url) as running:
         yield running
 
 
@@ -48,8 +55,8 @@ class Caller:
 
 
 @pytest.fixture(params=[Client, AsyncClient])
-async def call(request: pytest.FixtureRequest, server: TertuliaServer) -> AsyncIterator[Caller]:
-    caller = Caller(request.param(server.api_key, server.api_secret, server.url))
+async def call(request: pytest.FixtureRequest, server: TertuliaServer, promises: Promises) -> AsyncIterator[Caller]:
+    caller = Caller(request.param(server.api_key, server.api_secret, promises.url))
     yield caller
     await caller("close")
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.sdks import packages
 from tests.integration.sdks.sdk import Sdk
+from tests.promises import Promises
 from tests.servers import TertuliaServer
 
 SDKS = ("python", "node", "java")
@@ -35,7 +36,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]
 
 
 @pytest.fixture(scope="session")
-def connect(fetched: None, server: TertuliaServer, tmp_path_factory: pytest.TempPathFactory) -> Connect:
+def promises(server: TertuliaServer) -> Iterator[Promises]:
+    """The server's address for the SDKs, where every answer is checked against the description of the API."""
+    with Promises(server.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def connect(
+    fetched: None, server: TertuliaServer, promises: Promises, tmp_path_factory: pytest.TempPathFactory
+) -> Connect:
     """Makes a driver of an SDK that uses a secret for the server's project."""
 
     def make(language: str, api_secret: str) -> Sdk:
@@ -45,7 +55,9 @@ def connect(fetched: None, server: TertuliaServer, tmp_path_factory: pytest.Temp
             "java": packages.java_program(packages.HERE / "java" / "Driver.java"),
         }
         log = tmp_path_factory.mktemp("driver") / "log"
-        return Sdk(language, drivers[language], url=server.url, api_key=server.api_key, api_secret=api_secret, log=log)
+        return Sdk(
+            language, drivers[language], url=promises.url, api_key=server.api_key, api_secret=api_secret, log=log
+        )
 
     return make
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from tests import openapi
+
 DEADLINE_S = 30
 
 
@@ -48,6 +50,9 @@ def exchange(url: str, method: str, path: str, headers: Mapping[str, str], body:
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         answer = connection.getresponse()
-        return Answer(answer.status, answer.getheader("Content-Type"), answer.read())
+        read = Answer(answer.status, answer.getheader("Content-Type"), answer.read())
+        faults = openapi.faults(method, urllib.parse.urlsplit(path).path, read.status, read.content_type, read.body)
+        assert not faults, faults
+        return read
     finally:
         connection.close()
