@@ -21,6 +21,7 @@ from tertulia.adapters.websocket.requests import RequestMessage, command_of
 from tertulia.domain.connection import Origin
 from tertulia.domain.project import Project
 from tertulia.errors import TertuliaError
+from tertulia.services.callbacks import Callbacks
 from tertulia.services.sessions import Attachment, JoinRequest
 from tertulia.wire import signalling
 from tertulia.wire.tokens import encode_jwt, encode_t1
@@ -35,6 +36,7 @@ STARTS = {f"{PROJECT}/{what}" for what in ("archive", "broadcast", "dial", "call
 LISTS = {f"{PROJECT}/archive", f"{PROJECT}/broadcast"}
 """Routes whose query may name a session when they are read."""
 UNKNOWN_CONNECTION = "b7d0a3c2-0000-4000-8000-000000000000"
+UNKNOWN_CALLBACK = "d2b1a0c4-0000-4000-8000-000000000000"
 UNKNOWN_STREAM = "7c1f0000-0000-4000-8000-000000000000"
 
 
@@ -45,6 +47,7 @@ class House:
     project: Project
     session_id: str
     stream_id: str
+    callback_id: str
     attachment: Attachment
     socket: FakeSocket
     numbers: itertools.count[int]
@@ -58,6 +61,7 @@ class Target:
     session_id: str
     connection_id: str
     stream_id: str
+    callback_id: str
 
 
 async def move_in(server: Server, project: Project, ids: CountingIds) -> House:
@@ -81,7 +85,14 @@ async def move_in(server: Server, project: Project, ids: CountingIds) -> House:
     await attachment.request(command_of(wish, origin, ids, server.clock.wall()))
     await settle()
     _, streams = await server.sessions.inhabitants(session.session_id)
-    return House(project, session.session_id, streams[0].stream_id, attachment, socket, numbers)
+    callback = await callbacks(server, ids).register(
+        project.api_key, "connection", "created", "https://a.example/secret"
+    )
+    return House(project, session.session_id, streams[0].stream_id, callback.callback_id, attachment, socket, numbers)
+
+
+def callbacks(server: Server, ids: CountingIds) -> Callbacks:
+    return Callbacks(server.callbacks, ids, server.clock)
 
 
 def token(server: Server, project: Project, session_id: str, *, old_format: bool = False) -> str:
@@ -120,6 +131,8 @@ async def attack(
     assert victim.socket.frames == seen
     assert victim.socket.end is None
     assert await server.sessions.inhabitants(victim.session_id) == present
+    left = await callbacks(server, ids).list(victim.project.api_key)
+    assert [callback.callback_id for callback in left] == [victim.callback_id]
 
 
 def routes(server: Server) -> list[tuple[str, str]]:
@@ -160,8 +173,7 @@ async def answer(
             "session_id": target.session_id,
             "connection_id": target.connection_id,
             "stream_id": target.stream_id,
-            "id": target.stream_id,
-            "callback_id": target.stream_id,
+            "id": target.callback_id,
         }
     )
     query = {"sessionId": target.session_id} if path in LISTS and method == "GET" else {}
@@ -174,8 +186,8 @@ async def test_no_route_tells_anothers_session_from_one_that_was_never_made(
 ) -> None:
     attacker, victim = attack
     own = authentication(server, attacker.project)
-    theirs = Target(victim.session_id, victim.attachment.connection_id, victim.stream_id)
-    nobodys = Target(STRANGER, UNKNOWN_CONNECTION, UNKNOWN_STREAM)
+    theirs = Target(victim.session_id, victim.attachment.connection_id, victim.stream_id, victim.callback_id)
+    nobodys = Target(STRANGER, UNKNOWN_CONNECTION, UNKNOWN_STREAM, UNKNOWN_CALLBACK)
     tried = routes(server)
     for method, path in tried:
         got = await answer(client, method, path, own, attacker.project.api_key, theirs)
@@ -183,6 +195,7 @@ async def test_no_route_tells_anothers_session_from_one_that_was_never_made(
         names_session = "{session_id}" in path or (path in STARTS and method == "POST") or path in LISTS
         assert got[0] == 404 or not names_session, (method, path, got)
         assert b"Secret" not in got[2]
+        assert victim.callback_id.encode() not in got[2]
     assert len(tried) > 25
     assert {path for method, path in tried if method == "POST"} >= STARTS
 
@@ -192,8 +205,8 @@ async def test_ids_of_anothers_clients_and_streams_are_unknown_in_the_own_sessio
 ) -> None:
     attacker, victim = attack
     own = authentication(server, attacker.project)
-    theirs = Target(attacker.session_id, victim.attachment.connection_id, victim.stream_id)
-    nobodys = Target(attacker.session_id, UNKNOWN_CONNECTION, UNKNOWN_STREAM)
+    theirs = Target(attacker.session_id, victim.attachment.connection_id, victim.stream_id, victim.callback_id)
+    nobodys = Target(attacker.session_id, UNKNOWN_CONNECTION, UNKNOWN_STREAM, UNKNOWN_CALLBACK)
     for method, path in routes(server):
         if "{session_id}/connection/{" in path or "{session_id}/stream/{" in path:
             got = await answer(client, method, path, own, attacker.project.api_key, theirs)
@@ -206,7 +219,7 @@ async def test_the_path_of_another_project_is_closed_whether_it_exists_or_not(
 ) -> None:
     attacker, victim = attack
     own = authentication(server, attacker.project)
-    theirs = Target(victim.session_id, victim.attachment.connection_id, victim.stream_id)
+    theirs = Target(victim.session_id, victim.attachment.connection_id, victim.stream_id, victim.callback_id)
     for method, path in routes(server):
         got = await answer(client, method, path, own, victim.project.api_key, theirs)
         assert got == await answer(client, method, path, own, "99999999", theirs), (method, path)
