@@ -1,0 +1,170 @@
+"""Callbacks of a real server, on both stores: in order, at least once, whatever fails or is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tertulia import Publisher
+from tertulia.adapters.storage import SqlStore
+from tertulia.clock import SystemClock
+from tertulia.config import StoreSettings
+from tertulia.domain.addresses import AddressRules
+from tertulia.ids import SystemIds
+from tertulia.services.callbacks import Callbacks
+from tests.fakes.addresses import LOOPBACK
+from tests.member import Member
+from tests.receiver import Receiver
+from tests.servers import TertuliaServer, rest_token
+from tests.signs import tone
+from tests.stores import Postgres
+
+DEADLINE_S = 110
+ATTEMPT_S = 1
+pytestmark = pytest.mark.timeout(120)
+SETTINGS = {"TERTULIA_CALLBACKS_ATTEMPT_S": str(ATTEMPT_S), "TERTULIA_SESSIONS_RECONNECT_WINDOW_S": "20"}
+
+
+class House:
+    """A server, its store, and how to take that away."""
+
+    def __init__(self, server: TertuliaServer, store_url: str, postgres: Postgres | None) -> None:
+        self.server = server
+        self.store_url = store_url
+        self._postgres = postgres
+
+    async def register(self, receiver: Receiver) -> None:
+        """Let the server's project be told of everything that sessions report, at this receiver."""
+        store = await SqlStore.open(self.store_url)
+        try:
+            callbacks = Callbacks(store.callbacks, SystemIds(), SystemClock(), AddressRules((LOOPBACK,)))
+            for group in ("session", "connection", "stream"):
+                for event in ("created", "destroyed"):
+                    made = await callbacks.register(self.server.api_key, group, event, receiver.url)
+                    receiver.secret = made.secret
+        finally:
+            await store.close()
+
+    @contextmanager
+    def store_away(self) -> Iterator[None]:
+        """Stop PostgreSQL, or lock the file of SQLite."""
+        if self._postgres is not None:
+            self._postgres.stop()
+            yield
+            self._postgres.start()
+            return
+        thief = sqlite3.connect(self.store_url.partition(":///")[2], isolation_level=None, timeout=DEADLINE_S)
+        thief.execute("BEGIN IMMEDIATE")
+        yield
+        thief.execute("ROLLBACK")
+        thief.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder: Path = tmp_path_factory.mktemp("callbacks")
+    settings, postgres = dict(SETTINGS), None
+    url = f"sqlite+aiosqlite:///{folder / 'tertulia.db'}"
+    if request.param == "postgresql":
+        postgres = request.getfixturevalue("postgres")
+        assert isinstance(postgres, Postgres)
+        settings["TERTULIA_STORE_URL"] = postgres.url(postgres.make_database())
+        url = StoreSettings(url=settings["TERTULIA_STORE_URL"]).driver_url
+    with TertuliaServer(folder, settings=settings) as running:
+        yield House(running, url, postgres)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+        assert running.wrong == [], "every signature fits"
+
+
+async def member_of(house: House, session_id: str) -> Member:
+    member = Member(house.server, session_id, house.server.url)
+    await member.arrive()
+    return member
+
+
+def create_session_refused(server: TertuliaServer) -> tuple[int | None, object]:
+    """Ask for a session that cannot be stored; return status and code."""
+    request = urllib.request.Request(
+        f"{server.url}/session/create", b"", {"X-OPENTOK-AUTH": rest_token(server.api_key, server.api_secret)}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=DEADLINE_S):
+        pass
+    with refused.value as answer:
+        return answer.status, json.load(answer)["code"]
+
+
+async def test_nothing_is_lost_or_out_of_order_over_failures_and_a_kill(house: House, receiver: Receiver) -> None:
+    await house.register(receiver)
+    session_id = house.server.create_session()
+    receiver.answers.append(503)
+    async with asyncio.timeout(DEADLINE_S):
+        ana = await member_of(house, session_id)
+        await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 2)
+        receiver.hold()
+        attempts = receiver.attempts
+        ben = await member_of(house, session_id)
+        await asyncio.to_thread(receiver.until, lambda: receiver.attempts > attempts)
+        os.kill(house.server.pids()["control"], signal.SIGKILL)  # with an attempt under way
+        receiver.go_down()
+        receiver.let_go()
+        await ana.until(lambda: len(ana.times("sessionReconnected")) == 1)
+        receiver.go_up()
+        async with Publisher(audio=tone()) as publisher:
+            await ana.session.publish(publisher)
+        await ben.session.disconnect()
+        await ana.session.disconnect()
+        await asyncio.to_thread(
+            receiver.until, lambda: receiver.events(session_id)[-1:] == [("sessionDestroyed", None)]
+        )
+    assert receiver.events(session_id) == [
+        ("sessionCreated", None),
+        ("connectionCreated", None),
+        ("connectionCreated", None),
+        ("streamCreated", None),
+        ("streamDestroyed", "clientDisconnected"),
+        ("connectionDestroyed", "clientDisconnected"),
+        ("connectionDestroyed", "clientDisconnected"),
+        ("sessionDestroyed", None),
+    ]
+    assert not receiver.answers, "it has refused the first attempt, been slow, and been away"
+
+
+async def test_while_the_store_is_away_calls_go_on_and_nothing_is_lost(house: House, receiver: Receiver) -> None:
+    await house.register(receiver)
+    session_id = house.server.create_session()
+    async with asyncio.timeout(DEADLINE_S):
+        ana, ben = await member_of(house, session_id), await member_of(house, session_id)
+        with house.store_away():
+            talking = [asyncio.ensure_future(ana.session.signal(str(number))) for number in range(20)]
+            answers = [await asyncio.to_thread(create_session_refused, house.server) for _ in range(2)]
+            assert answers == [(503, 503)] * 2
+            assert not any(task.done() for task in talking), "none is acknowledged before it is stored"
+            leaving = asyncio.ensure_future(ben.session.signal("99"))
+            await asyncio.wait([leaving], timeout=0.01)
+        await asyncio.gather(*talking, leaving)
+        await ana.until(lambda: ana.heard.get(ana.id) == list(range(20)) and ana.heard.get(ben.id) == [99])
+        assert ben.heard[ana.id] == list(range(20)), "once each, and in order"
+        assert [ana.told, ben.told] == [[], []], "nobody was interrupted"
+        await ben.session.disconnect()
+        await ana.session.disconnect()
+        await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 6)
+    assert [name for name, _ in receiver.events(session_id)] == [
+        *("sessionCreated", "connectionCreated", "connectionCreated"),
+        *("connectionDestroyed", "connectionDestroyed", "sessionDestroyed"),
+    ]
+    house.server.create_session()
