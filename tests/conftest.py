@@ -49,3 +49,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server: Postgres = request.getfixturevalue("postgres")
     name = server.make_database(request.getfixturevalue("postgres_template"))
     return StoreSettings(url=server.url(name)).driver_url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of a `TertuliaServer` with a new store, of each kind."""
+    if request.param == "sqlite":
+        return {}
+    server: Postgres = request.getfixturevalue("postgres")
+    return {"TERTULIA_STORE_URL": server.url(server.make_database(request.getfixturevalue("postgres_template")))}

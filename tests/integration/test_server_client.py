@@ -29,8 +29,8 @@ DEADLINE_S = 20
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]:
-    with TertuliaServer(tmp_path_factory.mktemp("server-client")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory, store_settings: dict[str, str]) -> Iterator[TertuliaServer]:
+    with TertuliaServer(tmp_path_factory.mktemp("server-client"), settings=store_settings) as running:
         yield running
 
 

@@ -14,7 +14,9 @@ from tertulia.adapters.http.operations import Operations
 from tertulia.adapters.http.operator_access import OperatorAccess, OperatorRules
 from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.http.rest_access import AccessRules
+from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.websocket import SignallingCodec
+from tertulia.config import StoreSettings
 from tertulia.observability.metrics import Metrics
 from tertulia.services.callbacks import Callbacks
 from tertulia.services.projects import Projects
@@ -26,6 +28,9 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
 from tests.fakes.store import MemoryStore
+from tests.stores import Postgres
+
+AnyStore = MemoryStore | SqlStore
 
 
 async def as_promised(answer: httpx.Response) -> None:
@@ -40,17 +45,17 @@ async def as_promised(answer: httpx.Response) -> None:
 class Server:
     """The application with everything that a test may want to look at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: AnyStore | None = None) -> None:
         self.clock = FakeClock()
         self.router_is_up = True
         self.web = folder / "web"
         self.docs = folder / "docs"
-        self.store = store = MemoryStore()
-        self.callbacks = MemoryCallbacks()
+        self.store: AnyStore = store or MemoryStore()
+        self.callbacks = self.store.callbacks if isinstance(self.store, SqlStore) else MemoryCallbacks()
         self.router = FakeRouter()
-        self.projects = Projects(store, CountingIds(), self.clock)
+        self.projects = Projects(self.store, CountingIds(), self.clock)
         self.sessions = Sessions(
-            store=store,
+            store=self.store,
             router=self.router,
             codec=SignallingCodec(),
             clock=self.clock,
@@ -91,8 +96,32 @@ class Server:
         return httpx.AsyncClient(transport=transport, base_url="http://localhost:8080", event_hooks=hooks)
 
 
+STORES = ["memory", "sqlite", "postgresql"]
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+def store_kind() -> str:
+    """One of `STORES`; a module that should run on all of them has a fixture of this name with these parameters."""
+    return "memory"
+
+
+@pytest.fixture
+async def store(request: pytest.FixtureRequest, store_kind: str, tmp_path: Path) -> AsyncIterator[AnyStore]:
+    if store_kind == "memory":
+        yield MemoryStore()
+        return
+    url = f"sqlite+aiosqlite:///{tmp_path / 'tertulia.db'}"
+    if store_kind == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        name = postgres.make_database(request.getfixturevalue("postgres_template"))
+        url = StoreSettings(url=postgres.url(name)).driver_url
+    opened = await SqlStore.open(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, store: AnyStore) -> AsyncIterator[Server]:
     pages = tmp_path / "web" / "pages"
     (pages / "assets").mkdir(parents=True)
     web = tmp_path / "web"
@@ -107,7 +136,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         (pages / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (pages / "assets" / "playground-1a2b.js").write_text("join()")
     (tmp_path / "docs" / "guides").mkdir(parents=True)
-    server = Server(tmp_path)
+    server = Server(tmp_path, store)
     yield server
     await server.sessions.close()
 

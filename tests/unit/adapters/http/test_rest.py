@@ -16,9 +16,15 @@ from tertulia.domain.roles import Role
 from tertulia.services.sessions import JoinRequest
 from tertulia.wire import signalling
 from tests.fakes.socket import FakeSocket
-from tests.unit.adapters.http.conftest import Server
+from tests.unit.adapters.http.conftest import STORES, Server
 
 STRANGER = "2_MX40MDAxMjM0NX5-MTc2NzIyNTYwMDAwMH5rM0p0OVF3Wng3TG1OMnBSdjhzWWI0VWF-fg"
+
+
+@pytest.fixture(params=STORES)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
 
 
 def authentication(server: Server, project: Project | None = None, **changes: Any) -> dict[str, str]:

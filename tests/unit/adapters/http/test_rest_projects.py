@@ -12,10 +12,16 @@ import pytest
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.domain.project import Account, Project, ProjectStatus
 from tertulia.ids import ApiKey
-from tests.unit.adapters.http.conftest import Server
+from tests.unit.adapters.http.conftest import STORES, Server
 from tests.unit.adapters.http.test_rest import arrive, authentication
 
 ACCOUNT = Account(ApiKey("70012345"), "5e7b9d1f3a4c6e8b0d2f4a6c8e9b1d3f5a7c0e2b")
+
+
+@pytest.fixture(params=STORES)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
 
 
 def as_account(server: Server, account: Account = ACCOUNT, **changes: Any) -> dict[str, str]:
