@@ -550,7 +550,8 @@ class Sessions:
         return attachment
 
     async def _order(self, session_id: str, request: Request | SetLayoutClasses) -> None:
-        if await self.find_session(session_id) is None:
+        # One that is running exists.
+        if SessionId(session_id) not in self._live and await self.find_session(session_id) is None:
             raise InvalidSessionIdError()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         putting = asyncio.ensure_future(self._put(SessionId(session_id), Order(request, done)))
