@@ -347,6 +347,11 @@ export class Publisher extends View implements Publication {
     this.#page.era.destroyed(this, reason);
   }
 
+  /** The view shows the first picture, or all that it has to show. */
+  protected pictureShown(): void {
+    queueEvent(this, new Event('loaded'));
+  }
+
   protected override elementMissing(error: OTError): void {
     this.#page.raise(error, this);
     this._destroy('clientDisconnected');
@@ -436,7 +441,7 @@ export class Publisher extends View implements Publication {
     widget.video.play().catch(() => undefined); // a preview that is not in the page yet starts when it is
     const shown = (): void => {
       widget.setLoading(false);
-      queueEvent(this, new Event('loaded'));
+      this.pictureShown();
     };
     if (media.getVideoTracks().length === 0) queueJob(shown);
     else widget.video.addEventListener('loadeddata', shown, { once: true });

@@ -13,9 +13,9 @@ function call(t, prevented, then) {
       session.addEventListener('sessionDisconnected', function (event) { event.preventDefault(); });
       session.addEventListener('streamDestroyed', function (event) { event.preventDefault(); });
     }
-    t.publish(session, {}, function (publisher, stream) {
+    t.publish(session, { publishVideo: false }, function (publisher, stream) {
       t.other('moderator', session.sessionId, function (other) {
-        t.publish(other.session, {}, function (theirs, second) {
+        t.publish(other.session, { publishVideo: false }, function (theirs, second) {
           t.wait('the stream of the other', function () { return session.streams[second.streamId]; }, function () {
             var subscriber = session.subscribe(session.streams[second.streamId], t.box(), { width: 100, height: 75 });
             other.window.document.body.appendChild(other.window.document.createElement('div')).id = 'view';
@@ -65,7 +65,7 @@ function streamEnds(t, prevented, reason, cause) {
           c.publisher.destroy();
         }
         t.wait('the own view goes', function () { return !count('.OT_publisher'); }, function () {
-          t.publish(c.session, {}, function () { // it may publish again
+          t.publish(c.session, { publishVideo: false }, function () { // it may publish again
             t.equal(c.session.connected, true, 'connected');
             t.done();
           });

@@ -45,14 +45,14 @@ check('v1-default-key', function (t) {
 
 check('v1-early-calls', function (t) {
   t.frame('/v1-early-' + at + '.html', function (early) {
-    t.wait('both publishers run', function () { return early.publisher.loaded && early.anywhere.loaded; }, function () {
+    t.wait('both publishers run', function () { return early.publisher.getImgData() && early.anywhere.getImgData(); }, function () {
       var root = early.document.getElementById(early.publisher.id);
       t.ok(root && root.parentNode.nodeName === 'P', 'the view is where its element was');
       t.ok(root.className.indexOf('mine') >= 0 && root.title === 'here', 'it keeps classes and attributes');
       t.equal(early.document.querySelectorAll('#late').length, 1, 'elements with that id');
       t.equal(early.document.getElementById('nowhere'), null, 'the view without an element');
       t.ok(early.document.getElementById(early.anywhere.id).parentNode === early.document.body, 'no id: the end of the body');
-      t.equal(early.told.slice().sort(), ['called', 'envLoaded', 'exception', 'onLoad'], 'what was told');
+      t.equal(early.told.slice().sort(), ['called', 'envLoaded', 'exception', 'loaded', 'onLoad'], 'what was told');
       t.equal(early.told[0], 'called', 'first');
       early.publisher.destroy();
       early.anywhere.destroy();
@@ -63,7 +63,7 @@ check('v1-early-calls', function (t) {
 
 check('v1-document-write', function (t) {
   t.frame('/v1-written-' + at + '.html', function (page) {
-    t.wait('it runs', function () { return page.publisher.loaded; }, function () {
+    t.wait('it runs', function () { return page.publisher.getImgData(); }, function () {
       t.equal(page.publisher.id, 'written', 'the id');
       page.publisher.destroy();
       t.done();
@@ -73,12 +73,11 @@ check('v1-document-write', function (t) {
 
 check('v1-onload', function (t) {
   var order = [];
-  TB.onLoad(function () {
-    order.push('ready');
-    t.equal(order, ['after the call', 'ready'], 'the order');
-    t.done();
-  });
+  TB.onLoad(function () { order.push('ready'); });
   order.push('after the call');
+  t.equal(order, ['ready', 'after the call'], 'the order');
+  TB.onLoad();
+  t.done();
 });
 
 check('v1-loaded-twice', function (t) {

@@ -74,7 +74,7 @@ export class NamespaceV1 extends Namespace {
   override onLoad(ready?: unknown): void {
     if (typeof ready !== 'function') return;
     whenParsed(() => {
-      super.onLoad(ready as () => void);
+      (ready as () => void)();
     });
   }
 

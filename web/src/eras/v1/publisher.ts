@@ -1,8 +1,9 @@
 /** A Publisher of the first era. */
-import type { Page, Target } from '../../api/index.ts';
+import { Event, fire, queueJob, type Page, type Target } from '../../api/index.ts';
 import type { Properties } from '../../options.ts';
 import { DevicePublisher } from './device-publisher.ts';
 import { publisherWishes } from './options.ts';
+import { whenParsed } from './readiness.ts';
 import { ButtonStyle } from './style.ts';
 
 export class PublisherV1 extends DevicePublisher {
@@ -11,6 +12,7 @@ export class PublisherV1 extends DevicePublisher {
   /** Every property with its effective value. */
   readonly properties: Properties;
   readonly #buttons = new ButtonStyle();
+  #loaded = false;
 
   constructor(page: Page, target: Target, given: Properties) {
     const { properties, devices, effective } = publisherWishes(given);
@@ -19,11 +21,18 @@ export class PublisherV1 extends DevicePublisher {
     this.replacedDivId = typeof target === 'string' ? target : target?.id;
     this.properties = effective;
     this.setStyle(style as Properties | undefined);
+    whenParsed(() => {
+      queueJob(() => {
+        if (this._isDestroyed) return;
+        this.#loaded = true;
+        fire(this, new Event('loaded'));
+      });
+    });
   }
 
-  /** Whether the view shows what it has to show. */
+  /** Whether the view is in the page, which it is before the user has been asked for devices. */
   get loaded(): boolean {
-    return this.element?.classList.contains('OT_loading') === false;
+    return this.#loaded;
   }
 
   /** The older `publishAudio(true)`. */
@@ -46,5 +55,10 @@ export class PublisherV1 extends DevicePublisher {
     super.setStyle(this.#buttons.take(wished));
     this.#buttons.apply(this.element);
     return this;
+  }
+
+  /** In this era `loaded` was told before. */
+  protected override pictureShown(): void {
+    // nothing more
   }
 }
