@@ -8,6 +8,7 @@ Reads the source and imports nothing of it, so that it also runs where a wheel i
 from __future__ import annotations
 
 import logging
+import re
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,11 +102,11 @@ def methods(kind: Any) -> Iterator[Iterator[str]]:
 
 def operation_of(member: Any) -> tuple[str, Any] | None:
     """The decorator and the operation of an attribute such as `signal = _waiting(Operations.signal)`."""
-    made_by, _, rest = str(member.value or "").partition("(Operations.")
-    if made_by not in FACES:
+    found = re.fullmatch(r"(\w+)\((\w*Operations)\.(\w+)\)", str(member.value or ""))
+    if found is None or found[1] not in FACES:
         return None
-    operations = member.package["server.operations.Operations"]
-    return made_by, target(operations.all_members[rest.removesuffix(")")])
+    module = "server.account_operations" if found[2] == "AccountOperations" else "server.operations"
+    return found[1], target(member.package[f"{module}.{found[2]}"].all_members[found[3]])
 
 
 def is_public(member: Any) -> bool:

@@ -11,8 +11,10 @@ with Client("YOUR_API_KEY", "YOUR_API_SECRET", "http://localhost:8080") as clien
 
 `Client` waits for each answer; `AsyncClient` has the same methods, to be awaited. Names and arguments are those of
 OpenTok's own Python SDK; results are objects with snake_case attributes, and what goes wrong is an `ApiError`.
+`AccountClient` and `AsyncAccountClient` manage the server's projects.
 """
 
+from tertulia.server.account import AccountClient, AsyncAccountClient
 from tertulia.server.blocking import Client
 from tertulia.server.errors import (
     ApiError,
@@ -48,6 +50,7 @@ from tertulia.server.values import (
     Connection,
     ConnectionList,
     MediaModes,
+    OwnedProject,
     Project,
     Render,
     RenderList,
@@ -61,10 +64,12 @@ from tertulia.server.values import (
 )
 
 __all__ = [
+    "AccountClient",
     "ApiError",
     "Archive",
     "ArchiveList",
     "ArchiveModes",
+    "AsyncAccountClient",
     "AsyncClient",
     "AuthenticationError",
     "Broadcast",
@@ -84,6 +89,7 @@ __all__ = [
     "MediaModes",
     "NotFoundError",
     "OutputModes",
+    "OwnedProject",
     "PermissionDeniedError",
     "Project",
     "Render",

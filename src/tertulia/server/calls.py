@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -61,11 +61,12 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A project's key and secret, and the time, to sign with."""
+    """A project's or an account's key and secret, and the time, to sign with."""
 
     api_key: str
     api_secret: str = field(repr=False)
     clock: Clock = field(repr=False)
+    kind: Literal["project", "account"] = "project"
 
     def headers(self, extra_agent: str) -> dict[str, str]:
         """Fresh headers for one request; `extra_agent` is added to the name of the sender."""
@@ -73,6 +74,7 @@ class Credentials:
             api_key=self.api_key,
             api_secret=self.api_secret,
             now_s=self.clock.wall() // 1000,
+            kind=self.kind,
         )
         agent = f"tertulia/{__version__} {extra_agent}".rstrip()
         return {"X-OPENTOK-AUTH": token, "Accept": "application/json", "User-Agent": agent}

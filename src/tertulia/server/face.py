@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tertulia.clock import SystemClock
@@ -57,6 +58,9 @@ class Face:
             value: For example the name and version of the application.
         """
         self._agent = f"{self._agent} {value}".strip()
+
+    def _sign_as_account(self) -> None:
+        self._credentials = replace(self._credentials, kind="account")
 
     def _course(self, call: Call[T]) -> Course[T]:
         return Course(call, self._policy, self._clock.monotonic())

@@ -15,6 +15,7 @@ __all__ = [
     "Connection",
     "ConnectionList",
     "MediaModes",
+    "OwnedProject",
     "Project",
     "Render",
     "RenderList",
@@ -161,6 +162,28 @@ class Project(_Result, frozen=True):
     id: str
     status: str = "ACTIVE"
     name: str = ""
+
+
+class OwnedProject(_Result, frozen=True):
+    """A project as its account sees it.
+
+    Attributes:
+        id: Its API key.
+        secret: Its API secret.
+        status: `ACTIVE` or `SUSPENDED`.
+        name: For people.
+        created_at: When it was made, milliseconds since the epoch.
+    """
+
+    id: str
+    secret: str
+    status: str = "ACTIVE"
+    name: str = ""
+    created_at: int = 0
+
+    def __repr__(self) -> str:
+        """Everything but the secret."""
+        return f"OwnedProject(id={self.id!r}, status={self.status!r}, name={self.name!r})"
 
 
 class SipCall(_Result, frozen=True):

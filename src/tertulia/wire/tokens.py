@@ -230,9 +230,9 @@ def encode_jwt(
     return jwt.encode({"alg": ALGORITHM, "typ": "JWT"}, claims, OctKey.import_key(api_secret))
 
 
-def encode_rest_token(*, api_key: str, api_secret: str, now_s: int) -> str:
+def encode_rest_token(*, api_key: str, api_secret: str, now_s: int, kind: str = "project") -> str:
     """Make a value of the header `X-OPENTOK-AUTH`, good for three minutes, as the official SDKs do."""
-    claims: dict[str, Any] = {"iss": api_key, "ist": "project", "iat": now_s, "exp": now_s + REST_LIFETIME_S}
+    claims: dict[str, Any] = {"iss": api_key, "ist": kind, "iat": now_s, "exp": now_s + REST_LIFETIME_S}
     return jwt.encode({"alg": ALGORITHM, "typ": "JWT"}, claims, OctKey.import_key(api_secret))
 
 
