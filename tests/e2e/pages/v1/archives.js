@@ -63,8 +63,15 @@ check('v1-recorder', function (t) {
     t.equal([root.offsetWidth, root.offsetHeight, recorder.getStyle('showSaveButton')], [320, 271, false]);
     var types = ['recordingStarted', 'recordingStopped', 'playbackStarted', 'playbackStopped'];
     for (var i = 0; i < types.length; i++) recorder.addEventListener(types[i], function (event) { told.push(event.type); });
+    function refusals() {
+      var count = 0;
+      for (var i = 0; i < t.exceptions.length; i++) if (t.exceptions[i].code === 3003) count++;
+      return count;
+    }
     recorder.startPlaying();
-    t.wait('there is nothing to play yet', raised(t, 3003), function () {
+    t.wait('there is nothing to play yet', raised(t, 3003), function again() {
+      var before = refusals();
+      told.length = 0;
       recorder.startRecording('a title');
       t.wait('it records', function () { return told.length === 1; }, function () {
         t.equal(recorder.title, 'a title');
@@ -73,7 +80,9 @@ check('v1-recorder', function (t) {
           recorder.stopRecording();
           t.wait('it has recorded', function () { return told.length === 2; }, function () {
             recorder.startPlaying();
-            t.wait('it plays', function () { return told.length === 3; }, function () {
+            t.wait('it plays', function () { return told.length === 3 || refusals() > before; }, function () {
+              // A busy computer may not have encoded a single picture in that moment.
+              if (told.length < 3) return again();
               var playing = root.querySelector('video[aria-label="The recording"]');
               t.wait('pictures', function () { return playing.videoWidth > 0; }, function () {
                 recorder.stopPlaying();

@@ -214,3 +214,16 @@ check('v1-device-panel-places', function (t) {
     t.done();
   });
 });
+
+check('v1-device-wishes', function (t) {
+  var asked = [], media = navigator.mediaDevices, open = media.getUserMedia;
+  t.cleanups.push(function () { delete media.getUserMedia; });
+  media.getUserMedia = function (wishes) { asked.push(wishes); return open.call(media, wishes); };
+  publisherWith(t, { cameraPosition: 'back', echoCancellationMode: 'off' }, function (publisher) {
+    t.equal([asked[0].video.facingMode, asked[0].audio.echoCancellation], ['environment', false], 'what the browser is asked for');
+    t.wait('the mode is as wished', function () { return publisher.getEchoCancellationMode() !== 'unknown'; }, function () {
+      t.equal(publisher.getEchoCancellationMode(), 'off');
+      t.done();
+    });
+  });
+});
