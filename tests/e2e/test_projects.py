@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
@@ -20,6 +24,31 @@ PICTURES = (
 DEADLINE_MS = 30_000
 PHONE: ViewportSize = {"width": 390, "height": 844}
 expect.set_options(timeout=DEADLINE_MS)
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """An application that takes every callback."""
+
+    heard: ClassVar[list[dict[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    """The address of such an application."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/events"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -42,7 +71,9 @@ def opened(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
     return page, faults
 
 
-def test_a_first_project_leads_to_a_call_in_both_generations(context: BrowserContext, server: TertuliaServer) -> None:
+def test_a_first_project_leads_to_a_call_in_both_generations(
+    context: BrowserContext, server: TertuliaServer, receiver: str
+) -> None:
     page, faults = opened(context, server.facts["url"])
     page.get_by_role("button", name="New project").first.click()
     page.get_by_label("Name").fill("First <b>product</b>")
@@ -56,6 +87,13 @@ def test_a_first_project_leads_to_a_call_in_both_generations(context: BrowserCon
     assert secret not in page.content()
     page.get_by_role("button", name="Show the secret").click()
     expect(page.get_by_text(secret)).to_be_visible()
+
+    page.get_by_role("link", name="Callbacks").click()
+    page.get_by_role("button", name="New callback").click()
+    page.get_by_label("Event").select_option("connection destroyed")
+    page.get_by_role("textbox", name="Address").fill(receiver)
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_text(receiver)).to_be_visible()
 
     page.get_by_role("link", name="Sessions").click()
     page.get_by_role("button", name="New session").click()
@@ -89,6 +127,14 @@ def test_a_first_project_leads_to_a_call_in_both_generations(context: BrowserCon
     expect(older.get_by_text("Disconnected: forceDisconnected")).to_be_visible()
     expect(page.get_by_text("1 connection", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Remove Ida")).to_be_visible()
+
+    page.get_by_role("link", name="First <b>product</b>").last.click()
+    page.get_by_role("link", name="Callbacks").click()
+    expect(page.get_by_text("connectionDestroyed")).to_be_visible()
+    expect(page.get_by_text("delivered", exact=True)).to_be_visible()
+    assert [event["reason"] for event in Receiver.heard] == ["forceDisconnected"]
+    page.get_by_role("button", name="Set aside").click()
+    expect(page.get_by_text("There are none.")).to_be_visible()
     assert faults == []
 
 

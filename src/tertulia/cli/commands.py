@@ -24,6 +24,7 @@ for _module, _name, _help in (
     ("project", "project", "Make, list, suspend, rotate and delete projects."),
     ("session", "session", "Make, list and import sessions, and see who is in one."),
     ("token", "token", "Make tokens for clients, and find out why one is refused."),
+    ("callback", "callback", "Have events sent to your application, and see what became of them."),
     ("password", "password", "Make a hash of the operator's password for the projects page."),
     ("issue", "issue", "Read what pages reported."),
     ("load", "load", "Load a server with clients and count what arrives."),

@@ -262,3 +262,25 @@ def test_what_pages_reported_is_listed_and_shown(shell: Shell, tmp_path: Path) -
         assert asked(shell, "issue", "show", spelled)["statistics"] == {"phase": "x"}
     status, _, err = shell("issue", "show", "nothing")
     assert (status, "no report nothing" in err) == (1, True)
+
+
+def test_callbacks_are_set_listed_and_removed(projects: Shell) -> None:
+    made = asked(projects, "callback", "create", KEY, "connection", "created", "https://app.example.org/events")
+    assert (made["group"], made["event"], made["url"]) == ("connection", "created", "https://app.example.org/events")
+    assert asked(projects, "callback", "list", KEY) == [made]
+    assert asked(projects, "callback", "list", OTHER_KEY) == []
+    assert projects("callback", "deliveries", KEY) == (0, "There are none.\n", "")
+    assert asked(projects, "callback", "deliveries", KEY, "--status", "set_aside") == []
+    assert projects("callback", "replay", KEY)[0] == 1
+    assert asked(projects, "callback", "replay", KEY, "--yes") == {"replayed": 0}
+    for refused in (
+        ("callback", "replay", KEY, "7"),
+        ("callback", "delete", OTHER_KEY, made["id"]),
+        ("callback", "create", KEY, "connection", "status", "https://app.example.org/"),
+        ("callback", "create", KEY, "connection", "created", "http://127.0.0.1/"),
+        ("callback", "create", "60012345", "connection", "created", "https://app.example.org/"),
+    ):
+        status, _, err = projects(*refused)
+        assert (status, len(err.splitlines())) == (1, 1), refused
+    assert asked(projects, "callback", "delete", KEY, made["id"]) == {"id": made["id"], "state": "deleted"}
+    assert asked(projects, "callback", "list", KEY) == []

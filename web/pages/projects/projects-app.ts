@@ -1,7 +1,7 @@
 // The projects page as a whole: holds the state, draws it, and carries out what the operator does.
 import { render } from 'lit';
 import { Refusal, type Api, type Project } from './api.ts';
-import { addressOf, INITIAL, moved, placeOf, type Place, type State } from './state.ts';
+import { addressOf, DELIVERIES_PAGE, INITIAL, moved, placeOf, type Place, type State } from './state.ts';
 import type { Actions } from './views/actions.ts';
 import { appView } from './views/app-view.ts';
 
@@ -70,8 +70,12 @@ export class ProjectsApp {
   }
 
   async #fetchShown({ key, tab, session }: Place): Promise<void> {
-    if (!key || tab !== 'sessions') return;
-    if (session) {
+    if (!key) return;
+    if (tab === 'callbacks') {
+      await this.#fetchDeliveries(key);
+    } else if (tab === 'settings') {
+      return;
+    } else if (session) {
       const found = await this.#api.session(key, session);
       if (this.#isAt(key, session)) this.#set({ session: found });
     } else {
@@ -82,11 +86,17 @@ export class ProjectsApp {
 
   async #fetchCallbacks({ key }: Place): Promise<void> {
     if (!key) return;
-    const [callbacks, deliveries] = await Promise.all([
-      this.#api.callbacks(key),
-      this.#api.deliveries(key, this.#state.deliveryFilter),
-    ]);
-    if (this.#isAt(key)) this.#set({ callbacks, deliveries });
+    const callbacks = await this.#api.callbacks(key);
+    if (this.#isAt(key)) this.#set({ callbacks });
+    await this.#fetchDeliveries(key);
+  }
+
+  /** The newest ones, unless somebody reads older ones just now. */
+  async #fetchDeliveries(key: string): Promise<void> {
+    const { deliveryFilter, deliveries = [] } = this.#state;
+    if (deliveries.length > DELIVERIES_PAGE) return;
+    const newest = await this.#api.deliveries(key, deliveryFilter);
+    if (this.#isAt(key) && this.#state.deliveryFilter === deliveryFilter) this.#set({ deliveries: newest });
   }
 
   #isAt(key: string, session?: string): boolean {
@@ -97,7 +107,7 @@ export class ProjectsApp {
   #refreshSoon(): void {
     clearTimeout(this.#refreshing);
     const { phase, place } = this.#state;
-    if (document.hidden || phase !== 'ready' || !place.key || place.tab !== 'sessions') return;
+    if (document.hidden || phase !== 'ready' || !place.key || place.tab === 'settings') return;
     this.#refreshing = setTimeout(() => {
       // What fails now fails again in two seconds; only being signed out is told.
       void this.#fetchShown(this.#state.place)
@@ -179,7 +189,7 @@ export class ProjectsApp {
         await reload();
       }),
       filterDeliveries: (deliveryFilter) => {
-        this.#set({ deliveryFilter });
+        this.#set({ deliveryFilter, deliveries: undefined });
         void this.#try(reload);
       },
       moreDeliveries: () => void this.#inProject(async (key) => {

@@ -2,7 +2,7 @@
 import type { CallbackGroups, Delivery, Project, SessionDetails, SessionRow } from './api.ts';
 
 export type Tab = 'sessions' | 'callbacks' | 'settings';
-export const TABS: readonly Tab[] = ['sessions', 'settings'];
+export const TABS: readonly Tab[] = ['sessions', 'callbacks', 'settings'];
 
 /** Where the user is; kept in the address behind its #, so that the browser's back button works. */
 export interface Place {
@@ -18,6 +18,9 @@ export type Dialog =
   | { readonly name: 'rename' | 'rotate' | 'suspend' | 'delete'; readonly project: Project }
   | { readonly name: 'kick'; readonly connectionId: string; readonly who: string }
   | { readonly name: 'register' };
+
+/** As many deliveries as the server gives at a time; fewer are the last. */
+export const DELIVERIES_PAGE = 50;
 
 export interface MadeToken {
   readonly session: string;

@@ -64,7 +64,7 @@ def make_application(
         *issue_routes(clock, issues),
         *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
-        *(operator_routes(operator, projects, sessions, clock) if operator is not None else ()),
+        *(operator_routes(operator, projects, sessions, callbacks, clock) if operator is not None else ()),
     ]
     application = Starlette(
         routes=routes,

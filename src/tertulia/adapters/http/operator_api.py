@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 import structlog
@@ -13,13 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tertulia.adapters.http.answers import json_answer, read_body
+from tertulia.adapters.http.answers import json_answer
 from tertulia.adapters.http.operator_access import NotSignedInError, OperatorAccess, SignedIn
+from tertulia.adapters.http.operator_bodies import Handler, body_of, json_of
+from tertulia.adapters.http.operator_callbacks import callback_handlers
 from tertulia.clock import Clock
 from tertulia.domain.connection import Connection
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.stream import Stream
 from tertulia.errors import InvalidParameterError, NotFoundError
+from tertulia.services.callbacks import Callbacks
 from tertulia.services.ports import SessionRecord
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions
@@ -33,8 +36,6 @@ SESSIONS_SHOWN = 50
 """Sessions of a project on the page, and as many in which somebody is; the shell lists more. Our own choice."""
 
 _log = structlog.get_logger(__name__)
-_Body = TypeVar("_Body", bound=Struct)
-_Handler = Callable[[Request], Awaitable[Response]]
 
 
 class _SignIn(Struct, forbid_unknown_fields=True):
@@ -69,12 +70,14 @@ class _NewToken(Struct, forbid_unknown_fields=True, rename="camel"):
     format: Literal["jwt", "t1"] = "jwt"
 
 
-def operator_routes(access: OperatorAccess, projects: Projects, sessions: Sessions, clock: Clock) -> list[Route]:
+def operator_routes(
+    access: OperatorAccess, projects: Projects, sessions: Sessions, callbacks: Callbacks, clock: Clock
+) -> list[Route]:
     """Routes below `/projects/api`. Whoever is not signed in gets 401, whoever may be forged 403."""
     entry, api = _Entry(access), _Api(projects, sessions, clock)
     project = "/projects/{api_key}"
     session = project + "/sessions/{session_id}"
-    signed_in: list[tuple[str, str, _Handler]] = [
+    signed_in: list[tuple[str, str, Handler]] = [
         ("GET", "/projects", api.list_projects),
         ("POST", "/projects", api.create_project),
         ("PATCH", project, api.change_project),
@@ -86,6 +89,7 @@ def operator_routes(access: OperatorAccess, projects: Projects, sessions: Sessio
         ("POST", session + "/tokens", api.create_token),
         ("DELETE", session + "/connections/{connection_id}", api.disconnect),
         ("POST", "/sign-out", entry.sign_out),
+        *((method, project + path, api.owned(handler)) for method, path, handler in callback_handlers(callbacks)),
     ]
     return [
         Route(OPERATOR_API + "/state", _private(entry.state), methods=["GET"]),
@@ -97,7 +101,7 @@ def operator_routes(access: OperatorAccess, projects: Projects, sessions: Sessio
     ]
 
 
-def _private(handler: _Handler) -> _Handler:
+def _private(handler: Handler) -> Handler:
     """The same, kept out of every cache; who is not signed in learns it by the status."""
 
     async def private(request: Request) -> Response:
@@ -111,7 +115,7 @@ def _private(handler: _Handler) -> _Handler:
     return private
 
 
-def _guarded(access: OperatorAccess, handler: _Handler) -> _Handler:
+def _guarded(access: OperatorAccess, handler: Handler) -> Handler:
     async def guarded(request: Request) -> Response:
         access.require(request)
         answer = await handler(request)
@@ -135,11 +139,11 @@ class _Entry:
         if signed_in is None and self._access.is_at_home(request):
             answer = Response(media_type="application/json")
             return _fill(answer, self._told(self._access.let_in(request, answer)))
-        return _json(self._told(signed_in))
+        return json_of(self._told(signed_in))
 
     async def sign_in(self, request: Request) -> Response:
         self._access.require_own_origin(request)
-        await self._access.check_password(request, (await _body(request, _SignIn)).password)
+        await self._access.check_password(request, (await body_of(request, _SignIn)).password)
         answer = Response(media_type="application/json")
         return _fill(answer, self._told(self._access.let_in(request, answer)))
 
@@ -164,29 +168,38 @@ class _Api:
         self._sessions = sessions
         self._clock = clock
 
+    def owned(self, handler: Handler) -> Handler:
+        """The same, for projects that there are."""
+
+        async def owned(request: Request) -> Response:
+            await self._known(request)
+            return await handler(request)
+
+        return owned
+
     async def list_projects(self, _request: Request) -> Response:
-        return _json([self._project(one) for one in await self._projects.list()])
+        return json_of([self._project(one) for one in await self._projects.list()])
 
     async def create_project(self, request: Request) -> Response:
-        wanted = await _body(request, _NewProject)
+        wanted = await body_of(request, _NewProject)
         made = await self._projects.create(
             wanted.name.strip(),
             api_key=wanted.api_key or None,
             api_secret=wanted.api_secret or None,
             accept_known_keys=wanted.accept_known_keys,
         )
-        return _json(self._project(made), 201)
+        return json_of(self._project(made), 201)
 
     async def change_project(self, request: Request) -> Response:
-        wanted, api_key = await _body(request, _ProjectChange), request.path_params["api_key"]
+        wanted, api_key = await body_of(request, _ProjectChange), request.path_params["api_key"]
         name = None if wanted.name is None else wanted.name.strip()
         changed = await self._projects.change(api_key, name=name, accept_known_keys=wanted.accept_known_keys)
         if wanted.status is not None:
             changed = await self._projects.set_status(api_key, wanted.status)
-        return _json(self._project(changed))
+        return json_of(self._project(changed))
 
     async def rotate_secret(self, request: Request) -> Response:
-        return _json(self._project(await self._projects.rotate_secret(request.path_params["api_key"])))
+        return json_of(self._project(await self._projects.rotate_secret(request.path_params["api_key"])))
 
     async def delete_project(self, request: Request) -> Response:
         project = await self._known(request)
@@ -210,10 +223,10 @@ class _Api:
         others = [
             {**_session(record), "connections": 0, "streams": 0} for record in newest if record.session_id not in shown
         ]
-        return _json({"live": live, "others": others})
+        return json_of({"live": live, "others": others})
 
     async def create_session(self, request: Request) -> Response:
-        project, asked = await self._known(request), await _body(request, _NewSession)
+        project, asked = await self._known(request), await body_of(request, _NewSession)
         fields = {
             "p2p.preference": "enabled" if asked.media_mode == "relayed" else "disabled",
             "archiveMode": asked.archive_mode,
@@ -232,15 +245,15 @@ class _Api:
             location=None,
             e2ee=wanted.e2ee,
         )
-        return _json({**_session(record), "connections": 0, "streams": 0}, 201)
+        return json_of({**_session(record), "connections": 0, "streams": 0}, 201)
 
     async def show_session(self, request: Request) -> Response:
         record = await self._session(request)
         connections, streams = await self._sessions.inhabitants(record.session_id)
-        return _json({**_session(record), "inside": [_connection(one, streams) for one in connections]})
+        return json_of({**_session(record), "inside": [_connection(one, streams) for one in connections]})
 
     async def create_token(self, request: Request) -> Response:
-        record, wanted = await self._session(request), await _body(request, _NewToken)
+        record, wanted = await self._session(request), await body_of(request, _NewToken)
         project = await self._known(request)
         if project.status is not ProjectStatus.ACTIVE:
             raise InvalidParameterError("The project is suspended: its tokens would be refused.")
@@ -255,7 +268,7 @@ class _Api:
             expires_at_s=now_s + wanted.lifetime_s,
             nonce=secrets.randbits(32),
         )
-        return _json({"token": made, "expiresAtMs": (now_s + wanted.lifetime_s) * 1000}, 201)
+        return json_of({"token": made, "expiresAtMs": (now_s + wanted.lifetime_s) * 1000}, 201)
 
     async def disconnect(self, request: Request) -> Response:
         record = await self._session(request)
@@ -316,25 +329,9 @@ def _connection(connection: Connection, streams: Sequence[Stream]) -> dict[str, 
     }
 
 
-async def _body(request: Request, type_: type[_Body]) -> _Body:
-    """The request's body. Raises InvalidParameterError unless it says that it is JSON, and is such an object."""
-    # A form of a foreign page cannot say so without asking the server first (Fetch, 2.2.2: CORS-safelisted types).
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise InvalidParameterError("The body is not JSON.")
-    content = await read_body(request, InvalidParameterError("The request is too long."))
-    try:
-        return msgspec.json.decode(content, type=type_)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise InvalidParameterError(f"The request is malformed: {error}.") from error
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return json_answer(msgspec.json.encode(value), status)
-
-
 def _fill(answer: Response, value: object) -> Response:
     """Give an answer that carries a cookie already its body."""
-    filled = _json(value)
+    filled = json_of(value)
     for name, header in answer.raw_headers:
         if name == b"set-cookie":
             filled.raw_headers.append((name, header))

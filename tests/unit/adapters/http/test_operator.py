@@ -15,6 +15,7 @@ import structlog
 
 from tertulia.adapters.http import operator_access
 from tertulia.adapters.http.operator_access import CSRF_HEADER, GUESSES_AT_ONCE, OperatorRules
+from tertulia.domain.callbacks import CallbackGroup, DeliveryStatus, OutboxEntry
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.ids import ApiKey
 from tertulia.services.sessions import JoinRequest
@@ -326,3 +327,93 @@ async def test_a_configured_project_stays(operator: httpx.AsyncClient, server: S
     found = await server.projects.find(given.api_key)
     assert found is not None
     assert found.status is ProjectStatus.ACTIVE
+
+
+async def test_callbacks_are_set_and_what_failed_is_sent_again(operator: httpx.AsyncClient, server: Server) -> None:
+    key = server.playground.project.api_key
+    path = f"{API}/projects/{key}"
+    wanted = {"group": "connection", "event": "created", "url": "https://app.example.org/events"}
+    made = (await operator.post(f"{path}/callbacks", json=wanted)).json()
+    assert {name: made[name] for name in wanted} == wanted
+    assert len(made["secret"]) == 40
+    listed = (await operator.get(f"{path}/callbacks")).json()
+    assert listed["callbacks"] == [made]
+    assert listed["events"]["stream"] == ["created", "destroyed"]
+
+    session_id = server.playground.session_id
+    entry = OutboxEntry("event", key, CallbackGroup.CONNECTION, "created", "connectionCreated", "{}")
+    for _ in range(3):
+        server.callbacks.put(session_id, server.clock.wall(), entry)
+    for number, status in ((1, DeliveryStatus.DELIVERED), (2, DeliveryStatus.SET_ASIDE), (3, DeliveryStatus.DEAD)):
+        server.callbacks.deliveries[number] = replace(
+            server.callbacks.deliveries[number], status=status, attempts=5, last_status=400
+        )
+    newest = (await operator.get(f"{path}/deliveries")).json()
+    assert [(one["id"], one["status"]) for one in newest] == [(3, "dead"), (2, "set_aside"), (1, "delivered")]
+    assert newest[0] == {
+        "id": 3,
+        "name": "connectionCreated",
+        "url": wanted["url"],
+        "sessionId": session_id,
+        "status": "dead",
+        "createdAtMs": server.clock.wall(),
+        "attempts": 5,
+        "lastStatus": 400,
+        "lastError": None,
+    }
+    assert [one["id"] for one in (await operator.get(f"{path}/deliveries?status=set_aside")).json()] == [2]
+    assert [one["id"] for one in (await operator.get(f"{path}/deliveries?before=3")).json()] == [2, 1]
+    assert (await operator.post(f"{path}/deliveries/2/replay", json={})).json()["status"] == "pending"
+    assert (await operator.post(f"{path}/deliveries/2/replay", json={})).status_code == 400
+    assert (await operator.post(f"{path}/deliveries/replay", json={})).json() == {"replayed": 1}
+
+    other = await server.projects.create("other")
+    assert (await operator.post(f"{API}/projects/{other.api_key}/deliveries/1/replay", json={})).status_code == 404
+    assert (await operator.delete(f"{API}/projects/{other.api_key}/callbacks/{made['id']}")).status_code == 404
+    assert (await operator.delete(f"{path}/callbacks/{made['id']}")).status_code == 204
+    assert (await operator.get(f"{path}/callbacks")).json()["callbacks"] == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"group": "connection", "event": "status", "url": "https://app.example.org/"},
+        {"group": "rain", "event": "created", "url": "https://app.example.org/"},
+        {"group": "stream", "event": "created", "url": "ftp://app.example.org/"},
+        {"group": "stream", "event": "created", "url": "http://169.254.169.254/"},
+        {"group": "stream", "event": "created"},
+    ],
+    ids=str,
+)
+async def test_a_callback_that_goes_nowhere_is_refused(
+    operator: httpx.AsyncClient, server: Server, wanted: dict[str, str]
+) -> None:
+    path = f"{API}/projects/{server.playground.project.api_key}/callbacks"
+    assert (await operator.post(path, json=wanted)).status_code == 400
+    assert server.callbacks.callbacks == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/deliveries?before=9999999999999999999", 400),
+        ("GET", "/deliveries?before=-1", 400),
+        ("GET", "/deliveries?status=lost", 400),
+        ("POST", "/deliveries/9999999999999999999/replay", 404),
+        ("POST", "/deliveries/x/replay", 404),
+        ("POST", "/deliveries/7/replay", 404),
+    ],
+)
+async def test_a_delivery_that_cannot_be_is_refused(
+    operator: httpx.AsyncClient, server: Server, method: str, path: str, status: int
+) -> None:
+    place = f"{API}/projects/{server.playground.project.api_key}{path}"
+    assert (await operator.request(method, place, json={})).status_code == status
+
+
+async def test_nothing_is_registered_for_a_project_that_there_is_not(
+    operator: httpx.AsyncClient, server: Server
+) -> None:
+    wanted = {"group": "stream", "event": "created", "url": "https://app.example.org/"}
+    assert (await operator.post(f"{API}/projects/99999999/callbacks", json=wanted)).status_code == 404
+    assert server.callbacks.callbacks == []

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Callback, Delivery, DeliveryStatus } from '../api.ts';
-import type { State } from '../state.ts';
+import { DELIVERIES_PAGE, type State } from '../state.ts';
 import { ago, count, shortId } from '../words.ts';
 import type { Actions } from './actions.ts';
 import { copyButton, waiting } from './parts.ts';
@@ -10,12 +10,10 @@ import { copyButton, waiting } from './parts.ts';
 const STATUSES: Readonly<Record<DeliveryStatus, string>> = { pending: 'on its way', delivered: 'delivered', set_aside: 'set aside', dead: 'given up' };
 const KINDS: Readonly<Record<DeliveryStatus, string>> = { pending: 'plain', delivered: 'good', set_aside: 'warning', dead: 'danger' };
 const FILTERS: readonly (readonly [string, string])[] = [['', 'All'], ['pending', 'On their way'], ['delivered', 'Delivered'], ['set_aside', 'Set aside'], ['dead', 'Given up']];
-/** As many as the server gives at a time; fewer are the last. */
-const PAGE = 50;
 
 export function callbacksView(state: State, actions: Actions, nowMs: number): TemplateResult {
   const { callbacks, deliveries } = state;
-  if (!callbacks || !deliveries) return waiting();
+  if (!callbacks) return waiting();
   return html`
     <div class="section-head"><h2>Addresses</h2>
       <button type="button" class="button" data-kind="primary" @click=${() => actions.ask({ name: 'register' })}>New callback</button></div>
@@ -24,10 +22,13 @@ export function callbacksView(state: State, actions: Actions, nowMs: number): Te
       <button type="button" class="button" @click=${() => actions.replayAll()}>Send all that failed again</button></div>
     <div class="filters" role="group" aria-label="Which deliveries">
       ${FILTERS.map(([status, words]) => html`<button type="button" class="chip" aria-pressed=${state.deliveryFilter === status} @click=${() => actions.filterDeliveries(status)}>${words}</button>`)}
-      <button type="button" class="chip" @click=${() => actions.filterDeliveries(state.deliveryFilter)}>Look again</button>
     </div>
-    ${deliveries.length ? html`<ul class="card rows">${repeat(deliveries, ({ id }) => id, (one) => delivery(one, actions, nowMs))}</ul>` : html`<p class="empty">There are none.</p>`}
-    ${deliveries.length && deliveries.length % PAGE === 0 ? html`<button type="button" class="button" @click=${() => actions.moreDeliveries()}>Older ones</button>` : nothing}`;
+    ${deliveries ? delivered(deliveries, actions, nowMs) : waiting()}`;
+}
+
+function delivered(deliveries: readonly Delivery[], actions: Actions, nowMs: number): TemplateResult {
+  return html`${deliveries.length ? html`<ul class="card rows">${repeat(deliveries, ({ id }) => id, (one) => delivery(one, actions, nowMs))}</ul>` : html`<p class="empty">There are none.</p>`}
+    ${deliveries.length && deliveries.length % DELIVERIES_PAGE === 0 ? html`<button type="button" class="button" @click=${() => actions.moreDeliveries()}>Older ones</button>` : nothing}`;
 }
 
 function registration(one: Callback, actions: Actions): TemplateResult {
