@@ -68,7 +68,6 @@ class Server:
         self.application: ASGIApp
         self.rules = AccessRules()
         self.operations = Operations(Metrics())
-        self.callbacks = MemoryCallbacks()
         self.operator: OperatorRules | None = None
 
     async def _is_router_up(self) -> bool:

@@ -20,6 +20,7 @@ from tertulia.domain.project import Project, ProjectStatus
 from tertulia.ids import ApiKey
 from tertulia.services.sessions import JoinRequest
 from tertulia.wire.tokens import verify_client_token
+from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.socket import FakeSocket
 from tests.unit.adapters.http.conftest import Server
 
@@ -47,6 +48,12 @@ async def page(server: Server, tmp_path: Path) -> AsyncIterator[httpx.AsyncClien
         client.base_url = httpx.URL(ORIGIN)
         client.headers["Origin"] = ORIGIN
         yield client
+
+
+def outbox(server: Server) -> MemoryCallbacks:
+    """Where the callbacks of these tests are kept."""
+    assert isinstance(server.callbacks, MemoryCallbacks)
+    return server.callbacks
 
 
 async def sign_in(page: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
@@ -343,10 +350,10 @@ async def test_callbacks_are_set_and_what_failed_is_sent_again(operator: httpx.A
     session_id = server.playground.session_id
     entry = OutboxEntry("event", key, CallbackGroup.CONNECTION, "created", "connectionCreated", "{}")
     for _ in range(3):
-        server.callbacks.put(session_id, server.clock.wall(), entry)
+        outbox(server).put(session_id, server.clock.wall(), entry)
     for number, status in ((1, DeliveryStatus.DELIVERED), (2, DeliveryStatus.SET_ASIDE), (3, DeliveryStatus.DEAD)):
-        server.callbacks.deliveries[number] = replace(
-            server.callbacks.deliveries[number], status=status, attempts=5, last_status=400
+        outbox(server).deliveries[number] = replace(
+            outbox(server).deliveries[number], status=status, attempts=5, last_status=400
         )
     newest = (await operator.get(f"{path}/deliveries")).json()
     assert [(one["id"], one["status"]) for one in newest] == [(3, "dead"), (2, "set_aside"), (1, "delivered")]
@@ -390,7 +397,7 @@ async def test_a_callback_that_goes_nowhere_is_refused(
 ) -> None:
     path = f"{API}/projects/{server.playground.project.api_key}/callbacks"
     assert (await operator.post(path, json=wanted)).status_code == 400
-    assert server.callbacks.callbacks == []
+    assert outbox(server).callbacks == []
 
 
 @pytest.mark.parametrize(
@@ -416,4 +423,4 @@ async def test_nothing_is_registered_for_a_project_that_there_is_not(
 ) -> None:
     wanted = {"group": "stream", "event": "created", "url": "https://app.example.org/"}
     assert (await operator.post(f"{API}/projects/99999999/callbacks", json=wanted)).status_code == 404
-    assert server.callbacks.callbacks == []
+    assert outbox(server).callbacks == []
