@@ -51,7 +51,7 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries are chatty at our level of detail.
-    for name in ("uvicorn", "websockets", "alembic", "sqlalchemy", "aiosqlite", "asyncio"):
+    for name in ("uvicorn", "websockets", "alembic", "sqlalchemy", "aiosqlite", "asyncio", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

@@ -87,6 +87,8 @@ __all__ = [
 
 _log = structlog.get_logger(__name__)
 
+CLOSE_S = 5.0
+"""How long sessions may take to store their last changes when the server ends. Our own choice."""
 ORDER_S = 5.0
 """How long the server's API waits for a session that waits for the store. Our own choice: below the SDKs' time-outs."""
 _TRIM_EVERY_S = 3600.0
@@ -250,7 +252,11 @@ class Sessions:
         running = [future.result() for future in self._live.values() if future.done() and not future.cancelled()]
         for live in running:
             live.post(Stop())
-        await asyncio.gather(*(live.ended.wait() for live in running))
+        # A session that waits for a store that is away is cut off; nobody was told what it could not store.
+        over = asyncio.Event()
+        ending = asyncio.create_task(_end_of(running, over), name="sessions ending")
+        await pause(self._clock, CLOSE_S, over)
+        ending.cancel()
         await self._tasks.close()
 
     @property
@@ -697,6 +703,12 @@ class Sessions:
         live = self._directory.sessions.get(connection_id)
         if live is not None:
             live.post(Tell(command))
+
+
+async def _end_of(running: Iterable[LiveSession], over: asyncio.Event) -> None:
+    for live in running:
+        await live.ended.wait()
+    over.set()
 
 
 def _be_late(done: "asyncio.Future[None]") -> None:

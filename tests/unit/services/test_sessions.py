@@ -443,6 +443,24 @@ async def test_a_store_that_is_away_for_a_minute_ends_no_call(house: House, stor
     assert ana.of(signalling.ConnectionInterrupted) == []
 
 
+async def test_a_server_that_ends_while_the_store_is_away_does_not_wait_for_it(
+    house: House, store: MemoryStore
+) -> None:
+    ana = await house.join()
+
+    async def wait(batch: WriteBatch) -> None:
+        await asyncio.Event().wait()
+
+    store.commit = wait  # type: ignore[method-assign]  # as the writer does
+    await ana.send(signalling.SendSignal(data="x"))
+    closing = asyncio.create_task(house.sessions.close())
+    await settle()
+    assert not closing.done()
+    await house.pass_time(5)
+    await closing
+    assert ana.socket.end is SocketEnd.RESTART
+
+
 async def test_nothing_is_said_before_it_is_stored(house: House, store: MemoryStore) -> None:
     ana, ben = await house.join(), await house.join()
     entered, leave = asyncio.Event(), asyncio.Event()

@@ -18,6 +18,8 @@ _POSTGRES_CONNECTIONS = 10
 def make_engine(url: str) -> AsyncEngine:
     """Return an engine for the address of a database; nothing is connected yet.
 
+    Its errors, which are logged, do not repeat what was to be written: secrets, names, what clients signal.
+
     Args:
         url: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`; libpq's `sslmode` is understood.
 
@@ -26,7 +28,7 @@ def make_engine(url: str) -> AsyncEngine:
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        engine = create_async_engine(address)
+        engine = create_async_engine(address, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
         return engine
     if "sslmode" in address.query:
@@ -34,6 +36,7 @@ def make_engine(url: str) -> AsyncEngine:
         address = address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     return create_async_engine(
         address,
+        hide_parameters=True,
         pool_size=_POSTGRES_CONNECTIONS,
         max_overflow=0,
         pool_timeout=_CONNECT_S,

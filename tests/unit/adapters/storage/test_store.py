@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import threading
+import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -387,3 +388,13 @@ async def test_reports_of_pages_are_kept_but_only_the_newest(store: SqlStore) ->
     assert await store.find_issue("i\0") is None
     assert await store.find_issue("i0003") == newest[-1]
     assert newest[0].description == "nul\ufffd"
+
+
+async def test_errors_do_not_repeat_what_was_to_be_written(store: SqlStore) -> None:
+    await store.commit(WriteBatch(SESSION, NOW, log=[row(1)]))
+    said = "something private".upper()
+    with pytest.raises(ConnectFailedError) as refused:
+        await store.commit(WriteBatch(SESSION, NOW, log=[row(1, said)]))
+    told = "".join(traceback.format_exception(refused.value))
+    assert "INSERT INTO session_log" in told
+    assert said not in told
