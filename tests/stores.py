@@ -67,7 +67,9 @@ class Postgres:
         """Start the server; on return it takes connections."""
         assert self._process is None, "it runs already"
         options = {**_OPTIONS, "unix_socket_directories": str(self.folder)}
-        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
+        # Should the test run be killed, the server goes with it.
+        command = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+        command += [str(self._programs / "postgres"), "-D", str(self.folder / "data")]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         process = subprocess.Popen(
