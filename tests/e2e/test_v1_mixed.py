@@ -60,6 +60,7 @@ def facts(person: Person) -> list[Fact]:
     return [(e["type"], (e["streams"] or e["connections"])[0], e.get("reason")) for e in seen]
 
 
+@pytest.mark.timeout(240)  # nine clients in a row, and the wait for one that is lost
 def test_everybody_sees_the_same_facts_in_the_same_order(
     arrive: Arrive, told: list[Fact], server: TertuliaServer
 ) -> None:

@@ -63,13 +63,14 @@ check('v1-publisher-tells-no-end', function (t) {
       for (var i = 0; i < types.length; i++) publisher.addEventListener(types[i], function (what) {
         told.push(what === publisher ? 'itself' : what.type);
       });
-      session.addEventListener('streamDestroyed', function () {
-        setTimeout(t.guard(function () {
+      session.unpublish(publisher);
+      t.wait('its end', function () { return !document.getElementById(publisher.id); }, function () {
+        t.next(publisher, 'marker', function () { // whatever it tells of its end comes before
           t.equal(told, at === '2.0' ? ['itself'] : [], 'what the Publisher told');
           t.done();
-        }), 100);
+        });
+        publisher.dispatchEvent({ type: 'marker' });
       });
-      session.unpublish(publisher);
     });
   });
 });
