@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,6 +62,17 @@ class House(Hooks):
 def settings(folder: Path) -> Settings:
     project = ConfiguredProject(api_key=API_KEY, api_secret=API_SECRET)
     return Settings(data_folder=folder / "data", media=MediaSettings(port=0), projects=(project,))
+
+
+async def has_all_it_loads(http: httpx.AsyncClient, page: str) -> None:
+    """What a browser fetches for this page stands below the path at which we are mounted, and is there."""
+    html = (await http.get(page)).text
+    named = re.findall(r'(?:src|href)="((?!data:)[^"#]+)"', html)
+    assert any(name.endswith(".js") for name in named), html
+    for name in named:
+        address = urllib.parse.urljoin(page, name)
+        assert "/video/" in address, name
+        assert (await http.get(address)).status_code == 200, address
 
 
 def in_starlette(video: App) -> Any:
@@ -127,6 +140,10 @@ async def test_an_application_has_calls_below_a_path_of_its_own(mount: Callable[
         assert (await http.get("/video/v2/js/opentok.min.js")).status_code == 200
         assert 'href="/video/docs/limits"' in (await http.get("/video/docs")).text
         assert (await http.get("/video/nothing")).json()["code"] == 404
+        for page in ("", "playground", "projects", "try-v1", "try-v2"):
+            await has_all_it_loads(http, f"{url}/video/{page}")
+        for page in ("", "playground", "projects", "try-v1", "try-v2"):
+            await has_all_it_loads(http, f"{url}/video/{page}")
 
         async with AsyncClient(API_KEY, API_SECRET, f"{url}/video") as client, asyncio.timeout(DEADLINE_S):
             made = await client.create_session()

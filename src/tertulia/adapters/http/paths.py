@@ -19,8 +19,10 @@ class TidyPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or socket."""
         if scope["type"] in ("http", "websocket"):
-            path = _SLASHES.sub("/", scope["path"])
-            scope["path"] = path.rstrip("/") or "/"
+            path, root = _SLASHES.sub("/", scope["path"]), scope.get("root_path", "")
+            tidy = path.rstrip("/")
+            # Where we are mounted ourselves, the slash is what is left of the path.
+            scope["path"] = f"{root}/" if tidy == root else tidy
         await self._app(scope, receive, send)
 
 
