@@ -20,6 +20,9 @@ _OPTIONS = {
     "fsync": "off",  # nobody needs the data after the run
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
     "shared_buffers": "32MB",
     "max_connections": "60",
     "max_wal_size": "256MB",
@@ -60,7 +63,7 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._end(signal.SIGQUIT)  # at once: nobody needs what it would still write
         shutil.rmtree(self.folder)
 
     def start(self) -> None:
@@ -85,10 +88,13 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server and cut its connections, as a restart does."""
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         try:
             process.wait(DEADLINE_S)
         finally:
