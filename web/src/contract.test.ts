@@ -83,6 +83,7 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   connected: new events.Event('connected'),
   disconnected: new events.Event('disconnected'),
   destroyed: new events.DestroyedEvent('unsubscribed'),
+  audioAcquisitionProblem: new events.Event('audioAcquisitionProblem'),
   captionReceived: new events.CaptionReceivedEvent('stream', 'words', true),
   archiveStarted: new events.ArchiveEvent('archiveStarted', 'id', 'name'),
   archiveStopped: new events.ArchiveEvent('archiveStopped', 'id', undefined),

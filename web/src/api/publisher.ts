@@ -18,6 +18,7 @@ import {
 } from '../rtc/index.ts';
 import type { Dimensions, Reason, StreamDescription, StreamUpdate } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
+import { AudioAcquisition } from './audio-acquisition.ts';
 import { queueEvent } from './emitter.ts';
 import {
   AudioInputDeviceChangedEvent,
@@ -72,6 +73,7 @@ export class Publisher extends View implements Publication {
   readonly #fallback: PublisherFallback;
   readonly #rates = new Rates();
   readonly #quality = watchPublisherQuality(this, () => this.#readStats());
+  readonly #acquisition = new AudioAcquisition(this);
   #meter: LevelMeter | null = null;
   #opened = false;
   #captions: boolean;
@@ -339,6 +341,7 @@ export class Publisher extends View implements Publication {
     this.session?._endPublishing(this, reason === 'mediaStopped' ? 'mediaStopped' : 'clientDisconnected');
     this.#sources.stop();
     this.#quality.stop();
+    this.#acquisition.watch(null);
     this.#fallback.end();
     this.#meter?.close();
     this.#meter = null;
@@ -426,6 +429,7 @@ export class Publisher extends View implements Publication {
   #allowed(): void {
     const { media } = this.#sources;
     this.#opened = true;
+    this.#watchMicrophone();
     this.accessAllowed = true;
     this.#encoding.apply();
     this.#sending.open();
@@ -503,9 +507,15 @@ export class Publisher extends View implements Publication {
     else {
       this.#meter?.close();
       this.#meter = null;
+      this.#watchMicrophone();
     }
     this.#sending.apply();
     await this.#lines?.replace(kind, track);
+  }
+
+  /** A track of the application's own may be silent for as long as it likes. */
+  #watchMicrophone(): void {
+    if (!this.#destroyed) this.#acquisition.watch(this.#sources.isDevice('audio') ? this.#sources.raw('audio') : null);
   }
 
   /** The user stopped sharing, or a device is gone. */

@@ -464,3 +464,14 @@ check('quality-events', async (t) => {
   await publisher.setPreferredResolution({ width: 640, height: 480 });
   t.ok(['resolutionChange', 'bandwidth', 'cpu', 'none', 'other'].includes((await changed).reason), 'videoQualityChanged');
 });
+
+check('audio-acquisition', async (t) => {
+  const session = await t.connected();
+  const publisher = await t.published(session, { videoSource: null });
+  const problem = t.next(publisher, 'audioAcquisitionProblem');
+  const track = publisher.getAudioSource();
+  Object.defineProperty(track, 'muted', { value: true }); // as when another program takes the microphone
+  track.dispatchEvent(new Event('mute'));
+  const event = await problem;
+  t.ok(event.target === publisher && !event.cancelable, 'the event');
+});
