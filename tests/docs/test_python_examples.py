@@ -219,8 +219,9 @@ async def watch(moderator: Session, server: TertuliaServer, session_id: str) -> 
 
 
 def test_no_program_is_left_out() -> None:
-    """A new example needs a test of its own here."""
+    """A new example needs a test of its own: here, or in `test_callback_guide`."""
     assert set(PROGRAMS) == {
+        "callback-receiver",
         "leaves",
         "stays",
         "bot",
