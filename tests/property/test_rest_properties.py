@@ -41,7 +41,7 @@ WORDS = (
     "ü",
     "💬",
     "a/b",
-    "..",
+    "...",  # two of them would be a step up, which the client takes before it asks
     "%2e",
     "{}",
     "null",
@@ -196,7 +196,9 @@ def test_whatever_is_asked_is_answered_as_the_description_says(target: Target, o
             pytest.fail(f"{told}\n{fault}")
         assert answer.status_code < 500, f"{told}\n{answer.text}"
         statuses.add(answer.status_code)
-    assert statuses - {403}, f"seed {SEED}: nobody got past the token"
+    # Some operations of features that are missing have nothing else to say.
+    if operation.body is not None or operation.about["responses"].keys() - {"400", "403", "503"}:
+        assert statuses - {403}, f"seed {SEED}: nobody got past the token"
 
 
 def request(dice: Dice, target: Target, operation: Operation) -> tuple[str, str, bytes, dict[str, str]]:
