@@ -13,6 +13,10 @@ from playwright.sync_api import Browser, Page
 from tests.servers import PageServer, TertuliaServer
 
 DEADLINE_MS = 30_000
+
+# Two waits after another may each take their deadline.
+pytestmark = pytest.mark.timeout(120)
+
 # The name is long enough for a bar; the page's own program is a file, for the policy allows no inline script either.
 PROGRAM = """
 window.violations = [];
