@@ -109,6 +109,8 @@ def test_a_first_project_leads_to_a_call_in_both_generations(
     with context.expect_page() as arrived:
         page.get_by_role("link", name="Open a page with OT, version 2").click()
     newer = arrived.value
+    # Only a page in front may use the clipboard.
+    page.bring_to_front()
     page.get_by_label("Format").select_option("t1")
     page.get_by_label("Data for the others").fill("name=Bo")
     page.get_by_role("button", name="Make token").click()
