@@ -217,6 +217,7 @@ class House:
 
     async def killed(self) -> "House":
         """Kill this control without goodbye and start another on the same store and router."""
+        self.sessions._closing = True  # a socket that is being cut must not load the session once more
         await self.sessions._tasks.close()
         successor = House(self.store, self.router, self.clock, self.ids)
         successor._record = self._record
