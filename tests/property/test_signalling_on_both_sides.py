@@ -26,7 +26,7 @@ from tests.fakes.house import OFFER, House, make_token, settle
 from tests.fakes.pipe import Pipe
 from tests.fakes.store import MemoryStore
 
-SEEDS = (1, 2, 3, 5, 8, 109, 230, 275, 308, 382, 3237256535)
+SEEDS = (1, 2, 3, 5, 8, 109, 230, 275, 308, 382, 1760213429, 3237256535)
 FRESH_SEEDS = 4
 STEPS = 150
 PHONES = 4
