@@ -126,7 +126,8 @@ REST = [
     lint("basedpyright examples", str(BIN / "basedpyright"), "--level", "error", "examples"),
     lint("tsc", "npm", "run", "--silent", "typecheck", folder=WEB),
     lint("eslint", "npm", "run", "--silent", "lint", folder=WEB),
-    pytest("pytest unit", "python", "tests/unit"),
+    pytest("pytest unit", "python", "tests/unit", "-k", "not postgresql"),
+    pytest("pytest unit, PostgreSQL", "python", "tests/unit", "-k", "postgresql"),
     pytest("pytest property", "python", "tests/property", "tests/contract"),
     pytest("pytest fuzz", "python", "tests/fuzz"),
     Part(
@@ -155,7 +156,7 @@ def run(part: Part) -> Outcome:
         if recovered + failed_twice == failed:
             stumbled = tuple(re.findall(r"^(?:FAILED|ERROR) (\S+)", first, re.MULTILINE)) if not failed_twice else ()
             passed, failed = passed + recovered, failed_twice
-    say(f"{part.name:<20} {passed:>5} passed {failed:>4} failed {time.monotonic() - began:>7.1f} s")
+    say(f"{part.name:<24} {passed:>5} passed {failed:>4} failed {time.monotonic() - began:>7.1f} s")
     if failed:
         say("\n".join(f"    {line}" for line in output.rstrip().splitlines()))
     return Outcome(passed, failed, stumbled)
@@ -252,7 +253,7 @@ def main(groups: list[str]) -> int:
             for lane in pool.map(run_all, [chosen(RUST), chosen(REST)]):
                 outcomes += lane
         outcomes += run_all(chosen(ALONE))
-    say(f"{'everything':<20} {time.monotonic() - began:>33.1f} s")
+    say(f"{'everything':<24} {time.monotonic() - began:>33.1f} s")
     for name in (name for outcome in outcomes for name in outcome.stumbled):
         say(f"passed at the second time only: {name}")
     failed = sum(outcome.failed for outcome in outcomes)

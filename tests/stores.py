@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 DEADLINE_S = 30
+_ROOM = 4 << 30
 _OPTIONS = {
     "listen_addresses": "",
     "fsync": "off",  # nobody needs the data after the run
@@ -24,6 +25,7 @@ _OPTIONS = {
     "max_wal_senders": "0",
     "autovacuum": "off",
     "shared_buffers": "32MB",
+    "dynamic_shared_memory_type": "mmap",  # in its folder, which goes with it
     "max_connections": "60",
     "max_wal_size": "256MB",
 }
@@ -33,8 +35,9 @@ class Postgres:
     """A server on a Unix socket in a temporary folder. It can be stopped and started again; entering starts it."""
 
     def __init__(self) -> None:
-        # Not in the test's own folder: the server runs as a user who could not enter it.
-        self.folder = Path(tempfile.mkdtemp(prefix="tertulia-postgres-"))
+        # Not in the test's own folder: the server runs as a user who could not enter it. In memory where there is room:
+        # a database is a thousand files.
+        self.folder = Path(tempfile.mkdtemp(prefix="tertulia-postgres-", dir=_memory()))
         self._user = _unprivileged()
         self._programs = _programs()
         self._process: subprocess.Popen[str] | None = None
@@ -128,6 +131,12 @@ class Postgres:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+
+def _memory() -> str | None:
+    folder = "/dev/shm"
+    has_room = os.path.isdir(folder) and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _ROOM
+    return folder if has_room else None
 
 
 def _listen(lines: IO[str], said: list[str], ready: threading.Event) -> None:
