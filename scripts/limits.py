@@ -153,6 +153,13 @@ SECTIONS: dict[str, list[Limit]] = {
             "sessions.reconnect_grace_s",
         ),
         Limit(
+            "sender_stats_s",
+            DOMAIN,
+            "SENDER_STATS_S",
+            "seconds",
+            "Between two `senderStats` of one stream; what comes sooner is passed on to nobody.",
+        ),
+        Limit(
             "media_idle_s",
             DOMAIN,
             "media_idle_s",

@@ -103,6 +103,7 @@ def test_limits_are_those_of_the_contract() -> None:
         "requests_per_second": codes.REQUESTS_PER_SECOND,
         "request_burst": codes.REQUEST_BURST,
         "refusals": codes.REFUSALS,
+        "sender_stats_s": limits.SENDER_STATS_S,
         "json_values": codes.JSON_VALUES,
         "kept_replies": kept_replies.KEPT_REPLIES,
         "unanswered_requests": kept_replies.UNANSWERED_REQUESTS,

@@ -24,6 +24,7 @@ from tertulia.domain.commands import (
     Negotiate,
     Publish,
     ReleaseSlot,
+    ReportSenderStats,
     Republish,
     Resume,
     SendSignal,
@@ -61,6 +62,7 @@ from tertulia.domain.events import (
     Resumed,
     RouterIntent,
     SeatEnded,
+    SenderStatsTold,
     SignalSent,
     SlotBound,
     SlotUnbound,
@@ -246,6 +248,9 @@ class World:
                 client.to_release[slot] = generation
             case MediaFailed() if hears:
                 client.drop_media()
+            case SenderStatsTold(_, subscription_id):
+                subscription = self.session._state.subscriptions[client.connection_id][subscription_id]
+                assert subscription.stream_id in self.streams, "no statistics come from another session"
             case _:
                 pass
 
@@ -492,6 +497,11 @@ class Call:
             origin = client.next_origin()
             world.ask(client, UpdateStream(origin, self.any_stream(b, live=True), has_video=flag), origin)
 
+    def report_sender_stats(self, a: int, b: int, flag: bool) -> None:
+        if someone := self.anybody(a):
+            world, client = someone
+            world.do(ReportSenderStats(client.connection_id, self.any_stream(b, live=flag), b, a))
+
     # ---- slots
 
     def negotiate(self, a: int, b: int, flag: bool) -> None:
@@ -649,6 +659,7 @@ SELDOM = [
     Call.force_unpublish,
     Call.force_mute,
     Call.update_stream,
+    Call.report_sender_stats,
     Call.negotiate,
     Call.fail_transport,
     Call.change_codec,

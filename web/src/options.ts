@@ -40,6 +40,8 @@ export interface PublisherOptions extends LookOptions {
   readonly audioFallback: boolean;
   /** Whether the publisher itself leaves the video out while its own network is narrow. */
   readonly publisherFallback: boolean;
+  /** Whether subscribers are told what the publisher's network bears. */
+  readonly senderStats: boolean;
   /** Whether another microphone takes the place of one that is unplugged. */
   readonly managesMicrophone: boolean;
 }
@@ -110,6 +112,7 @@ export function publisherOptions(properties: Properties): PublisherOptions {
     videoContentHint: text(properties['videoContentHint']) ?? '',
     audioFallback: fallback(properties, videoKind !== 'screen'),
     publisherFallback: publisherFallback(properties['audioFallback']),
+    senderStats: flag(properties['publishSenderStats'], false),
     managesMicrophone: !flag(properties['disableAudioInputDeviceManagement'], false),
   };
 }

@@ -31,6 +31,7 @@ __all__ = [
     "Negotiate",
     "Publish",
     "ReleaseSlot",
+    "ReportSenderStats",
     "Republish",
     "Request",
     "Resume",
@@ -74,6 +75,16 @@ class LoseSocket:
     """The socket of a connection ended without goodbye, or fell silent."""
 
     connection_id: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSenderStats:
+    """A client says what the network of an own stream bears, in bit/s, and waits for no answer."""
+
+    connection_id: ConnectionId
+    stream_id: StreamId
+    max_allocated_bps: int
+    estimated_bps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +370,7 @@ Command = (
     | SetLayoutClasses
     | Resume
     | LoseSocket
+    | ReportSenderStats
     | Request
     | SettleOffer
     | FailOffer

@@ -52,6 +52,7 @@ __all__ = [
     "Resumed",
     "RouterIntent",
     "SeatEnded",
+    "SenderStatsTold",
     "SignalSent",
     "SlotBound",
     "SlotUnbound",
@@ -285,6 +286,16 @@ class SubscriptionVideoChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderStatsTold:
+    """What the network of a subscription's publisher bears, in bit/s."""
+
+    connection_id: ConnectionId
+    subscription_id: SubscriptionId
+    max_allocated_bps: int
+    estimated_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaFailed:
     """The connection's transport ended; the client makes a new one with the next epoch."""
 
@@ -304,7 +315,17 @@ class SeatEnded:
     reason: Reason | None
 
 
-Notice = Joined | Resumed | SlotBound | SlotUnbound | SlotsNeeded | SubscriptionVideoChanged | MediaFailed | SeatEnded
+Notice = (
+    Joined
+    | Resumed
+    | SlotBound
+    | SlotUnbound
+    | SlotsNeeded
+    | SubscriptionVideoChanged
+    | SenderStatsTold
+    | MediaFailed
+    | SeatEnded
+)
 
 # Answers.
 

@@ -7,6 +7,7 @@ __all__ = [
     "MAX_MID_BYTES",
     "MAX_NAME_CHARACTERS",
     "PAIR_STEPS",
+    "SENDER_STATS_S",
     "SIGNAL_DATA_BYTES",
     "SIGNAL_TYPE_BYTES",
     "STATE_BYTES",
@@ -21,6 +22,8 @@ SIGNAL_DATA_BYTES = 8192
 """OpenTok: 8 KB, read as bytes of UTF-8."""
 SIGNAL_TYPE_BYTES = 128
 """OpenTok."""
+SENDER_STATS_S = 1.0
+"""Between two sender statistics of one stream that are passed on; ours are sent every 2 s."""
 STATE_VALUES_PER_REQUEST = 20
 """OpenTok."""
 STATE_KEY_CHARACTERS = 100

@@ -32,6 +32,7 @@ from tertulia.domain.commands import (
     Negotiate,
     Publish,
     ReleaseSlot,
+    ReportSenderStats,
     Republish,
     Request,
     Resume,
@@ -124,6 +125,8 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     # streams
     _row(Unpublish, streams.unpublish, Standing.CONNECTED),
     _row(UpdateStream, streams.update_stream, Standing.CONNECTED),
+    _row(ReportSenderStats, streams.report_sender_stats, Standing.CONNECTED),
+    _row(ReportSenderStats, _ignore, *_WITHOUT_SOCKET),
     _row(ForceUnpublish, streams.force_unpublish, Standing.CONNECTED, Standing.SERVER),
     _row(SetLayoutClasses, streams.set_layout_classes, Standing.SERVER),
     # muting

@@ -75,6 +75,7 @@ class SessionState:
         deadlines: When the seats without a socket move on.
         idle: When the connections that neither publish nor subscribe are to end, in the order of these times.
         stirred: Connections whose idleness may have begun or ended since it was last looked at.
+        sender_stats_at: When the sender statistics of a stream were last passed on.
         events: What happened since the last `take_events`.
         muted: Whether streams begin without sound.
         shared: The shared state, in order of the first setting.
@@ -92,6 +93,7 @@ class SessionState:
     deadlines: dict[ConnectionId, tuple[Timer, MonotonicTime]] = field(default_factory=dict)
     idle: dict[ConnectionId, MonotonicTime] = field(default_factory=dict)
     stirred: dict[ConnectionId, None] = field(default_factory=dict)
+    sender_stats_at: dict[StreamId, MonotonicTime] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
     muted: bool = False
@@ -195,6 +197,7 @@ class SessionState:
         """Remove a stream that nobody subscribes to any more."""
         self.stirred[self.streams.pop(stream_id).connection_id] = None
         self.subscribers.pop(stream_id, None)
+        self.sender_stats_at.pop(stream_id, None)
         self.events.append(StreamRemoved(stream_id))
 
     def save_subscription(self, subscription: Subscription) -> None:

@@ -3,16 +3,17 @@
 from dataclasses import replace
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain.commands import ForceUnpublish, SetLayoutClasses, Unpublish, UpdateStream
+from tertulia.domain.commands import ForceUnpublish, ReportSenderStats, SetLayoutClasses, Unpublish, UpdateStream
 from tertulia.domain.events import (
     All,
     Answered,
     Done,
     Recipients,
+    SenderStatsTold,
     StreamDestroyed,
     StreamPropertyChanged,
 )
-from tertulia.domain.limits import MAX_LAYOUT_CLASS_CHARACTERS
+from tertulia.domain.limits import MAX_LAYOUT_CLASS_CHARACTERS, SENDER_STATS_S
 from tertulia.domain.roles import Capability, Reason, require
 from tertulia.domain.slots import assign_pairs, end_subscription, withdraw
 from tertulia.domain.state import SessionState
@@ -31,6 +32,7 @@ __all__ = [
     "end_stream",
     "force_unpublish",
     "own_stream",
+    "report_sender_stats",
     "set_layout_classes",
     "unpublish",
     "update_stream",
@@ -114,6 +116,26 @@ def update_stream(state: SessionState, command: UpdateStream, now: MonotonicTime
     for what, old, new in changes:
         for_quality = command.for_quality and what is StreamProperty.HAS_VIDEO
         state.happen(StreamPropertyChanged(stream.stream_id, what, old, new, for_quality), All())
+
+
+def report_sender_stats(state: SessionState, command: ReportSenderStats, now: MonotonicTime) -> None:
+    """Pass what a publisher says of its network to those who subscribe to the stream, unless it is too soon or another's."""
+    stream = state.streams.get(command.stream_id)
+    if stream is None or stream.connection_id != command.connection_id:
+        return
+    told_at = state.sender_stats_at.get(stream.stream_id)
+    if told_at is not None and now - told_at < SENDER_STATS_S:
+        return
+    state.sender_stats_at[stream.stream_id] = now
+    for subscription in state.subscriptions_to(stream.stream_id):
+        state.emit(
+            SenderStatsTold(
+                subscription.connection_id,
+                subscription.subscription_id,
+                command.max_allocated_bps,
+                command.estimated_bps,
+            )
+        )
 
 
 def end_stream(state: SessionState, stream: Stream, reason: Reason, recipients: Recipients) -> None:

@@ -43,7 +43,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """What the router reports."""
+    """What the router, or a client that waits for no answer, reports; no rule refuses it."""
 
     command: Command
 

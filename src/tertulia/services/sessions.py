@@ -21,6 +21,7 @@ from tertulia.domain.commands import (
     ForceMuteStream,
     ForceUnpublish,
     Join,
+    ReportSenderStats,
     Request,
     Resume,
     SendSignal,
@@ -174,6 +175,10 @@ class Attachment:
             except RefusedByApplicationError as error:
                 refusal = error
         await self._live.put(Ask(request, refusal))
+
+    async def report(self, command: ReportSenderStats) -> None:
+        """Hand in what is not answered; waits while the session has much to do."""
+        await self._live.put(Tell(command))
 
     def lost(self) -> None:
         """Say that the socket ended without goodbye; harmless if the seat has ended or has another socket."""

@@ -60,10 +60,12 @@ __all__ = [
     "Refused",
     "ReleaseSlot",
     "Reply",
+    "ReportSenderStats",
     "Republish",
     "Resume",
     "Resumed",
     "SendSignal",
+    "SenderStats",
     "ServerFrame",
     "ServerMessage",
     "SetState",
@@ -392,6 +394,14 @@ class Pong(_Message, frozen=True, tag="pong"):
     """From either side: the answer to a ping."""
 
 
+class ReportSenderStats(_Message, frozen=True, tag="senderStats"):
+    """What the network of an own stream's publisher bears, in bit/s."""
+
+    stream_id: str
+    max_allocated_bitrate: Uint32
+    estimated_bandwidth: Uint32
+
+
 ClientMessage = (
     Join
     | Resume
@@ -414,6 +424,7 @@ ClientMessage = (
     | Leave
     | Ping
     | Pong
+    | ReportSenderStats
 )
 
 # ---- server to client
@@ -501,6 +512,14 @@ class SubscriptionVideoWarning(_Message, frozen=True, tag="subscriptionVideoWarn
 
     subscription_id: int
     active: bool
+
+
+class SenderStats(_Message, frozen=True, tag="senderStats"):
+    """What the network of a subscription's publisher bears, in bit/s, as its client has said last."""
+
+    subscription_id: int
+    max_allocated_bitrate: int
+    estimated_bandwidth: int
 
 
 class MediaFailed(_Message, frozen=True, tag="mediaFailed"):
@@ -616,6 +635,7 @@ ServerMessage = (
     | SubscriptionVideo
     | Caption
     | SubscriptionVideoWarning
+    | SenderStats
     | MediaFailed
     | Disconnected
     | ConnectionCreated
@@ -690,7 +710,7 @@ class ClientFrame:
     """A frame of a client.
 
     Attributes:
-        id: Number of the request; 0 for join, resume, ping and pong.
+        id: Number of the request; 0 for join, resume, ping, pong and senderStats.
         ack: The highest event number that the client has handled.
         body: The message, or the error that its request deserves: its envelope was sound, its body was not.
     """
@@ -746,6 +766,7 @@ CLIENT_MESSAGES: Final[Mapping[str, type[ClientMessage]]] = {
         Leave,
         Ping,
         Pong,
+        ReportSenderStats,
     )
 }
 """Every message of a client by its type."""
@@ -764,6 +785,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         SubscriptionVideo,
         Caption,
         SubscriptionVideoWarning,
+        SenderStats,
         MediaFailed,
         Disconnected,
         ConnectionCreated,

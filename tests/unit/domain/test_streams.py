@@ -2,8 +2,15 @@
 
 import pytest
 
-from tertulia.domain.commands import ForceUnpublish, Unpublish, UpdateStream
-from tertulia.domain.events import Done, SlotUnbound, StreamCreated, StreamDestroyed, StreamPropertyChanged
+from tertulia.domain.commands import ForceUnpublish, ReportSenderStats, Unpublish, UpdateStream
+from tertulia.domain.events import (
+    Done,
+    SenderStatsTold,
+    SlotUnbound,
+    StreamCreated,
+    StreamDestroyed,
+    StreamPropertyChanged,
+)
 from tertulia.domain.roles import Reason, Role
 from tertulia.domain.stream import Dimensions, StreamProperty, VideoType
 from tertulia.errors import (
@@ -12,7 +19,7 @@ from tertulia.errors import (
     PermissionDeniedError,
     StreamNotFoundError,
 )
-from tertulia.ids import StreamId
+from tertulia.ids import ConnectionId, StreamId
 from tests.unit.domain.stage import Stage
 
 
@@ -165,3 +172,47 @@ def test_an_update_without_change_is_answered_and_told_to_nobody() -> None:
     stage.do(UpdateStream(origin, stream.stream_id, has_audio=True))
     assert stage.answers[origin] == Done()
     assert stage.session.number == before
+
+
+def told_stats(stage: Stage, name: str) -> list[SenderStatsTold]:
+    return [notice for notice in stage.notices[ConnectionId(name)] if isinstance(notice, SenderStatsTold)]
+
+
+def test_sender_statistics_reach_every_subscription_to_the_stream_and_nobody_else() -> None:
+    stage = Stage()
+    ana, ben, cleo = stage.join("ana"), stage.join("ben"), stage.join("cleo")
+    stream, other = stage.publish(ana), stage.publish(ana)
+    first, second = stage.subscribe(ben, stream), stage.subscribe(ben, stream)
+    stage.subscribe(cleo, other)
+    facts, changes = len(stage.numbers), len(stage.changes)
+    stage.do(ReportSenderStats(ana, stream.stream_id, 2_000_000, 900_000))
+    assert told_stats(stage, "ben") == [
+        SenderStatsTold(ben, first, 2_000_000, 900_000),
+        SenderStatsTold(ben, second, 2_000_000, 900_000),
+    ]
+    assert told_stats(stage, "ana") == told_stats(stage, "cleo") == []
+    assert (len(stage.numbers), len(stage.changes)) == (facts, changes), "they are neither facts nor stored"
+
+
+def test_sender_statistics_of_another_s_or_an_unknown_stream_have_no_effect() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stream = stage.publish(ana)
+    stage.subscribe(ben, stream)
+    assert stage.do(ReportSenderStats(ben, stream.stream_id, 1, 1)) == []
+    assert stage.do(ReportSenderStats(ana, StreamId("x"), 1, 1)) == []
+    assert len(stage.do(ReportSenderStats(ana, stream.stream_id, 1, 1))) == 1, "the forged one did not count"
+
+
+def test_sender_statistics_are_passed_on_once_a_second_for_each_stream() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    one, other = stage.publish(ana), stage.publish(ana)
+    for stream in (one, other):
+        stage.subscribe(ben, stream)
+        stage.do(ReportSenderStats(ana, stream.stream_id, 0, 1))
+    stage.pass_time(0.9)
+    assert stage.do(ReportSenderStats(ana, one.stream_id, 0, 2)) == []
+    stage.pass_time(0.1)
+    stage.do(ReportSenderStats(ana, one.stream_id, 0, 3))
+    assert [told.estimated_bps for told in told_stats(stage, "ben")] == [1, 1, 3]

@@ -7,6 +7,7 @@ import {
   merged,
   meterOf,
   Rates,
+  SentEstimates,
   sentStats,
   Sources,
   type Filter,
@@ -32,6 +33,7 @@ import { settle, withPromise, withQuickPromise, type Done } from './promises.ts'
 import { askForAccess } from './publisher-access.ts';
 import { PublisherEncoding } from './publisher-encoding.ts';
 import { PublisherFallback } from './publisher-fallback.ts';
+import { PublisherSenderStats } from './publisher-sender-stats.ts';
 import { PublisherSending } from './publisher-sending.ts';
 import { PublisherSources } from './publisher-sources.ts';
 import { watchPublisherQuality } from './quality.ts';
@@ -71,6 +73,8 @@ export class Publisher extends View implements Publication {
   readonly #encoding: PublisherEncoding;
   readonly #sending: PublisherSending;
   readonly #fallback: PublisherFallback;
+  readonly #senderStats: PublisherSenderStats;
+  readonly #estimates = new SentEstimates();
   readonly #rates = new Rates();
   readonly #quality = watchPublisherQuality(this, () => this.#readStats());
   readonly #acquisition = new AudioAcquisition(this);
@@ -112,6 +116,7 @@ export class Publisher extends View implements Publication {
       this.#options.videoContentHint,
     );
     this.#fallback = this.#makeFallback();
+    this.#senderStats = this.#makeSenderStats();
     this._ready = this.#start();
     void settle(this._ready, done as Done<void> | undefined);
   }
@@ -318,6 +323,7 @@ export class Publisher extends View implements Publication {
     this.stream = stream;
     this.widget?.setStreaming(stream.streamId);
     this.#fallback.begin();
+    this.#senderStats.begin();
   }
 
   /** Whether an archive of the session runs. */
@@ -328,6 +334,7 @@ export class Publisher extends View implements Publication {
   /** The stream has ended; the preview goes on and can be published again. */
   _streamEnded(): void {
     this.#fallback.end();
+    this.#senderStats.end();
     this.widget?.setArchiving(false);
     this.stream = undefined;
     this.session = null;
@@ -343,6 +350,7 @@ export class Publisher extends View implements Publication {
     this.#quality.stop();
     this.#acquisition.watch(null);
     this.#fallback.end();
+    this.#senderStats.end();
     this.#meter?.close();
     this.#meter = null;
     this.updateLevels();
@@ -483,6 +491,20 @@ export class Publisher extends View implements Publication {
         },
       },
       this.#options.publisherFallback,
+    );
+  }
+
+  #makeSenderStats(): PublisherSenderStats {
+    const { audioBitrateBps, senderStats } = this.#options;
+    return new PublisherSenderStats(
+      {
+        read: async () =>
+          this.#estimates.read(await this.#reports(), { audio: audioBitrateBps, video: this.#encoding.getBitrate() }),
+        tell: (estimates) => {
+          if (this.stream !== undefined) this.session?._reportSenderStats(this.stream.streamId, estimates);
+        },
+      },
+      senderStats,
     );
   }
 

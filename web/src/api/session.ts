@@ -5,7 +5,7 @@ import { asOTError, OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Properties } from '../options.ts';
 import type { SentLines } from '../rtc/index.ts';
-import type { Reason, RequestOf, StreamUpdate } from '../wire/index.ts';
+import type { Reason, RequestOf, SenderEstimates, StreamUpdate } from '../wire/index.ts';
 import { connectArguments, idOf, viewArguments, withoutApiKey } from './arguments.ts';
 import { Collection } from './collection.ts';
 import { Emitter } from './emitter.ts';
@@ -270,6 +270,10 @@ export class Session extends Emitter {
 
   _updateStream(streamId: string, update: StreamUpdate): void {
     this.model.engine.updateStream(streamId, update);
+  }
+
+  _reportSenderStats(streamId: string, estimates: SenderEstimates): void {
+    this.model.engine.reportSenderStats(streamId, estimates);
   }
 
   protected connectBy(args: readonly unknown[]): this {

@@ -3,8 +3,8 @@ import { Widget } from '../dom/index.ts';
 import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import { flag, subscriberOptions, volume, type Properties, type SubscriberOptions } from '../options.ts';
-import { merged, routeSound, type SubscriberStats } from '../rtc/index.ts';
-import type { StreamProperty } from '../wire/index.ts';
+import { merged, routeSound, type SenderStats, type SubscriberStats } from '../rtc/index.ts';
+import type { SenderEstimates, StreamProperty } from '../wire/index.ts';
 import type { Target } from './arguments.ts';
 import { queueEvent } from './emitter.ts';
 import { CaptionReceivedEvent, Event, VideoEnabledChangedEvent } from './events.ts';
@@ -51,6 +51,8 @@ export class Subscriber extends View implements SubscriptionSink {
   #hadVideo: boolean;
   /** False when the server says that it cannot send this video. */
   #serverSendsVideo = true;
+  /** What the publisher's client has said last of its network; null if it says nothing. */
+  #senderStats: SenderStats | null = null;
   #publisherPresent = true;
   #flows: boolean;
   #state: 'waiting' | 'connected' | 'disconnected' | 'failed' | 'destroyed' = 'waiting';
@@ -187,6 +189,13 @@ export class Subscriber extends View implements SubscriptionSink {
 
   caption(caption: string, isFinal: boolean): void {
     if (this.#captions) queueEvent(this, new CaptionReceivedEvent(this.streamId ?? '', caption, isFinal));
+  }
+
+  senderStats({ maxAllocatedBitrate, estimatedBandwidth }: SenderEstimates): void {
+    this.#senderStats = {
+      connectionMaxAllocatedBitrate: maxAllocatedBitrate,
+      connectionEstimatedBandwidth: estimatedBandwidth,
+    };
   }
 
   flow(flows: boolean): void {
@@ -380,7 +389,8 @@ export class Subscriber extends View implements SubscriptionSink {
 
   async #readStats(): Promise<SubscriberStats> {
     const { hasAudio = false, videoType } = this.stream ?? {};
-    return this.#playback.stats({ audio: hasAudio, video: videoType !== undefined });
+    const stats = await this.#playback.stats({ audio: hasAudio, video: videoType !== undefined });
+    return this.#senderStats === null ? stats : { ...stats, senderStats: this.#senderStats };
   }
 
   #clearDeadline(): void {

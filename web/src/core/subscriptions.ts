@@ -5,7 +5,7 @@
  * client releases a slot only after it shows and plays nothing of the binding any more, so `detach` always precedes
  * `releaseSlot` among the effects. Keys are the client's own and never used twice.
  */
-import type { Binding, RequestOf, SubscriptionWishes, WireError } from '../wire/index.ts';
+import type { Binding, RequestOf, SenderEstimates, SubscriptionWishes, WireError } from '../wire/index.ts';
 
 export interface Subscription {
   readonly streamId: string;
@@ -39,6 +39,7 @@ export type SubscriptionInput =
   | { readonly type: 'video'; readonly subscriptionId: number; readonly enabled: boolean; readonly reason: string }
   | { readonly type: 'videoWarning'; readonly subscriptionId: number; readonly active: boolean }
   | { readonly type: 'caption'; readonly subscriptionId: number; readonly caption: string; readonly isFinal: boolean }
+  | ({ readonly type: 'senderStats'; readonly subscriptionId: number } & SenderEstimates)
   /** A new peer connection took the place of the one before, and all slot pairs with it. */
   | { readonly type: 'transportReplaced' }
   | { readonly type: 'disconnected' };
@@ -56,6 +57,7 @@ export type SubscriptionEffect =
   | { readonly type: 'refuse'; readonly key: number; readonly error: WireError }
   | { readonly type: 'video'; readonly key: number; readonly enabled: boolean; readonly reason: string }
   | { readonly type: 'videoWarning'; readonly key: number; readonly active: boolean }
+  | { readonly type: 'senderStats'; readonly key: number; readonly estimates: SenderEstimates }
   | { readonly type: 'caption'; readonly key: number; readonly caption: string; readonly isFinal: boolean };
 
 export interface SubscriptionStep {
@@ -115,6 +117,16 @@ export function reduceSubscriptions(state: SubscriptionsState, input: Subscripti
       const { subscriptionId, caption, isFinal } = input;
       const found = findById(state, subscriptionId);
       return found === null ? step(state) : step(state, { type: 'caption', key: found[0], caption, isFinal });
+    }
+    case 'senderStats': {
+      const { subscriptionId, maxAllocatedBitrate, estimatedBandwidth } = input;
+      const found = findById(state, subscriptionId);
+      if (found === null) return step(state);
+      return step(state, {
+        type: 'senderStats',
+        key: found[0],
+        estimates: { maxAllocatedBitrate, estimatedBandwidth },
+      });
     }
     case 'transportReplaced':
       return step(

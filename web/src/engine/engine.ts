@@ -22,6 +22,7 @@ import type {
   RequestOf,
   RequestType,
   ResultOf,
+  SenderEstimates,
   StreamDescription,
   StreamUpdate,
   SubscriptionWishes,
@@ -72,6 +73,8 @@ export interface SubscriptionSink {
   videoWarning(active: boolean): void;
   /** Words of the stream; a later caption replaces one that is not final. */
   caption(caption: string, isFinal: boolean): void;
+  /** What the network of the publisher bears. */
+  senderStats(estimates: SenderEstimates): void;
   /** Whether media from the server passes at all. */
   flow(flows: boolean): void;
 }
@@ -217,6 +220,11 @@ export class SessionEngine {
     void this.request({ type: 'updateStream', streamId, ...update }).catch(() => undefined);
   }
 
+  /** Says to those who subscribe to an own stream what its network bears. */
+  reportSenderStats(streamId: string, estimates: SenderEstimates): void {
+    this.link?.say({ type: 'senderStats', streamId, ...estimates });
+  }
+
   /** Asks for a stream and returns the key of the subscription. */
   subscribe(streamId: string, wishes: SubscriptionWishes, sink: SubscriptionSink): number {
     const key = this.nextKey++;
@@ -339,6 +347,9 @@ export class SessionEngine {
             case 'caption':
               this.inputSubscription(notice);
               return;
+            case 'senderStats':
+              this.inputSubscription(notice);
+              return;
             case 'slotsNeeded':
               this.media.slotsNeeded(notice.pairs);
               return;
@@ -409,6 +420,9 @@ export class SessionEngine {
         return;
       case 'caption':
         this.sinks.get(effect.key)?.caption(effect.caption, effect.isFinal);
+        return;
+      case 'senderStats':
+        this.sinks.get(effect.key)?.senderStats(effect.estimates);
         return;
       case 'video':
         this.sinks.get(effect.key)?.video(effect.enabled, effect.reason);

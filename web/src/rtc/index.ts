@@ -11,5 +11,5 @@ export { meterOf, type LevelMeter } from './sound-level.ts';
 export { nextCamera, Sources } from './sources.ts';
 export type { Kind, Processor, SourceWatcher, SourceWishes } from './sources.ts';
 export type { OpusWishes } from './opus.ts';
-export { merged, Rates, ReceivedCounters, receivedStats, sentStats } from './media-stats.ts';
-export type { PublisherStats, SubscriberStats, TransportStats } from './media-stats.ts';
+export { merged, Rates, ReceivedCounters, receivedStats, SentEstimates, sentStats } from './media-stats.ts';
+export type { PublisherStats, SenderStats, SubscriberStats, TransportStats } from './media-stats.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Rates, ReceivedCounters, receivedStats, sentStats, type Report } from './media-stats.ts';
+import { Rates, ReceivedCounters, receivedStats, SentEstimates, sentStats, type Report } from './media-stats.ts';
 
 function inbound(counters: Record<string, unknown>): Report {
   return new Map([
@@ -107,4 +107,39 @@ test("a publisher's layers, losses and bandwidth", () => {
   ]);
   expect(stats.mediaLink.transport.connectionEstimatedBandwidth).toBe(500_000);
   expect(stats.transportStats).toBe(stats.mediaLink.transport);
+});
+
+describe("what a publisher's network bears", () => {
+  const outbound = (...targets: number[]): Report =>
+    new Map([
+      ...targets.map(
+        (targetBitrate, layer) => [`out ${layer}`, { type: 'outbound-rtp', targetBitrate }] as [string, object],
+      ),
+      ['pair', { type: 'candidate-pair', nominated: true, availableOutgoingBitrate: 812_345.6 }],
+    ] as [string, Record<string, unknown>][]);
+  const none = { audio: undefined, video: undefined };
+
+  test('is the estimate, and the most that the encoders were given of all layers so far', () => {
+    const estimates = new SentEstimates();
+    estimates.read({ audio: outbound(32_000), video: outbound(500_000, 150_000) }, none);
+    expect(estimates.read({ audio: outbound(30_000), video: outbound(200_000, 0) }, none)).toEqual({
+      maxAllocatedBitrate: 682_000,
+      estimatedBandwidth: 812_346,
+    });
+  });
+
+  test('is bounded by the limits of the application, and has no part of a medium that is not sent', () => {
+    const reports = { audio: null, video: outbound(500_000) };
+    expect(new SentEstimates().read(reports, { audio: 40_000, video: 300_000 }).maxAllocatedBitrate).toBe(300_000);
+  });
+
+  test('is 0 where the browser does not say, and never more than the wire takes', () => {
+    expect(new SentEstimates().read({ audio: NOTHING, video: null }, none)).toEqual({
+      maxAllocatedBitrate: 0,
+      estimatedBandwidth: 0,
+    });
+    expect(new SentEstimates().read({ audio: null, video: outbound(1e12) }, none).maxAllocatedBitrate).toBe(
+      2 ** 32 - 1,
+    );
+  });
 });

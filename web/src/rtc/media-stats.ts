@@ -5,6 +5,8 @@
  * was counted in an earlier binding of the same subscriber is added.
  */
 
+import type { SenderEstimates } from '../wire/index.ts';
+
 export type Report = Iterable<readonly [string, Readonly<Record<string, unknown>>]>;
 
 export type NetworkCondition = 'unknown' | 'critical' | 'warning' | 'fair' | 'good' | 'excellent';
@@ -72,6 +74,14 @@ export interface SubscriberStats {
     readonly remotePublisherTransport: TransportStats;
     readonly networkDegradationSource: 'none' | 'bothOrUnclear' | 'local' | 'remote';
   };
+  /** Only of a publisher with `publishSenderStats`, once its client has said something. */
+  readonly senderStats?: SenderStats;
+}
+
+/** What the publisher's browser believes of its own network, in bits per second; 0 where it does not say. */
+export interface SenderStats {
+  readonly connectionMaxAllocatedBitrate: number;
+  readonly connectionEstimatedBandwidth: number;
 }
 
 /** Counters that grow as long as a receiver lives. */
@@ -180,6 +190,34 @@ export function sentStats(
     mediaLink: { transport },
     transportStats: transport,
   };
+}
+
+/** What one publisher's network bears, reading by reading. */
+export class SentEstimates {
+  private readonly highest = { audio: 0, video: 0 };
+
+  /**
+   * The estimate, and the most that the encoders may take of it: for each medium `limits`, in bits per second, else the most
+   * that the browser has given them so far.
+   */
+  read(
+    reports: Readonly<Record<Medium, Report | null>>,
+    limits: Readonly<Record<Medium, number | undefined>>,
+  ): SenderEstimates {
+    const pair = find([...(reports.audio ?? []), ...(reports.video ?? [])], 'candidate-pair', 'nominated');
+    const most = (medium: Medium): number => {
+      const report = reports[medium];
+      if (report === null) return 0;
+      let given = 0;
+      for (const [, entry] of report) if (entry['type'] === 'outbound-rtp') given += number(entry, 'targetBitrate');
+      this.highest[medium] = Math.max(this.highest[medium], given);
+      return limits[medium] ?? this.highest[medium];
+    };
+    return {
+      maxAllocatedBitrate: uint32(most('audio') + most('video')),
+      estimatedBandwidth: uint32(number(pair ?? {}, 'availableOutgoingBitrate')),
+    };
+  }
 }
 
 /** All entries of several reports as one, as `getStats()` of the browser gives them. */
@@ -301,6 +339,11 @@ function sum(one: Counters, other: Counters): Counters {
 /** A loss that turned out to be a delay makes a counter smaller: it is not counted below 0. */
 function difference(now: Counters, before: Counters): Counters {
   return Object.fromEntries(COUNTERS.map((name) => [name, Math.max(0, now[name] - before[name])])) as Counters;
+}
+
+/** As the wire has it. */
+function uint32(value: number): number {
+  return Math.min(2 ** 32 - 1, Math.max(0, Math.round(value)));
 }
 
 function number(entry: Entry, key: string): number {

@@ -21,6 +21,7 @@ import {
   type RequestType,
   type ResultOf,
   type Resumed,
+  type SenderStatsReport,
   type SessionEvent,
   type WireError,
 } from '../wire/index.ts';
@@ -180,6 +181,11 @@ export class SignallingLink {
     });
   }
 
+  /** Says something that is not answered; without a socket it is lost. */
+  say(body: SenderStatsReport): void {
+    if (this.stage === 'open') this.transmit(0, body);
+  }
+
   private awaitSign(dueAt: number): void {
     this.setTimer('probe', Math.max(1, dueAt - this.world.now()), () => {
       const now = this.world.now();
@@ -265,6 +271,7 @@ export class SignallingLink {
       case 'subscriptionVideo':
       case 'subscriptionVideoWarning':
       case 'caption':
+      case 'senderStats':
       case 'mediaFailed':
         this.handlers.notice(body);
         return;

@@ -243,7 +243,18 @@ export interface Pong {
   readonly type: 'pong';
 }
 
-export type ClientBody = Join | Resume | Ping | Pong | AnyRequest;
+/** What the network of an own stream bears, in bit/s; 0 where the browser does not say. */
+export interface SenderStatsReport extends SenderEstimates {
+  readonly type: 'senderStats';
+  readonly streamId: string;
+}
+
+export interface SenderEstimates {
+  readonly maxAllocatedBitrate: number;
+  readonly estimatedBandwidth: number;
+}
+
+export type ClientBody = Join | Resume | Ping | Pong | SenderStatsReport | AnyRequest;
 
 // ---- notices (number 0)
 
@@ -295,6 +306,12 @@ export interface SubscriptionVideoWarning {
   readonly active: boolean;
 }
 
+/** What the network of a subscription's publisher bears, as its client has said last. */
+export interface SenderStats extends SenderEstimates {
+  readonly type: 'senderStats';
+  readonly subscriptionId: number;
+}
+
 export interface MediaFailed {
   readonly type: 'mediaFailed';
   readonly epoch: number;
@@ -316,6 +333,7 @@ export type Notice =
   | SubscriptionVideo
   | Caption
   | SubscriptionVideoWarning
+  | SenderStats
   | MediaFailed
   | Disconnected;
 

@@ -110,6 +110,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     subscriptionVideo: fields({ subscriptionId: integer, enabled: boolean, reason: string }),
     caption: fields({ subscriptionId: integer, caption: string, isFinal: boolean }),
     subscriptionVideoWarning: fields({ subscriptionId: integer, active: boolean }),
+    senderStats: fields({ subscriptionId: integer, maxAllocatedBitrate: integer, estimatedBandwidth: integer }),
     mediaFailed: fields({ epoch: integer, message: string }),
     disconnected: fields({ reason }),
     connectionCreated: fields({ connection }),

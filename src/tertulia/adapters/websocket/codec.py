@@ -98,6 +98,8 @@ def _notice(notice: events.Notice, welcome: Welcome | None, snapshot: events.Joi
             return signalling.SlotsNeeded(pairs)
         case events.SubscriptionVideoChanged(_, subscription_id, enabled, reason):
             return signalling.SubscriptionVideo(subscription_id, enabled, reason)
+        case events.SenderStatsTold(_, subscription_id, max_allocated_bps, estimated_bps):
+            return signalling.SenderStats(subscription_id, max_allocated_bps, estimated_bps)
         case events.MediaFailed(_, epoch, message):
             return signalling.MediaFailed(epoch, message)
         case events.SeatEnded(_, ended_for):

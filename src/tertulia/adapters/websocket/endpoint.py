@@ -11,7 +11,7 @@ from tertulia.adapters.gate import Gate, Pass
 from tertulia.adapters.websocket.codec import error_part
 from tertulia.adapters.websocket.flood import RateBook, Rates
 from tertulia.adapters.websocket.heartbeat import Heartbeat
-from tertulia.adapters.websocket.requests import RequestMessage, command_of
+from tertulia.adapters.websocket.requests import RequestMessage, command_of, report_of
 from tertulia.adapters.websocket.socket import OutgoingSocket, Send
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
 from tertulia.domain.connection import Origin
@@ -240,6 +240,8 @@ class _Conversation:
                 pass
             case signalling.Ping():
                 self._socket.send(_PONG)
+            case signalling.ReportSenderStats() as message:
+                await attachment.report(report_of(message, attachment.connection_id))
             case TertuliaError() as error:
                 # Without a number there is nothing to answer: a message from a newer client, without effect here.
                 if frame.id != 0:

@@ -15,7 +15,7 @@ from tertulia.ids import (
 )
 from tertulia.wire import signalling
 
-__all__ = ["RequestMessage", "command_of"]
+__all__ = ["RequestMessage", "command_of", "report_of"]
 
 RequestMessage = (
     signalling.Negotiate
@@ -89,6 +89,13 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
             return commands.DisableForceMute(origin)
         case signalling.Leave():
             return commands.Leave(origin)
+
+
+def report_of(message: signalling.ReportSenderStats, connection_id: ConnectionId) -> commands.ReportSenderStats:
+    """Return what a message that has no answer reports."""
+    return commands.ReportSenderStats(
+        connection_id, StreamId(message.stream_id), message.max_allocated_bitrate, message.estimated_bandwidth
+    )
 
 
 def _publish(message: signalling.Publish, origin: Origin, stream_id: StreamId, now: WallTime) -> commands.Publish:

@@ -114,6 +114,22 @@ check('subscriber-stats', async (t) => {
   t.ok(first.video.bytesReceived < before, `it counts from the bind: ${first.video.bytesReceived} after ${before}`);
 });
 
+check('subscriber-sender-stats', async (t) => {
+  // The one that was not asked to has had more time to say something when the other has spoken.
+  const { session, subscriber: unasked } = await t.loop();
+  const publisher = await t.published(session, { audioSource: t.toneTrack(), publishSenderStats: true });
+  const subscriber = await session.subscribe.promise(publisher.stream, t.box());
+  const estimates = /Chrom/.test(navigator.userAgent); // Firefox says 0
+  const said = await t.until(async () => {
+    const { senderStats } = await subscriber.getStats();
+    return senderStats && (!estimates || senderStats.connectionEstimatedBandwidth > 0) && senderStats;
+  }, 'what the sender says');
+  t.equal(Object.keys(said).sort(), ['connectionEstimatedBandwidth', 'connectionMaxAllocatedBitrate'], 'the members');
+  for (const value of Object.values(said)) t.ok(Number.isInteger(value) && value >= 0, `bits per second: ${value}`);
+  if (estimates) t.ok(said.connectionMaxAllocatedBitrate > 100_000, `the most: ${said.connectionMaxAllocatedBitrate}`);
+  t.ok(!('senderStats' in (await unasked.getStats())), 'no senderStats without the option');
+});
+
 check('subscriber-audio-level', async (t) => {
   const { subscriber } = await t.loop({ videoSource: null, audioSource: t.toneTrack(0.5) });
   const levels = [];

@@ -287,6 +287,39 @@ async def test_a_client_is_pinged_and_lives_by_answering(door: Door) -> None:
     assert ana.close_code is None
 
 
+async def test_sender_statistics_reach_the_subscriber_unnumbered_and_are_neither_answered_nor_stored(
+    door: Door, house: House
+) -> None:
+    ana, ben = await door.enter(), await door.enter()
+    publish = {
+        "type": "publish",
+        "epoch": 1,
+        "offer": "v=0",
+        "slots": [],
+        "audioMid": "0",
+        "name": "",
+        "hasAudio": True,
+        "hasVideo": False,
+        "videoDimensions": {"width": 0, "height": 0},
+    }
+    stream_id = (await ana.ask(1, **publish))["result"]["stream"]["id"]
+    subscribed = (await ben.ask(1, type="subscribe", streamId=stream_id, audio=True, video=True))["result"]
+    report = {"type": "senderStats", "streamId": stream_id, "maxAllocatedBitrate": 7, "estimatedBandwidth": 5}
+    ana.received.clear()
+    assert isinstance(house.store, MemoryStore)
+    stored = len(house.store.batches)
+    await ben.say([0, 0, {**report, "estimatedBandwidth": 6}])
+    await ana.say([0, 0, {**report, "estimatedBandwidth": -1}])
+    await ana.say([0, 0, report])
+    assert ben.received[-1] == [
+        0,
+        {"type": "senderStats", **subscribed, "maxAllocatedBitrate": 7, "estimatedBandwidth": 5},
+    ]
+    assert len(ben.bodies("senderStats")) == 1
+    assert ana.received == []
+    assert len(house.store.batches) == stored
+
+
 async def test_a_client_that_doubts_its_socket_is_answered_at_once(door: Door) -> None:
     ana, ben = await door.enter(), await door.enter()
     await ana.say([0, 0, {"type": "ping"}])

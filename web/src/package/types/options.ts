@@ -118,6 +118,7 @@ export interface PublisherProperties extends GetUserMediaProperties, WidgetPrope
   audioFilter?: AudioFilter;
   /** Keeps a microphone that is unplugged from being replaced. */
   disableAudioInputDeviceManagement?: boolean;
+  /** Whether subscribers see `senderStats` in their statistics. */
   publishSenderStats?: boolean;
   /** @deprecated Ignored. */
   usePreviousDeviceSelection?: boolean;
