@@ -119,7 +119,7 @@ def update_stream(state: SessionState, command: UpdateStream, now: MonotonicTime
 
 
 def report_sender_stats(state: SessionState, command: ReportSenderStats, now: MonotonicTime) -> None:
-    """Pass what a publisher says of its network to those who subscribe to the stream, unless it is too soon or another's."""
+    """Pass what a publisher says of its network to who subscribes to the stream, unless it comes too soon."""
     stream = state.streams.get(command.stream_id)
     if stream is None or stream.connection_id != command.connection_id:
         return

@@ -368,6 +368,19 @@ async def test_other_requests_are_bounded_as_well_and_a_goodbye_comes_through(ho
     await door.leave()
 
 
+async def test_a_flood_of_sender_statistics_closes_the_socket(house: House) -> None:
+    door = Door(house, SignallingLimits(requests_per_second=1, request_burst=5, refusals=10))
+    ana = await door.enter()
+    report = {"type": "senderStats", "streamId": "none", "maxAllocatedBitrate": 7, "estimatedBandwidth": 5}
+    closed_with = []
+    for _ in range(16):
+        await ana.say([0, 0, report])
+        closed_with.append(ana.close_code)
+    assert closed_with == [None] * 15 + [4029]
+    assert ana.bodies("reply") == []
+    await door.leave()
+
+
 async def test_a_new_socket_is_no_fresh_start(door: Door) -> None:
     ana = await door.enter()
     for number in range(1, 6):
