@@ -390,12 +390,38 @@ check('subscribe-errors', async (t) => {
 check('foreign-stream', async (t) => {
   const first = await t.connected();
   const second = await t.connected();
-  const publisher = await t.published(first, { videoSource: t.canvasTrack(), audioSource: null });
-  const [error] = await t.handled((done) => second.subscribe(publisher.stream, t.box(), done));
-  t.isError(error, 'OT_STREAM_NOT_FOUND', 1600);
   const mona = await t.connected('moderator');
-  await t.rejected(mona.forceUnpublish(publisher.stream), 'OT_INVALID_PARAMETER', 1535);
-  await t.rejected(mona.forceDisconnect(first.connection), 'OT_NOT_FOUND', 404);
+  const publisher = await t.published(first, { videoSource: t.canvasTrack(), audioSource: null });
+  const exceptions = t.exceptions();
+  // Each failure is told to whoever asked and, once, as an `exception` with the object concerned.
+  const isTold = async (code, target) => {
+    await t.until(() => exceptions.length > 0, `the exception ${code}`);
+    const [event, ...more] = exceptions.splice(0);
+    t.equal(more.length, 0, 'further exceptions');
+    t.equal(event.code, code, 'the code of the exception');
+    t.ok(event.title && event.message, 'the exception has a title and a message');
+    t.ok(target === undefined ? event.target && event.target !== OT : event.target === target, 'the target of the exception');
+  };
+  let subscriber;
+  const [error] = await t.handled((done) => (subscriber = second.subscribe(publisher.stream, t.box(), done)));
+  t.isError(error, 'OT_STREAM_NOT_FOUND', 1600);
+  await isTold(1600, subscriber);
+  await t.rejected(second.subscribe.promise(publisher.stream, t.box()), 'OT_STREAM_NOT_FOUND', 1600);
+  await isTold(1600);
+  for (const failed of second.getSubscribersForStream(publisher.stream)) second.unsubscribe(failed);
+  t.equal(second.getSubscribersForStream(publisher.stream).length, 0, 'the Subscribers that are left');
+  const asks = [
+    [(done) => mona.forceUnpublish(publisher.stream, done), 'OT_INVALID_PARAMETER', 1535],
+    [(done) => mona.forceDisconnect(first.connection, done), 'OT_NOT_FOUND', 404],
+  ];
+  for (const [ask, name, code] of asks) {
+    await t.rejected(ask(), name, code);
+    await isTold(code, mona);
+    const [refusal] = await t.handled((done) => ask(done).catch(() => undefined));
+    t.isError(refusal, name, code);
+    await isTold(code, mona);
+  }
+  t.ok(publisher.stream && first.isConnected(), 'nothing happens to the stream and its owner');
 });
 
 check('suppressed-connections', async (t) => {
