@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.e2e.person import Era, Person
+from tests.e2e.programs import Programs
 from tests.servers import PageServer, TertuliaServer
 
 CHROMIUM_FLAGS = [
@@ -57,6 +58,13 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def programs() -> Iterator[Programs]:
+    running = Programs()
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tertulia import Publisher, Session, SessionDisconnectEvent
 from tests.e2e.person import Era, Person
+from tests.e2e.programs import Programs
 from tests.servers import TertuliaServer
 from tests.signs import BITS, TONE_HZ, counter, number_in, strength, tone
 
-T = TypeVar("T")
 Arrive = Callable[..., Person]
 DEADLINE_S = 30
 
@@ -77,34 +75,6 @@ PUBLISH_SIGNS = f"""([first, hertz]) => {{
         videoSource: canvas.captureStream(15).getVideoTracks()[0], audioSource: out.stream.getAudioTracks()[0],
     }});
 }}"""
-
-
-class Programs:
-    """Runs coroutines in an event loop of its own thread, beside Playwright's."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="programs")
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        async def limited() -> T:
-            async with asyncio.timeout(DEADLINE_S):
-                return await coroutine
-
-        return asyncio.run_coroutine_threadsafe(limited(), self._loop).result()
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-@pytest.fixture
-def programs() -> Iterator[Programs]:
-    running = Programs()
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tertulia import ConnectionEvent, Session, StreamEvent
 from tests.e2e.person import Era, Person
-from tests.e2e.test_python_bots import Programs
+from tests.e2e.programs import Programs
 from tests.proxy import Proxy
 from tests.servers import TertuliaServer
 
@@ -26,13 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServer]
     settings = {f"TERTULIA_SESSIONS_{name}": value for name, value in waits.items()}
     with TertuliaServer(tmp_path_factory.mktemp("mixed"), settings=settings) as running:
         yield running
-
-
-@pytest.fixture
-def programs() -> Iterator[Programs]:
-    running = Programs()
-    yield running
-    running.close()
 
 
 @pytest.fixture
