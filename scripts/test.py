@@ -27,7 +27,7 @@ import build
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 BIN = ROOT / ".venv" / "bin"
-PART_DEADLINE_S = 15 * 60
+PART_DEADLINE_S = 20 * 60
 # Tests of real browsers and processes in real time may stumble over a machine that stands still. So few that failed are
 # run once more, by themselves; what fails twice has failed, and what passed at the second time is named.
 MOST_TRIED_AGAIN = 3
