@@ -41,6 +41,7 @@ FIREFOX_SKIPS = {
     "quality-events": FIXED,
     "publisher-unplugged-microphone": UNTOLD,
     "publisher-unplugged-camera": UNTOLD,
+    "audio-acquisition": "In Firefox a track tells nobody of what a script dispatches, and its microphone stays on",
     "screen-sharing": "Firefox shares a screen only after a gesture of the user's and has no fake screen",
 }
 """Checks that are not run in Firefox ESR, and why."""

@@ -2,9 +2,11 @@
 check('reconnection', async (t) => {
   const sockets = [];
   const Real = window.WebSocket;
+  let fails = false; // the first attempt to come back: else the server may seat the client before it has missed it
   window.WebSocket = class extends Real {
-    constructor(...address) {
-      super(...address);
+    constructor(address, ...rest) {
+      super(fails ? `${address}/nowhere` : address, ...rest);
+      fails = false;
       sockets.push(this);
     }
   };
@@ -22,6 +24,7 @@ check('reconnection', async (t) => {
   const [gone, back] = [t.next(subscriber, 'disconnected'), t.next(subscriber, 'connected')];
   const lost = t.next(session, 'sessionReconnecting');
   const [{ connection }, { streamId }] = [session, publisher.stream];
+  fails = true;
   sockets.at(-1).close();
   await lost;
   t.equal(session.currentState, 'reconnecting', 'the state meanwhile');
