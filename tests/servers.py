@@ -103,7 +103,11 @@ class TertuliaServer(Api):
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, f"the server did not start: {(self.folder / 'server.log').read_text()}"
+        if not line:
+            self._process.stdout.close()
+            self._process.wait(STOP_DEADLINE_S)
+            self._log.close()
+            raise AssertionError(f"the server did not start: {(self.folder / 'server.log').read_text()}")
         self.facts = json.loads(line)
         parts = urllib.parse.urlsplit(self.facts["url"])
         super().__init__(f"{parts.scheme}://{parts.netloc}", self.facts["api_key"], self.facts["api_secret"])
