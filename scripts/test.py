@@ -155,7 +155,8 @@ def run(part: Part) -> Outcome:
         recovered, failed, output = attempt(part, [*part.command, *part.again])
         passed += recovered
         if not failed:
-            stumbled = tuple(re.findall(r"^(?:FAILED|ERROR) (\S+)", first, re.MULTILINE))
+            # A test that left something behind is named for its failure and again for its end.
+            stumbled = tuple(dict.fromkeys(re.findall(r"^(?:FAILED|ERROR) (\S+)", first, re.MULTILINE)))
     say(f"{part.name:<24} {passed:>5} passed {failed:>4} failed {time.monotonic() - began:>7.1f} s")
     if failed:
         say("\n".join(f"    {line}" for line in output.rstrip().splitlines()))
