@@ -18,7 +18,7 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,7 +59,8 @@ class Outcome:
 class Part:
     """Something to run: `count` reads from the exit status and the output how many tests passed and failed.
 
-    `again` is added to the command to run what failed once more; without it nothing is tried twice.
+    `again` is added to the command to run what failed once more; without it nothing is tried twice. What is `patient`
+    takes only the time that the rest leaves.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Part:
     count: Callable[[int, str, Path], tuple[int, int]]
     folder: Path = ROOT
     again: tuple[str, ...] = ()
+    patient: bool = False
 
 
 def count_one(status: int, _output: str, _report: Path) -> tuple[int, int]:
@@ -100,6 +102,10 @@ def lint(name: str, *command: str, folder: Path = ROOT) -> Part:
     return Part(name, "lint", list(command), count_one, folder)
 
 
+def cargo(name: str, group: str, command: str, count: Callable[[int, str, Path], tuple[int, int]]) -> Part:
+    return Part(name, group, ["cargo", *command.split()], count, patient=True)
+
+
 def pytest(name: str, group: str, *arguments: str) -> Part:
     command = [str(BIN / "pytest"), "--quiet", "--color=no", "--junitxml={report}", *arguments]
     return Part(name, group, command, count_junit)
@@ -109,13 +115,10 @@ def in_real_time(name: str, group: str, *arguments: str) -> Part:
     return replace(pytest(name, group, *arguments), again=("--last-failed", "--last-failed-no-failures=none"))
 
 
-# Two lanes at once, one for each core: what waits for the compiler, and the rest.
 RUST = [
     lint("cargo fmt", "cargo", "fmt", "--all", "--check"),
-    lint(
-        "cargo clippy", "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"
-    ),
-    Part("cargo test", "rust", ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], count_cargo),
+    cargo("cargo clippy", "lint", "clippy --locked --workspace --all-targets --quiet -- -D warnings", count_one),
+    cargo("cargo test", "rust", "test --locked --workspace --no-fail-fast", count_cargo),
 ]
 REST = [
     lint("ruff check", str(BIN / "ruff"), "check", "--quiet"),
@@ -138,8 +141,8 @@ REST = [
         WEB,
     ),
 ]
-# These measure time or use the whole machine, so they run alone.
-ALONE = [
+# Browsers, processes and networks, mostly waiting for each other.
+REAL_TIME = [
     in_real_time("pytest integration", "integration", "tests/integration", "tests/docs"),
     in_real_time("pytest e2e", "e2e", "tests/e2e"),
 ]
@@ -168,7 +171,8 @@ def attempt(part: Part, command: list[str]) -> tuple[int, int, str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"
         command = [argument.replace("{report}", str(report)) for argument in command]
-        status, output = execute(part.folder, [one for one in command if exists(one)], Path(folder) / "output")
+        command = [one for one in command if exists(one)]
+        status, output = execute(part.folder, command, Path(folder) / "output", patient=part.patient)
         try:
             passed, failed = part.count(status, output, report)
         except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
@@ -181,7 +185,7 @@ def exists(argument: str) -> bool:
     return not argument.startswith("tests/") or (ROOT / argument).exists()
 
 
-def execute(folder: Path, command: list[str], output: Path) -> tuple[int, str]:
+def execute(folder: Path, command: list[str], output: Path, *, patient: bool) -> tuple[int, str]:
     """Runs a program in a process group of its own, none of which survives it; returns exit status and output."""
     environment = {**os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
     environment.pop("FORCE_COLOR", None)
@@ -198,6 +202,8 @@ def execute(folder: Path, command: list[str], output: Path) -> tuple[int, str]:
             )
         except OSError as error:
             return 1, f"{command[0]} cannot be run: {error}"
+        if patient:
+            stand_back(process.pid)
         try:
             status, remark = process.wait(PART_DEADLINE_S), ""
         except subprocess.TimeoutExpired:
@@ -209,7 +215,19 @@ def execute(folder: Path, command: list[str], output: Path) -> tuple[int, str]:
     return status, output.read_text(encoding="utf-8", errors="replace") + remark
 
 
-def run_all(parts: list[Part]) -> list[Outcome]:
+def stand_back(pid: int) -> None:
+    """Lets a process, the first of a session, and what it starts run when nobody else wants the processors."""
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PGRP, pid, 19)
+    # Where Linux shares time among sessions first (sched(7), autogroups), the session is what must be nice.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text("19")
+
+
+def run_lane(parts: list[Part], needs: list[Future[Outcome]]) -> list[Outcome]:
+    """Runs parts one after the other as soon as what they need is there; without it none of them is run."""
+    if not parts or any(need.result().failed for need in needs):
+        return []
     return [run(part) for part in parts]
 
 
@@ -235,25 +253,40 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-def main(groups: list[str]) -> int:
+def prepare(name: str) -> Outcome:
+    """Builds one of the parts of `build.py`, or provides the system's packages."""
+    began = time.monotonic()
+    complaint = provide_system_packages() if name == "packages" else build.build([name]).get(name)
+    say(f"{name + ' built':<43} {time.monotonic() - began:>14.1f} s")
+    if complaint:
+        say(complaint)
+    return Outcome(0, 1 if complaint else 0)
+
+
+def run_lanes(groups: list[str]) -> list[Outcome]:
+    """Three lanes for two processors: the compiler, linters and tests of single parts, and then tests of the whole.
+
+    Tests of the whole wait for the programs, so the compiler makes those first; afterwards it is patient.
+    """
+
     def chosen(parts: list[Part]) -> list[Part]:
         return [part for part in parts if not groups or part.group in groups]
 
+    with ThreadPoolExecutor(8) as pool:
+        needs = [pool.submit(prepare, "python"), pool.submit(prepare, "web")]
+        if any(part.group in NEEDS_PACKAGES for part in chosen([*REST, *REAL_TIME])):
+            needs.append(pool.submit(prepare, "packages"))
+        programs = [pool.submit(prepare, "router")] if chosen(REAL_TIME) else []
+        compiler = pool.submit(run_lane, chosen(RUST), programs)
+        rest = run_lane(chosen(REST), needs)
+        whole = [pool.submit(run_lane, [part], [*needs, *programs]) for part in chosen(REAL_TIME)]
+        lanes = [rest, compiler.result(), *(lane.result() for lane in whole)]
+    return [*(made.result() for made in [*needs, *programs]), *(outcome for lane in lanes for outcome in lane)]
+
+
+def main(groups: list[str]) -> int:
     began = time.monotonic()
-    unbuilt = build.build(["python", "web"] if groups == ["lint"] else [])
-    for sentence in unbuilt.values():
-        say(sentence)
-    outcomes = [Outcome(0, 1) for _ in unbuilt]
-    if "python" not in unbuilt:
-        if any(part.group in NEEDS_PACKAGES for part in chosen([*REST, *ALONE])) and (
-            missing := provide_system_packages()
-        ):
-            say(missing)
-            outcomes.append(Outcome(0, 1))
-        with ThreadPoolExecutor(2) as pool:
-            for lane in pool.map(run_all, [chosen(RUST), chosen(REST)]):
-                outcomes += lane
-        outcomes += run_all(chosen(ALONE))
+    outcomes = run_lanes(groups)
     say(f"{'everything':<24} {time.monotonic() - began:>33.1f} s")
     for name in (name for outcome in outcomes for name in outcome.stumbled):
         say(f"passed at the second time only: {name}")
