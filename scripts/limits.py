@@ -339,6 +339,20 @@ SECTIONS: dict[str, list[Limit]] = {
         ),
     ],
     "The router": [
+        Limit(
+            "on the way in one direction of a network that is made bad",
+            "crates/router-net/src/impair/stage.rs",
+            "MAX_HELD_BYTES",
+            "bytes",
+            "They are lost, of each thread.",
+        ),
+        Limit(
+            "clients' addresses on a network that is made bad",
+            "crates/router-net/src/impair/stage.rs",
+            "MAX_LINKS",
+            "addresses",
+            "Packets of a further one are lost, of each thread.",
+        ),
         Limit("an offer", "crates/router/src/sdp/offer.rs", "MAX_BYTES", "bytes", "It is refused."),
         Limit("media lines of an offer", "crates/router/src/sdp/offer.rs", "MAX_LINES", "lines", "It is refused."),
         Limit("one line of an offer", "crates/router/src/sdp/offer.rs", "MAX_LINE_BYTES", "bytes", "It is refused."),

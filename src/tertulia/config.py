@@ -46,7 +46,7 @@ __all__ = [
 
 LOOPBACK = ("127.0.0.1", "::1")
 # Nobody turns a production server into one for development by accident.
-_WITHOUT_VARIABLE = ("development",)
+_WITHOUT_VARIABLE = ("development", "impair")
 # What sample configurations have, ours and other people's.
 _DEFAULT_PASSWORDS = frozenset({"changeme", "password", "postgres", "postgresql", "tertulia", "12345678", "secret"})
 
@@ -269,6 +269,13 @@ class Settings(_Section, frozen=True):
     projects: tuple[ConfiguredProject, ...] = ()
     # True for `tertulia dev`: a project and a session are made, and the playground may join by itself.
     development: bool = False
+    # How bad `tertulia dev` makes the network, as the router reads it: `loss=20,delay=150`.
+    impair: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a bad network for anything but development."""
+        if self.impair is not None and not self.development:
+            raise ValueError("impair makes the network bad, which only `tertulia dev --impair` does")
 
     @property
     def callback_networks(self) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ def router_command(router: Path, settings: Settings) -> tuple[str, ...]:
         command.append("--local-only")
     if media.public_addresses:
         command += ["--public-address", ",".join(media.public_addresses)]
+    if settings.impair is not None:
+        command += ["--impair", settings.impair]
     return tuple(command)
 
 

@@ -138,7 +138,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
         callbacks = Callbacks(store.callbacks, ids, clock, rules, dispatcher.wake)
         playground = None
         if settings.development:
-            playground = await open_playground(projects, sessions, clock, settings.playground_file)
+            playground = await open_playground(projects, sessions, clock, settings.playground_file, settings.impair)
         limits = SignallingLimits(authentication_s=times.authentication_s, heartbeat_s=times.heartbeat_s)
         gate = Gate(settings.http.pending, settings.http.pending_per_address)
         metrics.read_from(readings_of(sessions, router, gate, settings.run_folder))

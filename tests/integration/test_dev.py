@@ -306,3 +306,8 @@ def test_production_serves_without_a_playground_of_its_own(tmp_path: Path) -> No
         assert process.wait(DEADLINE_S) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b""
+
+
+def test_a_bad_network_that_is_misspelt_is_answered_with_the_nearest_word(tmp_path: Path) -> None:
+    sentence = refused(tertulia("dev", "--port", "0", "--data", tmp_path, "--impair", "los=20,delay=150"))
+    assert "--impair: there is no `los`; did you mean `loss`?" in sentence

@@ -144,6 +144,16 @@ def test_dropped_video_is_repaired(server: TertuliaServer) -> None:
     assert result["delivery"]["lost"] < 0.5 * result["generator"]["dropped_on_purpose"]
 
 
+def test_a_network_that_was_made_bad_loses_and_delays_what_it_was_asked_to(tmp_path: Path) -> None:
+    with TertuliaServer(tmp_path, "--impair", "loss=3,delay=60,jitter=20") as bad:
+        assert bad.facts["impair"] == "loss=3,delay=60,jitter=20"
+        result = load(bad, "--subscribers", "3", "--bitrate", "0", "--duration", "2")
+
+    assert result["audio"]["latency_ms"]["p50"] >= 2 * 60, "both ways"
+    # About six of a hundred; of so few packets it may be less or more, but not none.
+    assert 0 < result["delivery"]["lost_percent"] < 30
+
+
 def test_an_interrupted_run_says_goodbye_and_tells_its_result(server: TertuliaServer) -> None:
     session_id = server.create_session()
     run = command(server, "--json", "--session", session_id, "--subscribers", "3", "--duration", "300")

@@ -204,7 +204,7 @@ def test_the_sample_configuration_names_every_setting_and_no_other() -> None:
     text = file.read_text(encoding="utf-8")
     sections = [settings, *(one for one in vars_of(settings) if isinstance(one, msgspec.Struct))]
     names = {name for section in sections for name in section.__struct_fields__}
-    missing = {name for name in names - {"development", "local_only"} if name not in text}
+    missing = {name for name in names - {"development", "impair", "local_only"} if name not in text}
     assert not missing
 
 
@@ -226,3 +226,9 @@ def test_an_account_has_key_and_secret_or_neither_and_no_weak_secret() -> None:
 def test_a_database_is_reached_without_a_password_or_with_a_good_one(login: str) -> None:
     url = f"postgresql://{login}db.example.org/tertulia"
     assert load(environment={"TERTULIA_STORE_URL": url}).store.url == url
+
+
+def test_only_a_development_server_makes_its_network_bad(tmp_path: Path) -> None:
+    assert load(environment={}, flags={"development": True, "impair": "loss=20"}).impair == "loss=20"
+    assert "only `tertulia dev --impair` does" in refused(written(tmp_path, 'impair = "loss=20"'))
+    assert "is not a setting" in refused(environment={"TERTULIA_IMPAIR": "loss=20"})

@@ -38,4 +38,7 @@ def test_only_what_is_set_is_passed_on() -> None:
     assert "--local-only" in options(local_only=True)
     assert value_of("--public-address", options(public_addresses=["192.0.2.7"])) == "192.0.2.7"
     assert "--orphan-grace" not in options()
+    assert "--impair" not in options()
+    bad = options_of({"development": True, "impair": "loss=20,delay=150"})
+    assert value_of("--impair", bad) == "loss=20,delay=150"
     assert value_of("--orphan-grace", options_of({"sessions.orphan_grace_s": 2.5})) == "2.5"

@@ -10,6 +10,8 @@ use lexopt::prelude::{Long, Short, ValueExt as _};
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
+use crate::impair::Conditions;
+
 /// What `--help` says.
 const HELP: &str = "\
 Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [options]
@@ -26,6 +28,8 @@ Usage: tertulia-router --link <path> --bind <ip>[,<ip>...] --port <port> [option
   --supervisor-pid <pid>   parent process; with it and control gone, the router exits
   --supervisor-lock <file> locked while any supervisor lives, for the case that another took over
   --orphan-grace <s>       seconds without a supervisor before that (default: 60)
+  --impair <conditions>    make the network bad on purpose, as in loss=20,delay=150; clients
+                           are then offered UDP alone
   --log <level>            error, warn, info (default), debug or trace
   --help, --version";
 
@@ -39,7 +43,7 @@ const GROUP_SHARE: usize = 16;
 const ORPHAN_GRACE_S: u64 = 60;
 
 /// What to run with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Args {
     /// Path of the router link.
     pub link: PathBuf,
@@ -61,15 +65,17 @@ pub struct Args {
     pub supervisor_lock: Option<PathBuf>,
     /// How long media goes on at least when the supervisor is gone.
     pub orphan_grace: Duration,
+    /// How bad the network is made, for development.
+    pub impair: Option<Conditions>,
     /// What is logged.
     pub log: LevelFilter,
 }
 
 /// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Parsed {
     /// Run the router.
-    Run(Args),
+    Run(Box<Args>),
     /// Print this and end.
     Say(String),
 }
@@ -87,7 +93,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut local_only, mut supervisor_lock) = (false, None);
     let (mut shards, mut group_share) = (default_shards(), GROUP_SHARE);
     let mut orphan_grace = Duration::from_secs(ORPHAN_GRACE_S);
-    let mut log = LevelFilter::INFO;
+    let (mut impair, mut log) = (None, LevelFilter::INFO);
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
             Long("link") => link = Some(PathBuf::from(parser.value().map_err(usage)?)),
@@ -110,6 +116,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
                 orphan_grace = Duration::try_from_secs_f64(seconds)
                     .map_err(|e| UsageError(format!("--orphan-grace: {e}")))?;
             }
+            Long("impair") => {
+                let conditions = text(&mut parser)?.parse();
+                impair = Some(conditions.map_err(|e| UsageError(format!("--impair: {e}")))?);
+            }
             Long("log") => {
                 let level = text(&mut parser)?;
                 log = LevelFilter::from_str(&level)
@@ -126,7 +136,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     if bind.is_empty() {
         return Err(missing("--bind"));
     }
-    Ok(Parsed::Run(Args {
+    Ok(Parsed::Run(Box::new(Args {
         link: link.ok_or_else(|| missing("--link"))?,
         bind,
         port: port.ok_or_else(|| missing("--port"))?,
@@ -137,8 +147,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         supervisor_pid,
         supervisor_lock,
         orphan_grace,
+        impair,
         log,
-    }))
+    })))
 }
 
 /// One per core. Elsewhere than on Linux the kernel does not spread datagrams over sockets.
@@ -186,7 +197,8 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--link /l.sock --bind 127.0.0.1,::1 --port 0 --public-address 203.0.113.7 \
-                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --orphan-grace 2.5 --shards 3 --group-share 2 --local-only";
+                    --public-address 2001:db8::7 --supervisor-pid 12 --supervisor-lock /run/s --log debug --orphan-grace 2.5 --shards 3 --group-share 2 --local-only \
+                    --impair loss=20,up.delay=150";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.link, PathBuf::from("/l.sock"));
         assert_eq!(args.bind.len(), 2);
@@ -196,6 +208,7 @@ mod tests {
         assert_eq!(args.public_addresses.len(), 2);
         assert_eq!(args.log, LevelFilter::DEBUG);
         assert!(args.local_only);
+        assert_eq!(args.impair, Some("loss=20,up.delay=150".parse().unwrap()));
         assert_eq!((args.shards, args.group_share), (3, 2));
     }
 
@@ -207,6 +220,11 @@ mod tests {
         for flags in ["--shards 0", "--shards 65", "--group-share 0"] {
             assert!(run(flags).unwrap_err().contains("is not between 1 and"), "{flags}");
         }
+        let misspelt = run("--impair los=20").unwrap_err();
+        assert!(
+            misspelt.contains("--impair: there is no `los`; did you mean `loss`?"),
+            "{misspelt}"
+        );
         assert!(run("--port 70000").unwrap_err().contains("--port"));
         assert!(run("--colour red").unwrap_err().contains("--colour"));
     }

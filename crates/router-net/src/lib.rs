@@ -7,6 +7,7 @@
 pub mod args;
 pub mod batch;
 pub mod doorbell;
+pub mod impair;
 pub mod link;
 pub mod logging;
 pub mod parcels;

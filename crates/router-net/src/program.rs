@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
-use tertulia_router_core::{Config, LocalAddress, Router, ShardIndex, Str0mEngines};
+use tertulia_router_core::{Config, LocalAddress, Protocol, Router, ShardIndex, Str0mEngines};
 
 use crate::args::{Args, UsageError};
 use crate::doorbell::Doorbell;
+use crate::impair::Stage;
 use crate::link::{Link, LinkError, RouterFacts};
 use crate::logging;
 use crate::parcels::Parcels;
@@ -81,7 +82,12 @@ pub fn run(args: &Args) -> Result<(), ProgramError> {
         pipe::register(signal, ring.try_clone()?)?;
     }
     let sockets = sockets::open(&args.bind, args.port, args.shards)?;
-    let local = sockets::advertise(&sockets.bound, &args.public_addresses);
+    let mut local = sockets::advertise(&sockets.bound, &args.public_addresses);
+    if let Some(conditions) = &args.impair {
+        tracing::warn!(?conditions, "the network is made bad on purpose");
+        // A stream of TCP cannot lose anything, and a browser that went there would be out of the bad network.
+        local.retain(|address| address.protocol == Protocol::Udp);
+    }
     let told = local.iter().take(sockets.bound.len()).flat_map(|l| &l.advertised);
     let facts = RouterFacts {
         udp_port: sockets.bound.first().map_or(0, std::net::SocketAddr::port),
@@ -163,6 +169,7 @@ impl Crew {
         let placement = Placement::new(count, args.group_share, settings.max_transports);
         let all = Arc::new(Shards::new(addresses, door_address, placement));
         let link = Link::new(facts.clone(), Arc::clone(&all));
+        let epoch = Instant::now();
         let engines = Str0mEngines::new(&settings.local_addresses);
         let mut shards = Vec::new();
         for (index, end) in ends.into_iter().enumerate() {
@@ -170,6 +177,10 @@ impl Crew {
             let index = ShardIndex(index as u16);
             let config = Config { shard: index, ..settings.clone() };
             let engines = Box::new(engines.clone());
+            let impairment = args.impair.map(|conditions| {
+                let own_seed = conditions.seed.map(|seed| seed.wrapping_add(u64::from(index.0)));
+                Stage::new(&conditions, epoch, own_seed.unwrap_or_else(seed))
+            });
             shards.push(Shard::new(ShardParts {
                 index,
                 poll,
@@ -180,6 +191,7 @@ impl Crew {
                 jobs,
                 mail,
                 parcels,
+                impairment,
                 shards: Arc::clone(&all),
                 link: Arc::clone(&link),
                 stop: Arc::clone(stop),

@@ -11,11 +11,12 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use tertulia_router_core::{
     Datagram, DropCause, Drops, Event, Foreign, PeerAddress, Recipient, Router, ShardIndex,
-    ShardMessage, ShardStatistics, TransportId,
+    ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
 };
 
 use crate::batch::{MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
 use crate::doorbell::Doorbell;
+use crate::impair::{Stage, Way};
 use crate::link::message::{Empty, Refusal, Reply, Request};
 use crate::link::{self, Link, Outbox};
 use crate::parcels::{Label, Parcels};
@@ -63,6 +64,8 @@ pub struct ShardParts {
     pub mail: Queue<Mail>,
     /// Packets from and for the others.
     pub parcels: Parcels,
+    /// The network that was made bad on purpose, if it was.
+    pub impairment: Option<Stage>,
     /// All of them.
     pub shards: Arc<Shards>,
     /// Where events go.
@@ -84,6 +87,7 @@ pub struct Shard {
     jobs: Queue<Job>,
     mail: Queue<Mail>,
     parcels: Parcels,
+    impairment: Option<Box<Stage>>,
     connections: Connections,
     shards: Arc<Shards>,
     link: Arc<Link>,
@@ -91,7 +95,7 @@ pub struct Shard {
     receiver: Receiver,
     sender: Sender,
     /// Reused for what is sent together.
-    transmits: Vec<tertulia_router_core::Transmit>,
+    transmits: Vec<Transmit>,
     unposted: Unposted,
     /// Bindings that wait for another shard.
     waiting: HashMap<u64, (u64, Arc<Outbox>)>,
@@ -133,6 +137,7 @@ impl Shard {
             jobs: parts.jobs,
             mail: parts.mail,
             parcels: parts.parcels,
+            impairment: parts.impairment.map(Box::new),
             connections: Connections::new(FIRST_CONNECTION),
             shards: parts.shards,
             link: parts.link,
@@ -162,6 +167,7 @@ impl Shard {
             for index in 0..self.sockets.len() {
                 self.receive(now, index);
             }
+            self.receive_impaired(now);
             self.take_mail(now);
             self.take_parcels(now);
             self.read_connections(now);
@@ -187,7 +193,8 @@ impl Shard {
             Duration::ZERO
         } else {
             let core = self.router.next_deadline();
-            let next = core.map_or(self.statistics_at, |at| at.min(self.statistics_at));
+            let held = self.impairment.as_ref().and_then(|stage| stage.next_deadline());
+            let next = core.into_iter().chain(held).fold(self.statistics_at, Instant::min);
             next.saturating_duration_since(Instant::now())
         };
         self.waits += 1;
@@ -238,21 +245,27 @@ impl Shard {
                     self.drops.count(DropCause::Malformed);
                     continue;
                 }
-                let datagram = Datagram { socket: index, source, contents };
-                let Some(Foreign { shard, is_known }) = self.router.handle_datagram(now, datagram)
-                else {
+                if let Some(stage) = &mut self.impairment {
+                    stage.send(Way::Up, now, PeerAddress { socket: index, source }, contents);
                     continue;
-                };
-                let address = PeerAddress { socket: index, source };
-                let label = Label::Datagram { address, is_known };
-                hand_over(
-                    &mut self.parcels,
-                    &mut self.to_ring,
-                    (&mut self.handed_over, &mut self.drops),
-                    shard,
-                    label,
-                    contents,
-                );
+                }
+                let datagram = Datagram { socket: index, source, contents };
+                if let Some(foreign) = self.router.handle_datagram(now, datagram) {
+                    let counts = (&mut self.handed_over, &mut self.drops);
+                    pass_on(&mut self.parcels, &mut self.to_ring, counts, foreign, datagram);
+                }
+            }
+        }
+    }
+
+    /// Takes what has come through the bad network, if there is one.
+    fn receive_impaired(&mut self, now: Instant) {
+        let Some(stage) = &mut self.impairment else { return };
+        while let Some((PeerAddress { socket, source }, contents)) = stage.receive(Way::Up, now) {
+            let datagram = Datagram { socket, source, contents: &contents };
+            if let Some(foreign) = self.router.handle_datagram(now, datagram) {
+                let counts = (&mut self.handed_over, &mut self.drops);
+                pass_on(&mut self.parcels, &mut self.to_ring, counts, foreign, datagram);
             }
         }
     }
@@ -401,10 +414,13 @@ impl Shard {
         loop {
             let transmits = std::iter::from_fn(|| self.router.poll_transmit());
             self.transmits.extend(transmits.take(TRANSMITS));
+            if let Some(stage) = &mut self.impairment {
+                impair(stage, self.sockets.len(), &mut self.transmits);
+            }
             if self.transmits.is_empty() {
                 break;
             }
-            let of_socket = |a: &tertulia_router_core::Transmit, b: &_| same_socket(a, b);
+            let of_socket = |a: &Transmit, b: &_| same_socket(a, b);
             for run in self.transmits.chunk_by(of_socket) {
                 let index = run.first().map_or(0, |transmit| transmit.socket);
                 match self.sockets.get(index) {
@@ -578,8 +594,26 @@ impl Shard {
     }
 }
 
-fn same_socket(a: &tertulia_router_core::Transmit, b: &tertulia_router_core::Transmit) -> bool {
+fn same_socket(a: &Transmit, b: &Transmit) -> bool {
     a.socket == b.socket
+}
+
+/// Replaces what is to be sent over UDP by what has come through the bad network.
+fn impair(stage: &mut Stage, sockets: usize, transmits: &mut Vec<Transmit>) {
+    let now = Instant::now();
+    transmits.retain(|transmit| {
+        let peer = PeerAddress { socket: transmit.socket, source: transmit.destination };
+        let is_datagram = transmit.socket < sockets;
+        if is_datagram {
+            stage.send(Way::Down, now, peer, &transmit.contents);
+        }
+        !is_datagram
+    });
+    while let Some((peer, contents)) = stage.receive(Way::Down, now) {
+        let (socket, destination) = (peer.socket, peer.source);
+        // Urgency counts where a connection is slow, and this is none.
+        transmits.push(Transmit { socket, destination, contents, urgency: Urgency::Control });
+    }
 }
 
 /// What the door must know of a message to everybody.
@@ -589,6 +623,20 @@ fn for_door(message: &ShardMessage, from: ShardIndex) -> Option<DoorMail> {
         ShardMessage::UfragRemoved(ufrag) => Some(DoorMail::UfragRemoved(ufrag.clone(), from)),
         _ => None,
     }
+}
+
+/// Gives a datagram to the shard whose it is.
+fn pass_on(
+    parcels: &mut Parcels,
+    to_ring: &mut [bool],
+    counts: (&mut u64, &mut Drops),
+    foreign: Foreign,
+    datagram: Datagram<'_>,
+) {
+    let Datagram { socket, source, contents } = datagram;
+    let address = PeerAddress { socket, source };
+    let label = Label::Datagram { address, is_known: foreign.is_known };
+    hand_over(parcels, to_ring, counts, foreign.shard, label, contents);
 }
 
 /// Gives a packet to another shard, or counts that it could not.
@@ -621,5 +669,8 @@ impl Drop for Shard {
             drops = ?statistics.drops,
             "shard ended"
         );
+        if let Some((lost, overflowed)) = self.impairment.as_ref().map(|stage| stage.losses()) {
+            tracing::info!(shard = self.index.0, lost, overflowed, "bad network ended");
+        }
     }
 }

@@ -17,6 +17,7 @@ def dev(
     lan: bool = False,
     json: bool = False,
     data: Path | None = None,
+    impair: str | None = None,
 ) -> NoReturn:
     """Start everything on this machine for development: a project, a session and a page to try them.
 
@@ -25,8 +26,9 @@ def dev(
         lan: Let other machines on this network in, over TLS with a certificate that their browsers will ask about.
         json: Print everything as one JSON object on one line.
         data: Folder for everything that is kept. [default: var]
+        impair: Make the network of all media bad, for example `loss=20,delay=150,jitter=30,down.rate=500kbps`.
     """
-    flags: dict[str, Any] = {"http.port": port, "data_folder": data, "development": True}
+    flags: dict[str, Any] = {"http.port": port, "data_folder": data, "development": True, "impair": impair}
     if port is not None:
         flags["media.port"] = min(port + 1, 65535) if port else 0
     # Firefox sends no media to a loopback address, so the router takes this machine's own packets at its other

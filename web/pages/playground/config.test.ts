@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { fetchCredentials, parseConfig } from './config.ts';
+import { fetchOffer, parseConfig } from './config.ts';
 
 const CONFIG = { apiKey: '100', sessionId: '1_MX4', tokens: { moderator: 'M', subscriber: 'S' } };
 
@@ -10,7 +10,12 @@ const answering = (answer: Response): void => {
 afterEach(() => vi.unstubAllGlobals());
 
 test('the token is the one of the role', () => {
-  expect(parseConfig(CONFIG, 'subscriber')).toEqual({ apiKey: '100', sessionId: '1_MX4', token: 'S' });
+  expect(parseConfig(CONFIG, 'subscriber')).toEqual({ credentials: { apiKey: '100', sessionId: '1_MX4', token: 'S' }, impair: undefined });
+});
+
+test('a network that is made bad on purpose is told', () => {
+  expect(parseConfig({ ...CONFIG, impair: 'loss=20' }, 'moderator')?.impair).toBe('loss=20');
+  expect(parseConfig({ ...CONFIG, impair: 20 }, 'moderator')?.impair).toBeUndefined();
 });
 
 test('an answer that lacks something is none', () => {
@@ -20,9 +25,9 @@ test('an answer that lacks something is none', () => {
 
 test('a server without a session to hand out is not an error, a broken one is', async () => {
   answering(new Response('', { status: 404 }));
-  await expect(fetchCredentials('moderator')).resolves.toBeUndefined();
+  await expect(fetchOffer('moderator')).resolves.toBeUndefined();
   answering(new Response('', { status: 503 }));
-  await expect(fetchCredentials('moderator')).rejects.toThrow('503');
+  await expect(fetchOffer('moderator')).rejects.toThrow('503');
   answering(new Response('{}'));
-  await expect(fetchCredentials('moderator')).rejects.toThrow('names no key');
+  await expect(fetchOffer('moderator')).rejects.toThrow('names no key');
 });

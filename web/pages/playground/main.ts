@@ -1,6 +1,6 @@
 // Starts the playground: reads the address, finds a session to join, and joins it.
 import { readAddress } from './address.ts';
-import { fetchCredentials } from './config.ts';
+import { fetchOffer } from './config.ts';
 import { inventName } from './names.ts';
 import { loadedOpenTok, type OpenTok } from './opentok.ts';
 import { PlaygroundApp } from './playground-app.ts';
@@ -29,9 +29,11 @@ async function start(root: HTMLElement, openTok: OpenTok): Promise<void> {
     return;
   }
   try {
-    const credentials = await fetchCredentials(address.role);
-    if (credentials) app.start(credentials, false);
-    else app.dispatch({ type: 'phase', phase: { name: 'asking', typed: undefined } });
+    const offer = await fetchOffer(address.role);
+    if (offer) {
+      app.dispatch({ type: 'impaired', impair: offer.impair });
+      app.start(offer.credentials, false);
+    } else app.dispatch({ type: 'phase', phase: { name: 'asking', typed: undefined } });
   } catch (error) {
     const text = `${error instanceof Error ? error.message : String(error)} Is the server running? Load the page again when it is.`;
     app.dispatch({ type: 'phase', phase: { name: 'failed', words: { title: 'Could not join', text } } });

@@ -56,6 +56,8 @@ export type Tab = (typeof TABS)[number];
 
 export interface State {
   readonly phase: Phase;
+  /** How bad the server makes the network on purpose, if it does. */
+  readonly impair: string | undefined;
   readonly role: Role;
   readonly myName: string;
   /** The own connection's id while connected. */
@@ -84,6 +86,7 @@ export interface State {
 
 export type Change =
   | { readonly type: 'phase'; readonly phase: Phase }
+  | { readonly type: 'impaired'; readonly impair: string | undefined }
   | { readonly type: 'joined'; readonly me: string; readonly role: Role }
   | { readonly type: 'ended'; readonly reason: string }
   | { readonly type: 'connectionCreated'; readonly connection: ConnectionFacts }
@@ -114,6 +117,7 @@ const MESSAGES = 500;
 export function initialState(role: Role, myName: string, panelOpen: boolean): State {
   return {
     phase: { name: 'starting' },
+    impair: undefined,
     role,
     myName,
     me: undefined,
@@ -140,6 +144,8 @@ export function reduce(state: State, change: Change): State {
   switch (change.type) {
     case 'phase':
       return { ...state, phase: change.phase };
+    case 'impaired':
+      return { ...state, impair: change.impair };
     case 'joined':
       return { ...state, phase: { name: 'connected' }, me: change.me, role: change.role };
     case 'ended':

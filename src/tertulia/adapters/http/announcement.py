@@ -19,6 +19,7 @@ def facts_of(playground: Playground, url: str) -> dict[str, Any]:
         "api_secret": playground.project.api_secret,
         "session_id": playground.session_id,
         "tokens": playground.tokens(),
+        **({} if playground.impair is None else {"impair": playground.impair}),
     }
 
 
@@ -41,6 +42,7 @@ def text_of(facts: dict[str, Any], *, integrity: str, with_picture: bool) -> str
         f"  API key      {facts['api_key']}",
         f"  API secret   {facts['api_secret']}",
         f"  session id   {facts['session_id']}",
+        *([f"  bad network  {facts['impair']}, on purpose (--impair)"] if "impair" in facts else []),
         "",
         "  tokens",
         *(f"    {role:<14} {token}" for role, token in facts["tokens"].items()),

@@ -27,11 +27,12 @@ CONFIG_PATH = "/playground/config.json"
 
 
 class Playground:
-    """One project and one session for trying things out."""
+    """One project and one session for trying things out; `impair` says how bad the network is made for it, if it is."""
 
-    def __init__(self, project: Project, session_id: SessionId, clock: Clock) -> None:
+    def __init__(self, project: Project, session_id: SessionId, clock: Clock, impair: str | None = None) -> None:
         self.project = project
         self.session_id = session_id
+        self.impair = impair
         self._clock = clock
 
     def token(self, role: Role) -> str:
@@ -51,7 +52,9 @@ class Playground:
         return {role.value: self.token(role) for role in Role}
 
 
-async def open_playground(projects: Projects, sessions: Sessions, clock: Clock, file: Path) -> Playground:
+async def open_playground(
+    projects: Projects, sessions: Sessions, clock: Clock, file: Path, impair: str | None = None
+) -> Playground:
     """The playground that `file` names, made anew if there is none (any more): it lasts as long as the data folder."""
     known = _read(file)
     project = await projects.find(known.get("api_key", ""))
@@ -63,7 +66,7 @@ async def open_playground(projects: Projects, sessions: Sessions, clock: Clock, 
             project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
         )
     _write(file, {"api_key": project.api_key, "session_id": session.session_id})
-    return Playground(project, session.session_id, clock)
+    return Playground(project, session.session_id, clock, impair)
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -94,6 +97,7 @@ def playground_routes(playground: Playground) -> list[Route]:
             "role": role.value,
             "token": playground.token(role),
             "tokens": playground.tokens(),
+            **({} if playground.impair is None else {"impair": playground.impair}),
         }
         answer = json_answer(json.dumps(values).encode())
         answer.headers["Cache-Control"] = "no-store"

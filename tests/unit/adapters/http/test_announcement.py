@@ -13,6 +13,7 @@ async def test_programs_get_everything_they_need(server: Server, client: httpx.A
 
     assert facts["url"] == "http://localhost:8080"
     assert facts["api_secret"] == server.playground.project.api_secret
+    assert "impair" not in facts
     assert list(facts["tokens"]) == ["subscriber", "publisher", "publisheronly", "moderator"]
 
 
@@ -29,3 +30,14 @@ async def test_people_get_the_same_and_on_a_network_a_picture(server: Server, cl
         assert "npm install @opentok/client@https://192.168.1.7:8080/npm/tertulia.tgz" in text
     assert "█" not in plain
     assert pictured.count("█") > 100
+
+
+async def test_a_network_that_is_made_bad_on_purpose_is_told_to_programs_people_and_the_page(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    server.playground.impair = "loss=20,delay=150"
+    facts = facts_of(server.playground, "http://localhost:8080")
+
+    assert facts["impair"] == "loss=20,delay=150"
+    assert "bad network  loss=20,delay=150, on purpose" in text_of(facts, integrity="sha384-x", with_picture=False)
+    assert (await client.get("/playground/config.json")).json()["impair"] == "loss=20,delay=150"

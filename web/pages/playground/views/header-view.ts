@@ -1,5 +1,5 @@
-// The head of the page: the wordmark, and in one pill how the connection stands.
-import { html, type TemplateResult } from 'lit';
+// The head of the page: the wordmark, in one pill how the connection stands, and in another that the network is made bad.
+import { html, nothing, type TemplateResult } from 'lit';
 import type { Phase, State } from '../state.ts';
 import { endingWords } from '../words.ts';
 import { sign } from './icons.ts';
@@ -7,6 +7,7 @@ import { sign } from './icons.ts';
 export function headerView(state: State): TemplateResult {
   return html`<header class="head">
     <h1 class="wordmark">${sign()}<span>tertulia</span></h1>
+    ${state.impair === undefined ? nothing : html`<p class="pill pill-impaired" title="tertulia dev --impair ${state.impair}"><span class="pill-text">Bad network on purpose: ${state.impair}</span></p>`}
     <p class="pill" role="status" data-phase=${state.phase.name}><span class="pill-dot"></span><span class="pill-text">${phaseWords(state.phase)}</span></p>
   </header>`;
 }
