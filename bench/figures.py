@@ -13,6 +13,27 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What one value of a figure must reach: `at_most` or `at_least` so much."""
+
+    name: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def verdict(self, values: dict[str, float]) -> str:
+        """Whether it is met, and by how much."""
+        value = values[self.name]
+        bar, is_met = (
+            (self.at_most, value <= self.at_most)
+            if self.at_most is not None
+            else (self.at_least or 0.0, value >= (self.at_least or 0.0))
+        )
+        side = "at most" if self.at_most is not None else "at least"
+        share = f"{100 * value / bar:,.0f} % of it" if bar else f"{value:,.1f}"
+        return f"{self.name} {side} {bar:,g}: {'met' if is_met else '**missed**'}, {share}"
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One row of the scoreboard.
 
@@ -20,16 +41,19 @@ class Figure:
         what: What was measured, and how often.
         unit: Of every value.
         values: Named results in the order of the columns, for example `{"p50": 12.1, "p95": 17.9}`.
+        bars: What they must reach, of those that must.
     """
 
     what: str
     unit: str
     values: dict[str, float]
+    bars: tuple[Bar, ...] = ()
 
     def row(self) -> str:
         """The row in Markdown."""
         results = ", ".join(f"{name} {value:,.1f}" for name, value in self.values.items())
-        return f"| {self.what} | {results} | {self.unit} |"
+        bars = "; ".join(bar.verdict(self.values) for bar in self.bars)
+        return f"| {self.what} | {results} | {self.unit} | {bars} |"
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

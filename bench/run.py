@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
+from bench.loss import loss_figures
 from bench.media import python_media
 from bench.rest import rest_figures
 from bench.router import router_figures
@@ -31,12 +32,12 @@ SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
     "python": lambda server: asyncio.run(python_media(server)),
     "chromium": in_chromium,
 }
-"""Those that share one server. `router` has its own."""
+"""Those that share one server. The others have their own."""
 
 
 def main() -> None:
     """Measures and prints; what is named on the command line, or all of it, which is also written to the scoreboard."""
-    names = (*SCENARIOS, "router")
+    names = (*SCENARIOS, "router", "loss")
     wanted = sys.argv[1:] or names
     if unknown := sorted(set(wanted) - set(names)):
         sys.exit(f"There is no {unknown[0]!r}; there are {', '.join(names)}.")
@@ -50,6 +51,8 @@ def main() -> None:
     if "router" in wanted:
         with tempfile.TemporaryDirectory() as folder:
             figures += router_figures(Path(folder))
+    if "loss" in wanted:
+        figures += loss_figures()
     text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
     if not sys.argv[1:]:
         SCOREBOARD.write_text(text)
@@ -67,8 +70,8 @@ def scoreboard(figures: list[Figure], day: datetime.date, load: float) -> str:
             *(f"- {line}" for line in machine()),
             f"- load average {load:.1f} before the run",
             "",
-            "| what | result | unit |",
-            "|---|---|---|",
+            "| what | result | unit | bar |",
+            "|---|---|---|---|",
             *(figure.row() for figure in figures),
             "",
             "These are a starting point. Compare ratios of one run, not numbers of two machines.",
