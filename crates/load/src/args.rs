@@ -22,6 +22,8 @@ Clients with real ICE, DTLS and SRTP that join sessions, publish, subscribe and 
   --duration <s>         seconds of media after everybody is in (default 10, at most 600)
   --ramp <n>             clients that join per second; 0: all at once (default 20)
   --churn <n>            clients that leave and are replaced per second (default 0)
+  --stay <s>             seconds after which a client leaves again, counted from its joining; the run
+                         ends with the last (default: to the end of --duration)
   --bitrate <bit/s>      of each published video; 0: none (default 1000000)
   --frame-rate <n>       frames per second of each published video (default 30)
   --packet-bytes <n>     largest video packet (default 1150)
@@ -51,6 +53,8 @@ pub struct Args {
     pub ramp: f64,
     /// Leaves, and joins in their place, per second.
     pub churn: f64,
+    /// How long a client stays; none: to the end.
+    pub stay: Option<Duration>,
     /// Published video.
     pub video: Option<VideoOptions>,
     /// Published audio.
@@ -112,6 +116,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut duration_s, mut ramp, mut churn, mut drop_percent) = (10.0, 20.0, 0.0, 0.0);
     let (mut bitrate_bps, mut frame_rate, mut packet_bytes) = (1_000_000, 30, 1_150);
     let (mut audio_bytes, mut max_streams, mut threads, mut seed) = (100, 48, 1, None);
+    let mut stay_s = None;
     let (mut no_limits, mut has_permission, mut json) = (false, false, false);
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
@@ -119,6 +124,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
             Long("duration") => duration_s = number(&mut parser, "duration", 0.1..=1e6)?,
             Long("ramp") => ramp = number(&mut parser, "ramp", 0.0..=1e4)?,
             Long("churn") => churn = number(&mut parser, "churn", 0.0..=1e4)?,
+            Long("stay") => stay_s = Some(number(&mut parser, "stay", 0.1..=1e6)?),
             Long("drop") => drop_percent = number(&mut parser, "drop", 0.0..=100.0)?,
             Long("bitrate") => bitrate_bps = number(&mut parser, "bitrate", 0..=1_000_000_000)?,
             Long("frame-rate") => frame_rate = number(&mut parser, "frame-rate", 1..=120)?,
@@ -142,12 +148,17 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     within(no_limits, "seconds of --duration", duration_s, f64::from(MAX_DURATION_S))?;
     within(no_limits, "bits per second of --bitrate", bitrate_bps, MAX_BITRATE_BPS)?;
     within(no_limits, "joins per second of --ramp", ramp, MAX_PER_SECOND)?;
+    within(no_limits, "seconds of --stay", stay_s.unwrap_or(0.0), f64::from(MAX_DURATION_S))?;
+    if stay_s.is_some() && churn > 0.0 {
+        return Err(UsageError("--stay and --churn exclude each other".into()));
+    }
     within(no_limits, "replacements per second of --churn", churn, MAX_PER_SECOND)?;
     Ok(Parsed::Run(Box::new(Args {
         url: url.ok_or_else(|| UsageError("--url is missing".into()))?,
         duration: Duration::from_secs_f64(duration_s),
         ramp,
         churn,
+        stay: stay_s.map(Duration::from_secs_f64),
         video: (bitrate_bps > 0).then_some(VideoOptions { bitrate_bps, frame_rate, packet_bytes }),
         audio: (audio_bytes > 0).then_some(AudioOptions { packet_bytes: audio_bytes }),
         max_streams,
@@ -215,6 +226,9 @@ mod tests {
         let video = VideoOptions { bitrate_bps: 2_000_000, frame_rate: 15, packet_bytes: 1_000 };
         assert_eq!((args.video, args.audio), (Some(video), None));
         assert_eq!((args.max_streams, args.threads, args.seed), (9, 2, Some(8)));
+        assert_eq!(args.stay, None);
+        let Ok(Parsed::Run(short)) = run("--url x --stay 1.5") else { panic!("not run") };
+        assert_eq!(short.stay, Some(Duration::from_millis(1_500)));
         assert!(args.no_limits && args.has_permission && args.json);
     }
 
@@ -228,6 +242,7 @@ mod tests {
             ("--url x --frame-rate 0", "--frame-rate: `0` is not between 1 and 120"),
             ("--url x --packet-bytes 9000", "--packet-bytes"),
             ("--url x --colour red", "--colour"),
+            ("--url x --stay 5 --churn 1", "--stay and --churn exclude each other"),
         ] {
             let error = run(line).unwrap_err();
             assert!(error.contains(part), "{error}");

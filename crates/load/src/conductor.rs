@@ -1,5 +1,6 @@
 //! Who joins and leaves when. Pure: time and randomness are given.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::client::Role;
@@ -50,6 +51,8 @@ pub struct Schedule {
     pub ramp: f64,
     /// Replacements per second.
     pub churn: f64,
+    /// From a client's joining to its goodbye; none: it stays to the end. Nobody takes its seat.
+    pub stay: Option<Duration>,
     /// From ready to the last packet.
     pub duration: Duration,
     /// Subscriptions that there will be.
@@ -75,6 +78,8 @@ pub struct Conductor {
     next_number: usize,
     /// Clients that churn may take: numbers and seats.
     replaceable: Vec<(usize, Seat)>,
+    /// Clients that leave by themselves, the first one first.
+    leaving: VecDeque<(Instant, usize)>,
     /// The seat of the client that was just told to leave.
     vacant: Option<Seat>,
     random: fastrand::Rng,
@@ -95,6 +100,7 @@ impl Conductor {
             started_at: now,
             next_number: 0,
             replaceable: Vec::new(),
+            leaving: VecDeque::new(),
             vacant: None,
             random: fastrand::Rng::with_seed(seed),
             replaced: 0,
@@ -105,31 +111,35 @@ impl Conductor {
     /// When there is something to do at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Joining => Some(self.time_of_join(self.next_number)),
-            Phase::Settling { since } => Some(since + SETTLING),
-            Phase::Running { until, next_churn } => {
-                Some(next_churn.map_or(until, |at| at.min(until)))
-            }
-            Phase::Draining { until } => Some(until),
-            Phase::Over => None,
-        }
+        let of_phase = match self.phase {
+            Phase::Joining => self.time_of_join(self.next_number),
+            Phase::Settling { since } => since + SETTLING,
+            Phase::Running { until, next_churn } => next_churn.map_or(until, |at| at.min(until)),
+            Phase::Draining { until } => until,
+            Phase::Over => return None,
+        };
+        Some(self.leaving.front().map_or(of_phase, |(at, _)| of_phase.min(*at)))
     }
 
     /// A client ended by itself.
     pub fn handle_end(&mut self, number: usize) {
         self.replaceable.retain(|(other, _)| *other != number);
+        self.leaving.retain(|(_, other)| *other != number);
     }
 
     /// The run is to end early.
     pub fn interrupt(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Draining { .. } | Phase::Over) {
+            self.leaving.clear();
             self.phase = Phase::Running { until: now, next_churn: None };
         }
     }
 
     /// What is to be done now, one after the other until there is no more.
     pub fn poll(&mut self, now: Instant, progress: Progress) -> Option<Step> {
+        if self.leaving.front().is_some_and(|(at, _)| *at <= now) {
+            return self.leaving.pop_front().map(|(_, number)| Step::Leave(number));
+        }
         match self.phase {
             Phase::Joining => self.poll_joining(now),
             Phase::Settling { since } => self.poll_settling(now, since, progress),
@@ -151,10 +161,19 @@ impl Conductor {
             self.phase = Phase::Settling { since: now };
             return None;
         };
-        (self.time_of_join(self.next_number) <= now).then(|| self.join(seat))
+        (self.time_of_join(self.next_number) <= now).then(|| self.join(now, seat))
     }
 
     fn poll_settling(&mut self, now: Instant, since: Instant, progress: Progress) -> Option<Step> {
+        if self.schedule.stay.is_some() {
+            if !self.leaving.is_empty() {
+                return None;
+            }
+            // All have come and gone.
+            self.was_incomplete = progress.failed > 0;
+            self.phase = Phase::Running { until: now, next_churn: None };
+            return Some(Step::Ready);
+        }
         let is_complete = progress.settled == self.seats.len()
             && progress.subscriptions >= self.schedule.subscriptions;
         // Those who are in have everything, and nobody else will come.
@@ -176,7 +195,7 @@ impl Conductor {
         let (at, interval) = (next?, self.churn_interval()?);
         if let Some(seat) = self.vacant.take() {
             self.replaced += 1;
-            return Some(self.join(seat));
+            return Some(self.join(now, seat));
         }
         if now < at {
             return None;
@@ -189,9 +208,10 @@ impl Conductor {
         Some(Step::Leave(number))
     }
 
-    fn join(&mut self, seat: Seat) -> Step {
+    fn join(&mut self, now: Instant, seat: Seat) -> Step {
         let number = self.next_number;
         self.next_number += 1;
+        self.leaving.extend(self.schedule.stay.map(|stay| (now + stay, number)));
         // Publishers stay, so that there is something to see.
         if seat.role != Role::Publisher {
             self.replaceable.push((number, seat));
@@ -229,7 +249,7 @@ mod tests {
     }
 
     fn schedule(ramp: f64, churn: f64) -> Schedule {
-        Schedule { ramp, churn, duration: seconds(10.0), subscriptions: 4 }
+        Schedule { ramp, churn, stay: None, duration: seconds(10.0), subscriptions: 4 }
     }
 
     fn complete(inside: usize) -> Progress {
@@ -311,6 +331,27 @@ mod tests {
             };
             assert_eq!((*joined, *seat), (number, SUBSCRIBER));
         }
+    }
+
+    #[test]
+    fn clients_that_stay_for_a_time_leave_one_by_one_and_the_run_ends_with_the_last() {
+        let start = Instant::now();
+        let schedule = Schedule { stay: Some(seconds(3.0)), ..schedule(2.0, 0.0) };
+        let mut conductor = Conductor::new(schedule, vec![SUBSCRIBER; 4], start, 1);
+        let mut steps = Vec::new();
+        while let Some(at) = conductor.deadline() {
+            let progress = Progress { inside: 1, ..Progress::default() };
+            steps.extend(
+                due(&mut conductor, at, progress).into_iter().map(|step| (at - start, step)),
+            );
+        }
+        let left = |number: usize| (seconds(3.0 + 0.5 * number as f64), Step::Leave(number));
+        let (joins, rest) = steps.split_at(4);
+        assert!(joins.iter().all(|(_, step)| matches!(step, Step::Join { .. })));
+        assert_eq!(rest[..4], [left(0), left(1), left(2), left(3)]);
+        let end: Vec<_> = rest[4..].iter().map(|(_, step)| *step).collect();
+        assert_eq!(end, [Step::Ready, Step::StopSending, Step::Finish]);
+        assert!(!conductor.was_incomplete);
     }
 
     #[test]

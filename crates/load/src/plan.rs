@@ -84,6 +84,15 @@ impl Plan {
         seats
     }
 
+    /// All clients in the order of joining where each stays for a time: session by session, those who publish first.
+    #[must_use]
+    pub fn seats_by_session(&self) -> Vec<Seat> {
+        let mut seats = self.seats();
+        // Stable: who publishes stays first.
+        seats.sort_by_key(|seat| seat.session);
+        seats
+    }
+
     /// Streams that a client will see.
     #[must_use]
     pub fn streams_for(&self, seat: Seat) -> usize {
@@ -120,6 +129,8 @@ mod tests {
             seat(0, Role::Subscriber),
         ];
         assert_eq!(plan.seats(), expected);
+        let in_turn = [expected[0], expected[3], expected[4], expected[1], expected[2]];
+        assert_eq!(plan.seats_by_session(), in_turn);
         let streams: Vec<_> = expected.iter().map(|seat| plan.streams_for(*seat)).collect();
         assert_eq!(streams, [0, 1, 1, 1, 1]);
     }

@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
         reach: Reach,
         seed: u64,
     ) -> io::Result<Self> {
-        let seats = plan.seats();
+        let seats = if args.stay.is_some() { plan.seats_by_session() } else { plan.seats() };
         let now = Instant::now();
         let subscriptions =
             seats.iter().map(|seat| plan.streams_for(*seat).min(args.max_streams)).sum();
@@ -119,8 +119,13 @@ impl<'a> Run<'a> {
             let options = WorkerOptions { server, drop_share, seed: seed.wrapping_add(index) };
             Worker::start(options, peers.clone(), tell.clone())
         });
-        let schedule =
-            Schedule { ramp: args.ramp, churn: args.churn, duration: args.duration, subscriptions };
+        let schedule = Schedule {
+            ramp: args.ramp,
+            churn: args.churn,
+            stay: args.stay,
+            duration: args.duration,
+            subscriptions,
+        };
         let clients = seats.len();
         Ok(Self {
             args,

@@ -20,12 +20,14 @@ pub struct Report {
     pub joining_ms: Option<Spread>,
     pub connecting_ms: Option<Spread>,
     pub starting_ms: Option<Spread>,
+    pub arriving_ms: Option<Spread>,
     pub joins_per_second: f64,
     pub audio: Media,
     pub video: Media,
     pub delivery: DeliveryReport,
     pub key_frames: u64,
     pub key_frame_requests: u64,
+    pub key_frames_asked_for: u64,
     pub recovery: Recovery,
     pub generator: Generator,
     pub failures: Vec<Failure>,
@@ -152,6 +154,7 @@ impl Report {
             joining_ms: spread(&tally.joining),
             connecting_ms: spread(&tally.connecting),
             starting_ms: spread(&tally.starting),
+            arriving_ms: spread(&tally.arriving),
             joins_per_second: facts.clients as f64 / facts.joining.as_secs_f64().max(0.001),
             audio: media(&tally.audio),
             video: media(&tally.video),
@@ -166,6 +169,7 @@ impl Report {
             },
             key_frames: tally.key_frames,
             key_frame_requests: tally.key_frame_requests,
+            key_frames_asked_for: tally.key_frames_asked_for,
             recovery: Recovery {
                 sockets_lost: tally.sockets_lost,
                 sockets_resumed: tally.sockets_resumed,
@@ -219,6 +223,7 @@ impl Report {
             ("join", &self.joining_ms),
             ("media transport", &self.connecting_ms),
             ("first packet", &self.starting_ms),
+            ("join to first packet", &self.arriving_ms),
             ("latency, audio", &self.audio.latency_ms),
             ("latency, video", &self.video.latency_ms),
         ] {
@@ -243,7 +248,10 @@ impl Report {
         row("longest gap", format!("{:.0} ms", delivery.longest_gap_ms));
         row(
             "key frames",
-            format!("{} sent, {} asked for", self.key_frames, self.key_frame_requests),
+            format!(
+                "{} sent, {} asked for, {} by receivers",
+                self.key_frames, self.key_frame_requests, self.key_frames_asked_for
+            ),
         );
         if *recovery != (Recovery { sockets_lost: 0, sockets_resumed: 0, media_replaced: 0 }) {
             row(

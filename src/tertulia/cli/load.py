@@ -58,6 +58,7 @@ def load(
     duration: Annotated[float, Parameter(help="Seconds of media after everybody is in.")] = 10.0,
     ramp: Annotated[float, Parameter(help="Clients that join per second; 0: all at once.")] = 20.0,
     churn: Annotated[float, Parameter(help="Clients that leave and are replaced per second.")] = 0.0,
+    stay: Annotated[float | None, Parameter(help="Seconds after which a client leaves. [default: the end]")] = None,
     bitrate: Annotated[int, Parameter(help="Bit/s of each published video; 0: no video.")] = 1_000_000,
     frame_rate: Annotated[int, Parameter(help="Frames per second of each published video.")] = 30,
     packet_bytes: Annotated[int, Parameter(help="Largest video packet.")] = 1_150,
@@ -94,6 +95,7 @@ def load(
     command = [str(program), "--url", url, "--duration", str(duration), "--ramp", str(ramp), "--churn", str(churn)]
     command += ["--bitrate", str(bitrate), "--frame-rate", str(frame_rate), "--packet-bytes", str(packet_bytes)]
     command += ["--audio-bytes", str(audio_bytes), "--streams", str(streams), "--drop", str(drop)]
+    command += [] if stay is None else ["--stay", str(stay)]
     command += ["--threads", str(threads), *([] if seed is None else ["--seed", str(seed)])]
     flags = {"--no-limits": no_limits, "--i-have-permission": i_have_permission, "--json": json}
     _become(command + [name for name, is_set in flags.items() if is_set], json_text.dumps(plan).encode())

@@ -166,7 +166,7 @@ impl Member {
             stream: None,
             sources: None,
             is_sending: true,
-            receiving: Receiving::default(),
+            receiving: Receiving::new(now),
         };
         let token = member.options.token.clone();
         member.dialogue.say(&ClientMessage::Join { token, client: ClientName::OWN });
@@ -614,6 +614,16 @@ impl Member {
         let Some(peer) = &mut self.peer else { return };
         let mut has_connected = false;
         let receiving = &mut self.receiving;
+        let lacking = receiving.lacking_key_frames(context.now);
+        if !lacking.is_empty() {
+            context.tally.key_frames_asked_for += lacking.len() as u64;
+            for ssrc in lacking {
+                peer.request_key_frame(ssrc);
+            }
+            if let Err(error) = peer.handle_timeout(context.now) {
+                return self.end(context, Outcome::Failed(error.to_string()));
+            }
+        }
         let tally = &mut *context.tally;
         let (now, wall_ns) = (context.now, context.wall_ns);
         let sources = &mut self.sources;

@@ -5,6 +5,7 @@
 mod dialogue;
 mod member;
 mod peer;
+mod picture;
 mod receiving;
 mod sending;
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{Codec, FormatParams};
-use str0m::media::{Direction, Frequency, MediaKind, Mid};
+use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
@@ -64,6 +64,8 @@ pub struct Received {
     pub kind: LineKind,
     /// The payload, decrypted; retransmissions have the original one.
     pub payload: Arc<[u8]>,
+    /// What it came on.
+    pub ssrc: Ssrc,
 }
 
 /// What a peer connection has to tell.
@@ -283,6 +285,13 @@ impl Peer {
         }
     }
 
+    /// Asks for a key frame (PLI, RFC 4585 section 6.3.1); it leaves with the next [`Self::handle_timeout`].
+    pub fn request_key_frame(&mut self, ssrc: Ssrc) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+
     /// A datagram came from the router.
     pub fn handle_datagram(
         &mut self,
@@ -347,7 +356,8 @@ impl Peer {
             Event::KeyframeRequest(_) => Some(Arrival::KeyFrameRequested),
             Event::RtpPacket(packet) => {
                 let (slot, kind) = self.line_of(packet.header.ssrc)?;
-                Some(Arrival::Packet(Received { slot, kind, payload: packet.payload }))
+                let ssrc = packet.header.ssrc;
+                Some(Arrival::Packet(Received { slot, kind, payload: packet.payload, ssrc }))
             }
             _ => None,
         }

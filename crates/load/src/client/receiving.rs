@@ -3,15 +3,19 @@
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
+use str0m::rtp::Ssrc;
 
 use super::peer::{LineKind, Received};
+use super::picture::Picture;
 use crate::measure::{Receipt, SourceReceipt, Tally};
-use crate::media::Stamp;
+use crate::media::{Stamp, starts_key_frame};
 
 /// A subscription of this age should have carried something.
 const SILENT: Duration = Duration::from_secs(3);
 /// Sources that one member keeps receipts of.
 const MAX_RECEIPTS: usize = 10_000;
+/// How often pictures are looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 struct Subscription {
     id: Option<u32>,
@@ -19,10 +23,11 @@ struct Subscription {
     started: bool,
 }
 
-#[derive(Clone, Copy)]
 struct Slot {
     subscription: u32,
     started: bool,
+    /// Of the source that it carries video of.
+    picture: Option<(u32, Ssrc, Picture)>,
 }
 
 /// Everything that comes in.
@@ -33,9 +38,17 @@ pub(super) struct Receiving {
     slots: FxHashMap<u32, Slot>,
     /// By source.
     receipts: FxHashMap<u32, Receipt>,
+    looked_at: Option<Instant>,
+    /// When the client began to join, until its first packet.
+    waiting_since: Option<Instant>,
 }
 
 impl Receiving {
+    /// Nothing, of a client that begins to join now.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { waiting_since: Some(now), ..Self::default() }
+    }
+
     /// Subscriptions, asked for or answered.
     pub(super) fn count(&self) -> usize {
         self.subscriptions.len()
@@ -74,7 +87,7 @@ impl Receiving {
     }
 
     pub(super) fn bind(&mut self, slot: u32, subscription: u32) {
-        self.slots.insert(slot, Slot { subscription, started: false });
+        self.slots.insert(slot, Slot { subscription, started: false, picture: None });
     }
 
     pub(super) fn unbind(&mut self, slot: u32) {
@@ -105,12 +118,33 @@ impl Receiving {
             tally.foreign += 1;
             return;
         };
+        if packet.kind == LineKind::Video {
+            self.show(now, packet, stamp);
+        }
         traffic.latency.add(Duration::from_nanos(arrived_ns.saturating_sub(stamp.made_at_ns)));
         if let Some(receipt) = self.receipts.get_mut(&stamp.source) {
             receipt.add(stamp.number, now);
         } else if self.receipts.len() < MAX_RECEIPTS {
             self.receipts.insert(stamp.source, Receipt::new(stamp.number, now));
         }
+    }
+
+    fn show(&mut self, now: Instant, packet: &Received, stamp: Stamp) {
+        let Some(slot) = self.slots.get_mut(&packet.slot) else { return };
+        let known = slot.picture.take().filter(|(source, ..)| *source == stamp.source);
+        let picture = known.map_or_else(|| Picture::new(stamp.number, now), |(.., known)| known);
+        let (_, _, picture) = slot.picture.insert((stamp.source, packet.ssrc, picture));
+        picture.add(stamp.number, starts_key_frame(&packet.payload), now);
+    }
+
+    /// What a decoder would ask a key frame of now.
+    pub(super) fn lacking_key_frames(&mut self, now: Instant) -> Vec<Ssrc> {
+        if self.looked_at.is_some_and(|at| now < at + LOOK) {
+            return Vec::new();
+        }
+        self.looked_at = Some(now);
+        let pictures = self.slots.values_mut().filter_map(|slot| slot.picture.as_mut());
+        pictures.filter_map(|(_, ssrc, one)| one.wants_key_frame(now).then_some(*ssrc)).collect()
     }
 
     /// Hands over what came; `is_last` if nothing more will be sent by anybody.
@@ -127,6 +161,9 @@ impl Receiving {
     fn note_start(&mut self, now: Instant, tally: &mut Tally, slot: u32) {
         let Some(slot) = self.slots.get_mut(&slot).filter(|slot| !slot.started) else { return };
         slot.started = true;
+        if let Some(since) = self.waiting_since.take() {
+            tally.arriving.add(now.saturating_duration_since(since));
+        }
         let mut all = self.subscriptions.values_mut();
         if let Some(subscription) = all.find(|s| s.id == Some(slot.subscription))
             && !subscription.started

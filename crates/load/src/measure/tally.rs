@@ -63,6 +63,8 @@ pub struct Tally {
     pub connecting: Histogram,
     /// From the request to the first packet of a subscription.
     pub starting: Histogram,
+    /// From opening the socket to the first packet of any subscription.
+    pub arriving: Histogram,
     /// Audio.
     pub audio: Traffic,
     /// Video.
@@ -71,6 +73,8 @@ pub struct Tally {
     pub key_frames: u64,
     /// Requests for key frames that publishers got.
     pub key_frame_requests: u64,
+    /// Requests for key frames that receivers made.
+    pub key_frames_asked_for: u64,
     /// Packets without a stamp: of other programs.
     pub foreign: u64,
     /// Datagrams that were dropped on purpose.
@@ -122,6 +126,7 @@ impl Tally {
         self.media_replaced += other.media_replaced;
         self.key_frames += other.key_frames;
         self.key_frame_requests += other.key_frame_requests;
+        self.key_frames_asked_for += other.key_frames_asked_for;
         self.foreign += other.foreign;
         self.dropped_on_purpose += other.dropped_on_purpose;
         self.dropped_unread += other.dropped_unread;
@@ -130,6 +135,7 @@ impl Tally {
         self.joining.merge(&other.joining);
         self.connecting.merge(&other.connecting);
         self.starting.merge(&other.starting);
+        self.arriving.merge(&other.arriving);
         self.sending_late.merge(&other.sending_late);
         self.reading_late.merge(&other.reading_late);
         self.audio.merge(&other.audio);

@@ -7,7 +7,7 @@ mod video;
 pub use audio::{AudioOptions, AudioSource};
 pub use stamp::{STAMP_BYTES, Stamp};
 pub(crate) use video::{HEIGHT, WIDTH};
-pub use video::{VideoOptions, VideoSource};
+pub use video::{VideoOptions, VideoSource, starts_key_frame};
 
 use std::time::{Duration, Instant};
 

@@ -214,6 +214,23 @@ fn smallest(is_key: bool) -> usize {
     DESCRIPTOR_BYTES + if is_key { KEY_PICTURE.len() } else { SAME_PICTURE.len() } + STAMP_BYTES
 }
 
+/// Whether a VP8 payload is the first packet of a key frame (RFC 7741 sections 4.2 and 4.3).
+#[must_use]
+pub fn starts_key_frame(payload: &[u8]) -> bool {
+    let Some((descriptor, mut rest)) = payload.split_first() else { return false };
+    // The start of partition 0.
+    if descriptor & 0x17 != 0x10 {
+        return false;
+    }
+    if descriptor & 0x80 != 0 {
+        let Some((extensions, after)) = rest.split_first() else { return false };
+        let has_long_id = extensions & 0x80 != 0 && after.first().is_some_and(|id| id & 0x80 != 0);
+        let fields = [0x80, 0x40, 0x30].iter().filter(|bits| extensions & **bits != 0).count();
+        rest = after.get(fields + usize::from(has_long_id)..).unwrap_or_default();
+    }
+    rest.first().is_some_and(|tag| tag & 1 == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_frame_is_known_behind_every_form_of_descriptor() {
+        for descriptor in [
+            &[0x10][..],
+            &[0x90, 0x00],
+            &[0x90, 0x80, 0x05],
+            &[0x90, 0x80, 0x85, 0x05],
+            &[0x90, 0xe0, 0x85, 0x05, 1, 2],
+            &[0x90, 0xf0, 0x05, 1, 2],
+        ] {
+            let with = |tag: u8| [descriptor, &[tag, 0, 0]].concat();
+            assert!(starts_key_frame(&with(0x10)), "{descriptor:?}");
+            assert!(!starts_key_frame(&with(0x11)), "{descriptor:?}");
+            assert!(!starts_key_frame(descriptor), "{descriptor:?} alone");
+        }
+        for none in [&[][..], &[0x00, 0x10], &[0x11, 0x10], &[0x90], &[0x90, 0xff]] {
+            assert!(!starts_key_frame(none), "{none:?}");
+        }
+    }
+
+    #[test]
     fn the_first_frame_and_each_asked_for_is_a_key_frame() {
         let start = Instant::now();
         let mut source = VideoSource::new(OPTIONS, 9, start);
@@ -268,6 +305,9 @@ mod tests {
         source.request_key_frame();
         source.request_key_frame();
         packets.extend(run(&mut source, start, 2));
+        for packet in &packets {
+            assert_eq!(starts_key_frame(&packet.payload), packet.starts_key_frame);
+        }
         let keys: Vec<_> = frames(&packets)
             .iter()
             .enumerate()
