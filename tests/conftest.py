@@ -45,7 +45,7 @@ def postgres_template(postgres: Postgres) -> str:
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new database, of each kind, for `SqlStore.open`."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'tertulia.db'}"
+        return f"sqlite:///{tmp_path / 'tertulia.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     name = server.make_database(request.getfixturevalue("postgres_template"))
     return StoreSettings(url=server.url(name)).driver_url

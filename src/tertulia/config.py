@@ -297,7 +297,7 @@ class Settings(_Section, frozen=True):
         """The store, for SQLAlchemy."""
         if self.store.url is not None:
             return self.store.driver_url
-        return f"sqlite+aiosqlite:///{self.data_folder / 'tertulia.db'}"
+        return f"sqlite:///{self.data_folder / 'tertulia.db'}"
 
     @property
     def playground_file(self) -> Path:

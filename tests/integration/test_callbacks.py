@@ -74,7 +74,7 @@ class House:
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder: Path = tmp_path_factory.mktemp("callbacks")
     settings, postgres = dict(SETTINGS), None
-    url = f"sqlite+aiosqlite:///{folder / 'tertulia.db'}"
+    url = f"sqlite:///{folder / 'tertulia.db'}"
     if request.param == "postgresql":
         postgres = request.getfixturevalue("postgres")
         assert isinstance(postgres, Postgres)

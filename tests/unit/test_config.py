@@ -173,7 +173,7 @@ def test_a_random_secret_is_not_weak() -> None:
 
 
 def test_one_line_names_the_store() -> None:
-    assert load(environment={}, flags={"data_folder": "/d"}).database_url == "sqlite+aiosqlite:////d/tertulia.db"
+    assert load(environment={}, flags={"data_folder": "/d"}).database_url == "sqlite:////d/tertulia.db"
     named = load(environment={"TERTULIA_STORE_URL": "postgresql://ida:5f1d0c9e7a@db.example.org/calls?sslmode=require"})
     assert named.database_url == "postgresql+asyncpg://ida:5f1d0c9e7a@db.example.org/calls?sslmode=require"
     with pytest.raises(ConfigurationError, match=r"store\.url begins with postgresql://"):

@@ -3,7 +3,7 @@
 How a program is wired (`app.py`), in this order:
 
     clock, ids = SystemClock(), SystemIds()                          # tertulia.clock, tertulia.ids
-    store = await SqlStore.open("sqlite+aiosqlite:///…/tertulia.db") # adapters.storage; runs the migrations
+    store = await SqlStore.open("sqlite:///…/tertulia.db") # adapters.storage; runs the migrations
     router = RouterLink(socket_path, clock)                          # adapters.router
     projects = Projects(store, ids, clock)                                # services.projects
     sessions = Sessions(                                             # services.sessions

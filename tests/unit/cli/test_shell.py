@@ -246,7 +246,7 @@ def test_what_pages_reported_is_listed_and_shown(shell: Shell, tmp_path: Path) -
     report = Issue(issue_id, 1_767_225_600_000, "2_abc", "b7d0", "a browser", "no [red]sound[/red]", '{"phase":"x"}')
 
     async def put() -> None:
-        store = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'var' / 'tertulia.db'}")
+        store = await SqlStore.open(f"sqlite:///{tmp_path / 'var' / 'tertulia.db'}")
         await store.add_issue(report)
         await store.close()
 

@@ -6,11 +6,12 @@ row, and so does whoever looks whether it is empty, before looking: on PostgreSQ
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Row,
     String,
     and_,
@@ -25,7 +26,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tertulia.adapters.storage import tables
 from tertulia.clock import WallTime
@@ -44,14 +44,14 @@ T = TypeVar("T")
 _callbacks, _lanes, _deliveries = tables.callbacks, tables.callback_lanes, tables.callback_deliveries
 
 
-class Database(Protocol):
+class PatientDatabase(Protocol):
     """What the store lends: reading, and changing in one transaction, with patience."""
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` reads on one connection."""
         ...
 
-    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` returns when its transaction is committed."""
         ...
 
@@ -59,7 +59,7 @@ class Database(Protocol):
 class SqlCallbacks:
     """Fulfils the port `CallbackStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PatientDatabase) -> None:
         self._database = database
 
     # ---- for owners
@@ -68,19 +68,19 @@ class SqlCallbacks:
         """Store a callback, with the receiver of the project's others to the same address; False above the limit."""
         column = _callbacks.c
 
-        async def change(connection: AsyncConnection) -> bool:
-            await connection.execute(insert(_callbacks).values(_callback_row(callback)))
+        def change(connection: Connection) -> bool:
+            connection.execute(insert(_callbacks).values(_callback_row(callback)))
             mine = column.api_key == callback.api_key
-            if (await connection.scalar(select(func.count()).select_from(_callbacks).where(mine)) or 0) > limit:
-                await connection.rollback()
+            if (connection.scalar(select(func.count()).select_from(_callbacks).where(mine)) or 0) > limit:
+                connection.rollback()
                 return False
             other = (
                 select(column.receiver_id, column.secret)
                 .where(mine, column.url == callback.url, column.callback_id != callback.callback_id)
                 .limit(1)
             )
-            if (known := (await connection.execute(other)).first()) is not None:
-                await connection.execute(
+            if (known := (connection.execute(other)).first()) is not None:
+                connection.execute(
                     update(_callbacks)
                     .where(column.callback_id == callback.callback_id)
                     .values(receiver_id=known.receiver_id, secret=known.secret)
@@ -100,13 +100,13 @@ class SqlCallbacks:
         if "\0" in callback_id or not callback_id.isascii():
             return False
 
-        async def change(connection: AsyncConnection) -> bool:
+        def change(connection: Connection) -> bool:
             column = _callbacks.c
-            gone = await connection.execute(
+            gone = connection.execute(
                 delete(_callbacks).where(column.callback_id == callback_id, column.api_key == api_key)
             )
             if gone.rowcount > 0:
-                await connection.execute(
+                connection.execute(
                     delete(_deliveries).where(
                         _deliveries.c.callback_id == callback_id, _deliveries.c.status == DeliveryStatus.PENDING.value
                     )
@@ -148,18 +148,16 @@ class SqlCallbacks:
     async def replay(self, delivery: Delivery, now: WallTime) -> None:
         """Store a delivery that is to go out again, in its old place, at once."""
 
-        async def change(connection: AsyncConnection) -> None:
+        def change(connection: Connection) -> None:
             column = _deliveries.c
-            receiver = await connection.scalar(
-                select(column.receiver_id).where(column.delivery_id == delivery.delivery_id)
-            )
+            receiver = connection.scalar(select(column.receiver_id).where(column.delivery_id == delivery.delivery_id))
             if receiver is None:
                 return
             lane = {"session_id": delivery.session_id, "receiver_id": receiver, "api_key": delivery.api_key}
-            await connection.execute(
+            connection.execute(
                 lane_upsert(connection.dialect.name, hurry=True).values(**lane, due_at_ms=now, leased_until_ms=0)
             )
-            await _save(connection, delivery)
+            _save(connection, delivery)
 
         await self._database.transact(change)
 
@@ -185,12 +183,12 @@ class SqlCallbacks:
             .limit(min(limit, _CANDIDATES))
         )
 
-        async def change(connection: AsyncConnection) -> list[Lane]:
+        def change(connection: Connection) -> list[Lane]:
             claimed = []
-            for row in list(await connection.execute(wanted.with_for_update(skip_locked=True))):
+            for row in list(connection.execute(wanted.with_for_update(skip_locked=True))):
                 lane = Lane(SessionId(row.session_id), row.receiver_id, ApiKey(row.api_key))
                 # Asked again: SQLite locks nothing by reading.
-                leased = await connection.execute(
+                leased = connection.execute(
                     update(_lanes).where(_is(lane), free).values(leased_by=worker, leased_until_ms=lease_until)
                 )
                 if leased.rowcount > 0:
@@ -213,13 +211,13 @@ class SqlCallbacks:
     ) -> tuple[Delivery, str] | None:
         """Store what became of a delivery, extend the lease, and return the next one."""
 
-        async def change(connection: AsyncConnection) -> tuple[Delivery, str] | None:
-            if not await _hold(connection, lane, worker, leased_until_ms=lease_until):
+        def change(connection: Connection) -> tuple[Delivery, str] | None:
+            if not _hold(connection, lane, worker, leased_until_ms=lease_until):
                 return None
             if settled is not None:
-                await _save(connection, settled)
-            if (found := await _head(connection, lane)) is None:
-                await connection.execute(delete(_lanes).where(_is(lane)))
+                _save(connection, settled)
+            if (found := _head(connection, lane)) is None:
+                connection.execute(delete(_lanes).where(_is(lane)))
             return found
 
         return await self._database.transact(change)
@@ -227,30 +225,30 @@ class SqlCallbacks:
     async def put_back(self, lane: Lane, worker: str, due: WallTime, settled: Delivery | None = None) -> None:
         """Store what became of a delivery, and end the lease of its lane."""
 
-        async def change(connection: AsyncConnection) -> None:
-            held = await _hold(connection, lane, worker, due_at_ms=due, leased_by=None, leased_until_ms=0)
+        def change(connection: Connection) -> None:
+            held = _hold(connection, lane, worker, due_at_ms=due, leased_by=None, leased_until_ms=0)
             if held and settled is not None:
-                await _save(connection, settled)
+                _save(connection, settled)
 
         await self._database.transact(change)
 
     async def release(self, worker: str) -> None:
         """End every lease of a worker."""
 
-        async def change(connection: AsyncConnection) -> None:
+        def change(connection: Connection) -> None:
             mine = _lanes.c.leased_by == worker
-            await connection.execute(update(_lanes).where(mine).values(leased_by=None, leased_until_ms=0))
+            connection.execute(update(_lanes).where(mine).values(leased_by=None, leased_until_ms=0))
 
         await self._database.transact(change)
 
     async def trim(self, now: WallTime) -> None:
         """Drop deliveries that are over for longer than they are kept."""
 
-        async def change(connection: AsyncConnection) -> None:
+        def change(connection: Connection) -> None:
             column = _deliveries.c
             delivered = column.status == DeliveryStatus.DELIVERED.value
             given_up = column.status.in_([DeliveryStatus.SET_ASIDE.value, DeliveryStatus.DEAD.value])
-            await connection.execute(
+            connection.execute(
                 delete(_deliveries).where(
                     or_(
                         and_(delivered, column.created_at_ms < now - 1000 * DELIVERED_KEPT_S),
@@ -262,8 +260,8 @@ class SqlCallbacks:
         await self._database.transact(change)
 
     async def _rows(self, statement: Any) -> Sequence[Row[Any]]:
-        async def read(connection: AsyncConnection) -> Sequence[Row[Any]]:
-            return list(await connection.execute(statement))
+        def read(connection: Connection) -> Sequence[Row[Any]]:
+            return list(connection.execute(statement))
 
         return await self._database.read(read)
 
@@ -301,7 +299,7 @@ _ENQUEUE = insert(_deliveries).from_select(
 )
 
 
-async def enqueue(connection: AsyncConnection, entries: Sequence[tuple[SessionId, WallTime, OutboxEntry]]) -> None:
+def enqueue(connection: Connection, entries: Sequence[tuple[SessionId, WallTime, OutboxEntry]]) -> None:
     """Put events into the outbox, for each callback that wants them, within the transaction that makes them true."""
     parameters = [
         {
@@ -329,8 +327,8 @@ async def enqueue(connection: AsyncConnection, entries: Sequence[tuple[SessionId
         .where(_WANTED)
         .distinct(),
     )
-    await connection.execute(lanes, parameters)
-    await connection.execute(_ENQUEUE, parameters)
+    connection.execute(lanes, parameters)
+    connection.execute(_ENQUEUE, parameters)
 
 
 def lane_upsert(dialect: str, *, hurry: bool = False) -> Any:
@@ -347,13 +345,13 @@ def _is(lane: Lane) -> ColumnElement[bool]:
     return and_(_lanes.c.session_id == lane.session_id, _lanes.c.receiver_id == lane.receiver_id)
 
 
-async def _hold(connection: AsyncConnection, lane: Lane, worker: str, **values: object) -> bool:
+def _hold(connection: Connection, lane: Lane, worker: str, **values: object) -> bool:
     """Write the lane's row, which locks it; False if its lease is not the worker's any more."""
-    held = await connection.execute(update(_lanes).where(_is(lane), _lanes.c.leased_by == worker).values(**values))
+    held = connection.execute(update(_lanes).where(_is(lane), _lanes.c.leased_by == worker).values(**values))
     return held.rowcount > 0
 
 
-async def _head(connection: AsyncConnection, lane: Lane) -> tuple[Delivery, str] | None:
+def _head(connection: Connection, lane: Lane) -> tuple[Delivery, str] | None:
     """Return the first that is pending, with its receiver's secret; drops those whose callback is gone."""
     column = _deliveries.c
     first = (
@@ -367,10 +365,10 @@ async def _head(connection: AsyncConnection, lane: Lane) -> tuple[Delivery, str]
         .order_by(column.delivery_id)
         .limit(1)
     )
-    while (row := (await connection.execute(first)).first()) is not None:
+    while (row := (connection.execute(first)).first()) is not None:
         if row.secret is not None:
             return _delivery_of(row), row.secret
-        await connection.execute(
+        connection.execute(
             delete(_deliveries).where(
                 column.callback_id == row.callback_id, column.status == DeliveryStatus.PENDING.value
             )
@@ -378,8 +376,8 @@ async def _head(connection: AsyncConnection, lane: Lane) -> tuple[Delivery, str]
     return None
 
 
-async def _save(connection: AsyncConnection, delivery: Delivery) -> None:
-    await connection.execute(
+def _save(connection: Connection, delivery: Delivery) -> None:
+    connection.execute(
         update(_deliveries)
         .where(_deliveries.c.delivery_id == delivery.delivery_id)
         .values(

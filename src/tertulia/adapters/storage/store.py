@@ -3,17 +3,15 @@
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import nullcontext
 from typing import TypeVar
 
-from sqlalchemy import Delete, Executable, Insert, Table, Update, delete, func, insert, select, update
+from sqlalchemy import Connection, Delete, Executable, Insert, Table, Update, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement, Select
 
 from tertulia.adapters.storage import rows, tables
 from tertulia.adapters.storage.callbacks import SqlCallbacks
-from tertulia.adapters.storage.engine import make_engine
+from tertulia.adapters.storage.engine import Database, open_database
 from tertulia.adapters.storage.migrate import migrate
 from tertulia.adapters.storage.patience import WAIT_S, Failure, Patience, unavailable
 from tertulia.adapters.storage.writer import Writer
@@ -39,36 +37,33 @@ T = TypeVar("T")
 class SqlStore:
     """Projects, sessions and seats in one database. Make it with `open`, end it with `close`."""
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, metrics: Metrics, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
         self._patience = Patience(clock)
-        # SQLite lets one write at a time; whoever has to wait for another file lock does so by sleeping.
-        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        self._begin_snapshot = _SNAPSHOT[engine.dialect.name]
+        self._begin_snapshot = _SNAPSHOT[database.dialect]
         self.callbacks = SqlCallbacks(self)
-        self._writer = Writer(engine, metrics, self._patience, self._turn)
+        self._writer = Writer(database, metrics, self._patience)
 
     @classmethod
     async def open(cls, url: str, metrics: Metrics | None = None, clock: Clock | None = None) -> "SqlStore":
         """Open a database, make it if it is a file that does not exist, and bring its tables up to date.
 
         Args:
-            url: For SQLAlchemy: `sqlite+aiosqlite:////var/lib/tertulia/tertulia.db`, or `postgresql+asyncpg://…`.
+            url: For SQLAlchemy: `sqlite:////var/lib/tertulia/tertulia.db`, or `postgresql+asyncpg://…`.
             metrics: Where the time of each write is noted.
             clock: The machine's unless given.
 
         Raises:
             ConnectFailedError: If the database cannot be opened or migrated.
         """
-        engine = make_engine(url)
+        database = open_database(url)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate)
+            await database.write(migrate)
         except Failure as error:
-            await engine.dispose()
+            await database.close()
             raise ConnectFailedError("The database cannot be opened or brought up to date.") from error
-        store = cls(engine, metrics or Metrics(), clock or SystemClock())
+        store = cls(database, metrics or Metrics(), clock or SystemClock())
         store._writer.start()
         return store
 
@@ -84,7 +79,7 @@ class SqlStore:
         """Write what is queued and close the database; what waits for a database that is away is given up."""
         self._patience.hurry()
         await self._writer.close()
-        await self._engine.dispose()
+        await self._database.close()
 
     # ---- projects and secrets
 
@@ -131,10 +126,10 @@ class SqlStore:
     async def _change(self, first: Insert | Update | Delete, *more: Update | Delete) -> bool:
         """Run statements as one; says whether the first of them met a row."""
 
-        async def change(connection: AsyncConnection) -> bool:
-            met = (await connection.execute(first)).rowcount > 0
+        def change(connection: Connection) -> bool:
+            met = (connection.execute(first)).rowcount > 0
             for statement in more:
-                await connection.execute(statement)
+                connection.execute(statement)
             return met
 
         return await self.transact(change)
@@ -236,34 +231,30 @@ class SqlStore:
         slots, replies, log = tables.slots, tables.kept_replies, tables.session_log
         states, values, records = tables.session_states, tables.session_values, tables.sessions
 
-        async def read(reader: AsyncConnection) -> StoredSession:
-            await reader.exec_driver_sql(self._begin_snapshot)
+        def read(reader: Connection) -> StoredSession:
+            reader.exec_driver_sql(self._begin_snapshot)
             pairs: dict[ConnectionId, list[SlotPair]] = {}
 
-            async def of(table: Table, *order: ColumnElement[object]) -> "Iterable[rows.SqlRow]":
-                return await reader.execute(select(table).where(table.c.session_id == session_id).order_by(*order))
+            def of(table: Table, *order: ColumnElement[object]) -> "Iterable[rows.SqlRow]":
+                return reader.execute(select(table).where(table.c.session_id == session_id).order_by(*order))
 
-            newest = await reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
-            api_key = await reader.scalar(select(records.c.api_key).where(records.c.session_id == session_id))
-            muted = await reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
-            for row in await of(slots, slots.c.connection_id, slots.c.slot):
+            newest = reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
+            api_key = reader.scalar(select(records.c.api_key).where(records.c.session_id == session_id))
+            muted = reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
+            for row in of(slots, slots.c.connection_id, slots.c.slot):
                 pairs.setdefault(ConnectionId(row.connection_id), []).append(rows.pair_of(row))
-            found_subscriptions = await of(
-                subscriptions, subscriptions.c.connection_id, subscriptions.c.subscription_id
-            )
-            found_replies = await of(replies, replies.c.connection_id, replies.c.request_id)
+            found_subscriptions = of(subscriptions, subscriptions.c.connection_id, subscriptions.c.subscription_id)
+            found_replies = of(replies, replies.c.connection_id, replies.c.request_id)
             return StoredSession(
                 api_key=None if api_key is None else ApiKey(api_key),
                 last_number=newest or 0,
-                connections=[rows.connection_of(row) for row in await of(connections, connections.c.joined_number)],
-                streams=[
-                    rows.stream_of(row) for row in await of(streams, streams.c.created_at_ms, streams.c.stream_id)
-                ],
+                connections=[rows.connection_of(row) for row in of(connections, connections.c.joined_number)],
+                streams=[rows.stream_of(row) for row in of(streams, streams.c.created_at_ms, streams.c.stream_id)],
                 subscriptions=[rows.subscription_of(row) for row in found_subscriptions],
                 pairs=pairs,
                 replies=[KeptReply(ConnectionId(row.connection_id), row.request_id, row.body) for row in found_replies],
                 muted=bool(muted),
-                shared={row.key: row.value for row in await of(values, values.c.key)},
+                shared={row.key: row.value for row in of(values, values.c.key)},
             )
 
         return await self.read(read)
@@ -294,23 +285,13 @@ class SqlStore:
 
     # ---- asking the database
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` reads on one connection."""
+        return await self._soon(lambda: self._database.read(work))
 
-        async def attempt() -> T:
-            async with self._engine.connect() as connection:
-                return await work(connection)
-
-        return await self._soon(attempt)
-
-    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` returns when its transaction is committed. Raises IntegrityError as it comes."""
-
-        async def attempt() -> T:
-            async with self._turn or nullcontext(), self._engine.begin() as connection:
-                return await work(connection)
-
-        return await self._soon(attempt)
+        return await self._soon(lambda: self._database.write(work))
 
     async def _soon(self, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -321,14 +302,14 @@ class SqlStore:
             raise unavailable() from error
 
     async def _all(self, statement: "Select[*tuple[object, ...]]") -> "list[rows.SqlRow]":
-        async def read(connection: AsyncConnection) -> "list[rows.SqlRow]":
-            return list(await connection.execute(statement))
+        def read(connection: Connection) -> "list[rows.SqlRow]":
+            return list(connection.execute(statement))
 
         return await self.read(read)
 
     async def _execute(self, statement: Executable) -> None:
-        async def change(connection: AsyncConnection) -> None:
-            await connection.execute(statement)
+        def change(connection: Connection) -> None:
+            connection.execute(statement)
 
         await self.transact(change)
 

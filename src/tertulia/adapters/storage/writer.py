@@ -3,18 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import Delete, Insert
 
 from tertulia.adapters.storage import rows, tables
 from tertulia.adapters.storage.callbacks import enqueue
+from tertulia.adapters.storage.engine import Database
 from tertulia.adapters.storage.patience import AWAY_S, Failure, Patience, unavailable
 from tertulia.adapters.storage.rows import Row
 from tertulia.clock import WallTime
@@ -133,22 +132,20 @@ class Writer:
     """Writes batches and new sessions in the order in which they come, and waits with them while the store is away.
 
     Args:
-        engine: The database; the writer keeps one connection of it.
+        database: Where to.
         metrics: Where the time of each transaction is noted.
         patience: How one waits for a store that is away.
-        turn: Held while writing, so that nobody else of this program writes at that time; None if many may.
     """
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics, patience: Patience, turn: asyncio.Lock | None) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, metrics: Metrics, patience: Patience) -> None:
+        self._database = database
         self._metrics = metrics
         self._patience = patience
-        self._turn = turn
         self._queue: deque[tuple[_Item, asyncio.Future[bool]]] = deque()
         self._filled = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        dialect = engine.dialect.name
+        dialect = database.dialect
         self._upserts = {table.name: _upsert(table, dialect) for table in _WRITTEN}
         self._deletes = {table.name: _delete_by_key(table) for table in _WRITTEN}
         self._add_sessions = _add_if_absent(tables.sessions, dialect).returning(tables.sessions.c.session_id)
@@ -220,10 +217,8 @@ class Writer:
             if uncertain and await self._is_stored(plan):
                 return set(plan.sessions)
             try:
-                async with self._turn or nullcontext():
-                    with self._metrics.store_write.time():
-                        async with self._engine.begin() as connection:
-                            added = await self._execute(connection, plan)
+                with self._metrics.store_write.time():
+                    added = await self._database.write(lambda connection: self._execute(connection, plan))
             except Failure:
                 uncertain = True
                 raise
@@ -244,39 +239,37 @@ class Writer:
             return False
         row, log = plan.log[0], tables.session_log.c
         same = [log.session_id == row["session_id"], log.number == row["number"], log.body == row["body"]]
-        async with self._engine.connect() as connection:
-            return await connection.scalar(select(log.number).where(*same)) is not None
+        stored = select(log.number).where(*same)
+        return await self._database.read(lambda connection: connection.scalar(stored)) is not None
 
-    async def _execute(self, connection: AsyncConnection, plan: _Plan) -> set[str]:
+    def _execute(self, connection: Connection, plan: _Plan) -> set[str]:
         """Write all that is planned; return the ids of the sessions that are new."""
         added: set[str] = set()
         if plan.sessions:
-            added.update(await connection.scalars(self._add_sessions, list(plan.sessions.values())))
+            added.update(connection.scalars(self._add_sessions, list(plan.sessions.values())))
         for name, by_key in plan.rows.items():
             present = [row for row in by_key.values() if row is not None]
             if present:
-                await connection.execute(self._upserts[name], present)
+                connection.execute(self._upserts[name], present)
             absent = [key for key, row in by_key.items() if row is None]
             if absent:
                 columns = [f"key_{column.name}" for column in _WRITTEN_BY_NAME[name].primary_key]
-                await connection.execute(self._deletes[name], [dict(zip(columns, key, strict=True)) for key in absent])
+                connection.execute(self._deletes[name], [dict(zip(columns, key, strict=True)) for key in absent])
         if plan.gone:
             parameters = [{"gone": connection_id} for connection_id in plan.gone]
             for table in _OWNED:
                 statement = delete(table).where(table.c.connection_id == bindparam("gone"))
-                await connection.execute(statement, parameters)
+                connection.execute(statement, parameters)
         if plan.log:
-            await connection.execute(insert(tables.session_log), plan.log)
+            connection.execute(insert(tables.session_log), plan.log)
         if plan.reports:
-            await enqueue(connection, plan.reports)
+            enqueue(connection, plan.reports)
         for session_id, limit in plan.log_limits.items():
             log = tables.session_log.c
-            await connection.execute(
-                delete(tables.session_log).where(log.session_id == session_id, log.number <= limit)
-            )
+            connection.execute(delete(tables.session_log).where(log.session_id == session_id, log.number <= limit))
         for connection_id, limit in plan.reply_limits.items():
             kept = tables.kept_replies.c
-            await connection.execute(
+            connection.execute(
                 delete(tables.kept_replies).where(kept.connection_id == connection_id, kept.request_id <= limit)
             )
         return added

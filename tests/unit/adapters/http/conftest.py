@@ -110,7 +110,7 @@ async def store(request: pytest.FixtureRequest, store_kind: str, tmp_path: Path)
     if store_kind == "memory":
         yield MemoryStore()
         return
-    url = f"sqlite+aiosqlite:///{tmp_path / 'tertulia.db'}"
+    url = f"sqlite:///{tmp_path / 'tertulia.db'}"
     if store_kind == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
         name = postgres.make_database(request.getfixturevalue("postgres_template"))

@@ -1,16 +1,16 @@
 """Migrations: they lead to the tables that the code knows, only add, and run while others work."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tertulia.adapters.storage import SqlStore, migrate, tables
-from tertulia.adapters.storage.engine import make_engine
+from tertulia.adapters.storage.engine import Database, open_database
 from tertulia.clock import SystemClock
 from tertulia.config import StoreSettings
 from tertulia.domain.events import All
@@ -30,7 +30,7 @@ REVISIONS = sorted(script.revision for script in ScriptDirectory.from_config(_sc
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without tables."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'tertulia.db'}"
+        return f"sqlite:///{tmp_path / 'tertulia.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     return StoreSettings(url=server.url(server.make_database())).driver_url
 
@@ -49,11 +49,10 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_knows(empty_url: 
         }
 
     await (await SqlStore.open(empty_url)).close()
-    engine = make_engine(empty_url)
-    async with engine.connect() as connection:
-        found = await connection.run_sync(columns)
-        version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    await engine.dispose()
+    database = open_database(empty_url)
+    found = await database.read(columns)
+    version = await database.read(lambda one: one.scalar(text("SELECT version_num FROM alembic_version")))
+    await database.close()
     del found["alembic_version"]
     known = {
         table.name: {column.name: column.nullable for column in table.c} for table in tables.metadata.sorted_tables
@@ -64,28 +63,24 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_knows(empty_url: 
 
 async def test_a_control_of_any_age_goes_on_writing_after_the_newest_migration(empty_url: str) -> None:
     """Each older program knows only the columns of its time: rows that have no others must still be accepted."""
-    engine = make_engine(empty_url)
+    database = open_database(empty_url)
     known: dict[str, MetaData] = {}
     for revision in REVISIONS:
-        async with engine.begin() as connection:
-            await connection.run_sync(migrate.migrate, revision)
-        known[revision] = await _reflect(engine)
+        await database.write(partial(migrate.migrate, target=revision))
+        known[revision] = await _reflect(database)
     for revision, metadata in known.items():
-        async with engine.begin() as connection:
-            for table in metadata.sorted_tables:
-                if table.name == "alembic_version":
-                    continue
+        for table in metadata.sorted_tables:
+            if table.name != "alembic_version":
                 values = {column.name: _value(column.type.python_type, revision) for column in table.c}
-                await connection.execute(table.insert().values(values))
-    await engine.dispose()
+                await database.write(partial(Connection.execute, statement=table.insert().values(values)))
+    await database.close()
 
 
 async def test_a_database_that_is_newer_than_the_program_is_accepted(empty_url: str) -> None:
     await (await SqlStore.open(empty_url)).close()
-    engine = make_engine(empty_url)
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    await engine.dispose()
+    database = open_database(empty_url)
+    await database.write(lambda one: one.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    await database.close()
     store = await SqlStore.open(empty_url)
     await store.commit(_batch(1))
     assert len(await store.read_log(SessionId("2_session"), 0, 9)) == 1
@@ -98,11 +93,9 @@ async def test_of_controls_that_start_at_once_one_migrates(empty_url: str) -> No
 
 
 async def test_a_control_that_runs_loses_nothing_while_another_migrates(empty_url: str) -> None:
-    engine = make_engine(empty_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(migrate.migrate, REVISIONS[0])
-    await engine.dispose()
-    running = SqlStore(make_engine(empty_url), Metrics(), SystemClock())
+    database = open_database(empty_url)
+    await database.write(partial(migrate.migrate, target=REVISIONS[0]))
+    running = SqlStore(database, Metrics(), SystemClock())
     running._writer.start()
     written = 0
     migrating = asyncio.create_task(SqlStore.open(empty_url))
@@ -115,10 +108,9 @@ async def test_a_control_that_runs_loses_nothing_while_another_migrates(empty_ur
     await running.close()
 
 
-async def _reflect(engine: AsyncEngine) -> MetaData:
+async def _reflect(database: Database) -> MetaData:
     metadata = MetaData()
-    async with engine.connect() as connection:
-        await connection.run_sync(metadata.reflect)
+    await database.read(metadata.reflect)
     return metadata
 
 

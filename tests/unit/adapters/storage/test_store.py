@@ -2,14 +2,13 @@
 
 import asyncio
 import shutil
-import threading
 import traceback
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 
 from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.storage.store import LOG_AGE_MS
@@ -302,11 +301,13 @@ async def test_the_log_and_the_replies_are_bounded(store: SqlStore) -> None:
 
 async def test_many_batches_share_few_transactions(store: SqlStore) -> None:
     commits: list[object] = []
-    event.listen(store._engine.sync_engine, "commit", commits.append)
+    note = commits.append
+    event.listen(Engine, "commit", note)
     batches = [WriteBatch(SESSION, NOW, log=[row(number)]) for number in range(1, 501)]
     await asyncio.gather(*(store.commit(batch) for batch in batches))
+    event.remove(Engine, "commit", note)
     assert len(await store.read_log(SESSION, 0, 1000)) == 500
-    assert len(commits) <= 3
+    assert 1 <= len(commits) <= 3
 
 
 async def test_a_bad_batch_fails_alone(store: SqlStore) -> None:
@@ -336,33 +337,29 @@ async def test_what_is_queued_when_the_store_closes_is_written(store: SqlStore, 
 
 async def test_what_was_committed_survives_the_end_of_the_process(tmp_path: Path) -> None:
     path = tmp_path / "tertulia.db"
-    store = await SqlStore.open(f"sqlite+aiosqlite:///{path}")
+    store = await SqlStore.open(f"sqlite:///{path}")
     await store.commit(WriteBatch(SESSION, NOW, [ConnectionSaved(ana)], [row(1)]))
     for name in ("", "-wal"):  # what the files hold at this moment is what a killed process leaves
         shutil.copy(f"{path}{name}", f"{tmp_path / 'left.db'}{name}")
-    left = await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'left.db'}")
+    left = await SqlStore.open(f"sqlite:///{tmp_path / 'left.db'}")
     assert (await left.load_seats(SESSION)).connections == [ana]
     await left.close()
     await store.close()
 
 
 async def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
     with pytest.raises(ConnectFailedError, match="database"):
-        await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path}/missing/x.db")
-    for thread in set(threading.enumerate()) - before:  # the driver's worker says goodbye to this event loop
-        await asyncio.to_thread(thread.join)
+        await SqlStore.open(f"sqlite:///{tmp_path}/missing/x.db")
 
 
 async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("no database at all, but long enough to be taken for one" * 50)
     with pytest.raises(ConnectFailedError):
-        await SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+        await SqlStore.open(f"sqlite:///{tmp_path / 'x.db'}")
 
 
 async def test_reading_from_a_broken_database_is_unavailable(store: SqlStore) -> None:
-    async with store._engine.begin() as connection:
-        await connection.execute(text("DROP TABLE sessions"))
+    await store.transact(lambda connection: connection.execute(text("DROP TABLE sessions")))
     with pytest.raises(ConnectFailedError):
         await store.find_session(SESSION)
     with pytest.raises(ConnectFailedError):
