@@ -7,12 +7,16 @@ without end, answers to pings that nobody reads, or a last word that is never ta
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
 
 from tertulia.adapters.gate import Gate, Pass
+from tertulia.adapters.websocket.socket import SEND_AT_ONCE
 
 __all__ = [
     "CLOSING_S",
@@ -33,6 +37,7 @@ REQUEST_BYTES = 1_048_576
 """A request in all, with whatever its transfer encoding adds. Routes have smaller limits of their own."""
 FRAGMENTS = 1_024
 """Fragments of one WebSocket message. A browser sends one."""
+_SHARED_MESSAGES = 16
 CLOSING_S = 10.0
 """A connection that is being closed is cut after this time, though its client has not taken all of it."""
 
@@ -123,7 +128,24 @@ class GuardedHttp(HttpToolsProtocol):
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
-    """WebSocket as uvicorn speaks it, where what a client does not take is not kept for it for ever."""
+    """WebSocket as uvicorn speaks it, where what a client does not take is not kept for it for ever.
+
+    And where one message for many clients is framed once and needs no task of each to be sent.
+    """
+
+    def handle_connect(self, event: Request) -> None:
+        """Take the handshake, and offer the application to send at once."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][SEND_AT_ONCE] = {"send": self.send_at_once}
+
+    def send_at_once(self, text: str) -> bool:
+        """Send a text message; False, and nothing sent, if it would have to wait, or the socket is not open."""
+        is_open = self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN
+        if not is_open or not self.writable.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(_framed(text))
+        return True
 
     def handle_ping(self) -> None:
         """Answer, unless the answers before are still unread: then the client only wants memory."""
@@ -143,6 +165,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         """Serve the socket; a client that does not take its last words keeps no memory."""
         await super().run_asgi()
         self.loop.call_later(CLOSING_S, self.transport.abort)
+
+
+@lru_cache(_SHARED_MESSAGES)
+def _framed(text: str) -> bytes:
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 def guarded(gate: Gate, request_s: float) -> tuple[type[GuardedHttp], type[GuardedWebSocket]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from tertulia.adapters.websocket.codec import error_part
 from tertulia.adapters.websocket.flood import RateBook, Rates
 from tertulia.adapters.websocket.heartbeat import Heartbeat
 from tertulia.adapters.websocket.requests import RequestMessage, command_of, report_of
-from tertulia.adapters.websocket.socket import OutgoingSocket, Send
+from tertulia.adapters.websocket.socket import SEND_AT_ONCE, OutgoingSocket, Send
 from tertulia.clock import Clock, MonotonicTime, TimerHandle
 from tertulia.domain.connection import Origin
 from tertulia.domain.roles import Reason
@@ -102,8 +103,17 @@ class SignallingEndpoint:
         """Serve one socket until it is closed."""
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
+        at_once = (scope.get("extensions") or {}).get(SEND_AT_ONCE, {})
         conversation = _Conversation(
-            self._sessions, self._clock, self._ids, self._limits, self._rates, self._gate, self._metrics, receive, send
+            self._sessions,
+            self._clock,
+            self._ids,
+            self._limits,
+            self._rates,
+            self._gate,
+            self._metrics,
+            receive,
+            partial(OutgoingSocket, send, at_once=at_once.get("send")),
         )
         with self._metrics.sockets.track_inprogress():
             await conversation.run(str((scope.get("client") or ("",))[0]))
@@ -122,14 +132,14 @@ class _Conversation:
         gate: Gate,
         metrics: Metrics,
         receive: Receive,
-        send: Send,
+        make_socket: Callable[[Callable[[], None]], OutgoingSocket],
     ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._ids = ids
         self._limits = limits
         self._receive = receive
-        self._socket = OutgoingSocket(send, self._limit_closing)
+        self._socket = make_socket(self._limit_closing)
         self._attachment: Attachment | None = None
         self._heartbeat: Heartbeat | None = None
         self._writer: asyncio.Task[None] | None = None

@@ -9,10 +9,13 @@ from tertulia.errors import UnavailableError
 from tertulia.services.ports import Backlog, SocketEnd
 from tertulia.wire.codes import CloseCode
 
-__all__ = ["QUEUE_BYTES", "QUEUE_MESSAGES", "OutgoingSocket", "Send"]
+__all__ = ["QUEUE_BYTES", "QUEUE_MESSAGES", "SEND_AT_ONCE", "OutgoingSocket", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 """ASGI's `send`."""
+
+SEND_AT_ONCE = "tertulia.send_at_once"
+"""The ASGI extension by which a server offers to send a text without waiting: its `send` says whether it did."""
 
 QUEUE_MESSAGES = 1_000
 QUEUE_BYTES = 1_048_576
@@ -35,11 +38,14 @@ class OutgoingSocket:
     Args:
         send: Sends an ASGI message; waits while the network does not take more.
         closing: Called once when the socket is to be closed, before the rest of the queue is sent.
+        at_once: Sends a frame if the network takes it without waiting, else says False; None if there is no such way.
     """
 
-    def __init__(self, send: Send, closing: Callable[[], None]) -> None:
+    def __init__(self, send: Send, closing: Callable[[], None], at_once: Callable[[str], bool] | None = None) -> None:
         self._send = send
         self._closing = closing
+        self._at_once = at_once
+        self._is_sending = False
         self._backlog: deque[str] = deque()
         self._more: Backlog | None = None
         self._frames: deque[str] = deque()
@@ -53,8 +59,10 @@ class OutgoingSocket:
         return self._close_code
 
     def send(self, frame: str) -> None:
-        """Queue a frame."""
+        """Send a frame, or queue it behind those that wait."""
         if self._close_code is not None:
+            return
+        if self._at_once is not None and self._is_idle() and self._at_once(frame):
             return
         self._frames.append(frame)
         self._bytes += _size(frame)
@@ -94,13 +102,18 @@ class OutgoingSocket:
             while True:
                 await self._filled.wait()
                 self._filled.clear()
+                self._is_sending = True
                 await self._drain()
+                self._is_sending = False
                 if self._close_code is not None:
                     code, reason = int(self._close_code), self._close_code.name.lower()
                     await self._send({"type": "websocket.close", "code": code, "reason": reason})
                     return
         except OSError:
             return  # the client has gone; whoever reads from the socket learns it too
+
+    def _is_idle(self) -> bool:
+        return not (self._is_sending or self._frames or self._backlog or self._more is not None)
 
     async def _drain(self) -> None:
         while self._backlog or self._more is not None:

@@ -10,6 +10,7 @@ from tertulia.adapters.websocket.socket import QUEUE_BYTES, QUEUE_MESSAGES, Outg
 from tertulia.errors import ConnectFailedError
 from tertulia.services.ports import SocketEnd
 from tertulia.wire.codes import CloseCode
+from tests.fakes.house import settle
 
 
 class Network:
@@ -23,6 +24,15 @@ class Network:
         self._flow = asyncio.Event()
         self._flow.set()
         self.socket = OutgoingSocket(self.send, self.note_closing)
+
+    def offer_at_once(self) -> None:
+        """Make a socket whose server sends without waiting where it can."""
+        self.socket = OutgoingSocket(self.send, self.note_closing, self.send_at_once)
+
+    def send_at_once(self, text: str) -> bool:
+        if self._flow.is_set():
+            self.sent.append(text)
+        return self._flow.is_set()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         await self._flow.wait()
@@ -46,6 +56,27 @@ class Network:
 @pytest.fixture
 async def network() -> Network:
     return Network()
+
+
+async def test_what_can_be_sent_at_once_waits_for_no_task_and_overtakes_nobody(network: Network) -> None:
+    network.offer_at_once()
+    network.socket.send("0")
+    assert network.sent == ["0"]
+    network.stick()
+    running = asyncio.create_task(network.socket.run())
+    network.socket.send("1")
+    await settle()
+    network.flow()  # the first of those that wait is still on its way
+    network.socket.send("2")
+    network.socket.send("3")
+    await settle()
+    network.socket.send("4")
+    assert network.sent == ["0", "1", "2", "3", "4"]
+    network.socket.close(SocketEnd.ENDED)
+    network.socket.send("too late")
+    await running
+    assert network.sent == ["0", "1", "2", "3", "4"]
+    assert network.closed == [4005]
 
 
 async def test_frames_go_out_in_order_and_then_the_close(network: Network) -> None:
