@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
+
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
 from bench.loss import loss_figures
@@ -17,6 +19,7 @@ from bench.media import python_media
 from bench.rest import rest_figures
 from bench.router import router_figures
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
+from bench.sockets import fan_out, idle_connections
 from tests.servers import TertuliaServer
 
 SCOREBOARD = Path(__file__).parent / "README.md"
@@ -26,9 +29,14 @@ async def _signalling(server: TertuliaServer) -> list[Figure]:
     return [await time_to_connect(server), await signal_fan_out(server)]
 
 
+async def _sockets(server: TertuliaServer) -> list[Figure]:
+    return [await idle_connections(server), await fan_out(server)]
+
+
 SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
     "rest": lambda server: asyncio.run(rest_figures(server)),
     "signalling": lambda server: asyncio.run(_signalling(server)),
+    "sockets": lambda server: uvloop.run(_sockets(server)),
     "python": lambda server: asyncio.run(python_media(server)),
     "chromium": in_chromium,
 }
