@@ -45,6 +45,10 @@ TransportId = NewType("TransportId", int)
 
 _SESSION_ID = re.compile(r"[0-9]_[A-Za-z0-9_-]{16,253}", re.ASCII)
 _RANDOM_TEXT = re.compile(r"[A-Za-z0-9]{24}", re.ASCII)
+_RANDOM_CHARACTERS = 24
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_CHARACTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+_UNFAIR = bytes(range(256 - 256 % len(_ALPHABET), 256))
 
 
 def session_id_of(
@@ -161,8 +165,6 @@ class IdSource(Protocol):
 class SystemIds:
     """Identifiers from the machine's cryptographic random source."""
 
-    _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
     def connection_id(self) -> ConnectionId:
         """Return a random UUID."""
         return ConnectionId(str(uuid.uuid4()))
@@ -185,7 +187,11 @@ class SystemIds:
 
     def random_text(self) -> str:
         """Return 24 letters and digits, about 142 random bits."""
-        return "".join(secrets.choice(self._ALPHABET) for _ in range(24))
+        text = ""
+        while len(text) < _RANDOM_CHARACTERS:
+            # Bytes beyond the last multiple of 62 are dropped: each character is as likely as any other.
+            text += secrets.token_bytes(32).translate(_CHARACTERS, _UNFAIR).decode("ascii")
+        return text[:_RANDOM_CHARACTERS]
 
     def secret_bytes(self) -> bytes:
         """Return 256 random bits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -24,34 +25,42 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+class _Lines:
+    """Writes finished lines to standard error; `logging` would look through the stack for every record of ours."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write a line; where it cannot be written, because a disk is full or a terminal gone, the work goes on."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
+
+
 def configure(level: str) -> None:
     """Send every record from `level` up (`debug`, `info`, `warning`, `error`) to standard error."""
+    render: list[structlog.typing.Processor] = [redact, structlog.processors.JSONRenderer(serializer=_serialize)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redact,
-                structlog.processors.JSONRenderer(serializer=_serialize),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*_SHARED, *render],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
         cache_logger_on_first_use=True,
     )
     # Libraries are chatty at our level of detail.
-    for name in ("uvicorn", "websockets", "alembic", "sqlalchemy", "aiosqlite", "asyncio", "httpx", "httpcore"):
+    for name in ("uvicorn", "websockets", "alembic", "sqlalchemy", "asyncio", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

@@ -1,6 +1,5 @@
 """Projects: making, finding, changing and deleting them, and verifying tokens with their secrets."""
 
-import contextlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -158,28 +157,24 @@ class Projects:
     ) -> Claims:
         """Verify a token, of a client or of a REST request, with the verifier for its kind.
 
-        The verifier looks projects up without waiting, so it runs twice: first to learn which key the token names, then
-        with that project.
+        The verifier looks projects up without waiting: it is tried with what is remembered, and again with what is
+        stored if the token is refused, for a project may be new, active again, or have a new secret.
 
         Raises:
             AuthenticationError: As the verifier says.
         """
         named: list[str] = []
 
-        def note(api_key: str) -> Project | None:
+        def look_up(api_key: str) -> Project | None:
             named.append(api_key)
-            return None
+            project, read_at = self._remembered.get(ApiKey(api_key), (None, MonotonicTime(0)))
+            return project if self._clock.monotonic() < read_at + REMEMBERED_S else None
 
         try:
-            return verifier(token, note, now)
+            return verifier(token, look_up, now)
         except AuthenticationError:
             if not named:
                 raise
-        project, read_at = self._remembered.get(ApiKey(named[0]), (None, MonotonicTime(0)))
-        if project is not None and self._clock.monotonic() < read_at + REMEMBERED_S:
-            # What is refused may have a new secret, or be active again.
-            with contextlib.suppress(AuthenticationError):
-                return verifier(token, _alone(project), now)
         project = await self.find(named[0])
         claims = verifier(token, _alone(project), now)
         if project is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -43,11 +45,11 @@ def on_error(request: Request, error: Exception) -> Response:
     return json_answer(error_body(InternalError()), 500)
 
 
-async def read_body(request: Request, too_large: TertuliaError) -> bytes:
-    """The request's body; raises `too_large` as soon as it exceeds `MAX_BODY_BYTES`."""
+async def read_body(request: Request, too_large: Callable[[], TertuliaError]) -> bytes:
+    """The request's body; raises what `too_large` makes as soon as it exceeds `MAX_BODY_BYTES`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise too_large
+            raise too_large()
     return bytes(body)

@@ -50,7 +50,7 @@ def issue_routes(clock: Clock, book: IssueBook) -> list[Route]:
     async def report(request: Request) -> Response:
         if not bucket.take(clock.monotonic()):
             raise RateLimitError("Too many issues are being reported; try again.")
-        issue = _issue(await read_body(request, _malformed()), str(uuid.uuid4()), clock)
+        issue = _issue(await read_body(request, _malformed), str(uuid.uuid4()), clock)
         await book.add_issue(issue)
         # What the user wrote is for the operator's eyes, not for a log.
         _log.info(

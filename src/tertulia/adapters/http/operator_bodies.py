@@ -23,7 +23,7 @@ async def body_of(request: Request, type_: type[Body]) -> Body:
     # A form of a foreign page cannot say so without asking the server first (Fetch, 2.2.2: CORS-safelisted types).
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise InvalidParameterError("The body is not JSON.")
-    content = await read_body(request, InvalidParameterError("The request is too long."))
+    content = await read_body(request, lambda: InvalidParameterError("The request is too long."))
     try:
         return msgspec.json.decode(content, type=type_)
     except (msgspec.MsgspecError, UnicodeError) as error:

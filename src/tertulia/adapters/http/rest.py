@@ -6,15 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tertulia.adapters.http.answers import MAX_BODY_BYTES, json_answer, read_body
-from tertulia.adapters.http.rest_access import SESSION, Access, AccessRules, content_type
+from tertulia.adapters.http.answers import json_answer, read_body
+from tertulia.adapters.http.rest_access import SESSION, Access, AccessRules, body_of, content_type
 from tertulia.adapters.http.rest_callbacks import callback_routes
 from tertulia.adapters.http.rest_features import feature_routes
 from tertulia.adapters.http.rest_live import live_routes
 from tertulia.adapters.http.rest_media import media_routes
 from tertulia.adapters.http.rest_projects import project_routes
 from tertulia.clock import Clock
-from tertulia.errors import AuthenticationError, InvalidParameterError, SignalTooLongError
+from tertulia.errors import AuthenticationError, SignalTooLongError
 from tertulia.services.callbacks import Callbacks
 from tertulia.services.projects import Projects
 from tertulia.services.sessions import Sessions
@@ -50,8 +50,7 @@ class _RestApi:
 
     async def create_session(self, request: Request) -> Response:
         claims = await self._access.authenticate(request)
-        too_large = InvalidParameterError(f"The body has more than {MAX_BODY_BYTES} bytes.")
-        wanted = parse_create_session(content_type(request), await read_body(request, too_large))
+        wanted = parse_create_session(content_type(request), await body_of(request))
         if wanted.api_key not in (None, claims.api_key):
             raise AuthenticationError("The request is for another project than its token.")
         session = await self._sessions.create_session(
@@ -76,7 +75,7 @@ class _RestApi:
 
     async def signal(self, request: Request) -> Response:
         session_id = (await self._access.session(request)).session_id
-        body = parse_signal(content_type(request), await read_body(request, SignalTooLongError()))
+        body = parse_signal(content_type(request), await read_body(request, SignalTooLongError))
         to = request.path_params.get("connection_id")
         await self._sessions.signal(session_id, to=to, signal_type=body.type, data=body.data)
         return Response(status_code=204)

@@ -117,7 +117,7 @@ class Access:
 
 async def body_of(request: Request) -> bytes:
     """The request's body. Raises InvalidParameterError if it is too long."""
-    return await read_body(request, InvalidParameterError(f"The body has more than {MAX_BODY_BYTES} bytes."))
+    return await read_body(request, lambda: InvalidParameterError(f"The body has more than {MAX_BODY_BYTES} bytes."))
 
 
 def content_type(request: Request) -> str:
