@@ -109,6 +109,7 @@ ERRORS: tuple[ErrorKind, ...] = (
         "the server cannot be reached or cannot take the connection now",
         http=503,
     ),
+    ErrorKind("OT_CONNECT_FAILED", 1008, "Connect time-out", "the server does not answer"),
     ErrorKind("OT_NOT_CONNECTED", 1010, "Not connected", "the operation needs a connected session", http=409),
     ErrorKind("OT_INVALID_PARAMETER", 1011, "Invalid parameter", "an argument is missing or out of range", http=400),
     ErrorKind(

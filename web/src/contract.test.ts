@@ -5,7 +5,7 @@ import errorsYaml from '../../contract/errors.yaml?raw';
 import eventsYaml from '../../contract/events.yaml?raw';
 import * as events from './api/events.ts';
 import { Connection, Stream } from './api/values.ts';
-import { v2 } from './eras/index.ts';
+import { v1, v2 } from './eras/index.ts';
 import * as devices from './eras/v1/device-events.ts';
 import { VolumeEvent } from './eras/v1/events.ts';
 import { IssueReportedEvent } from './eras/v1/issues.ts';
@@ -109,6 +109,11 @@ describe('every event of the contract', () => {
       );
     },
   );
+});
+
+test("what goes with the browser's question is cancelable as its era had it", () => {
+  expect(v1.cancelable).toEqual({ accessAllowed: true, accessDialogOpened: false });
+  expect(v2.cancelable).toEqual({ accessAllowed: false, accessDialogOpened: true });
 });
 
 describe('every error of the contract', () => {

@@ -82,6 +82,7 @@ const TITLES_OF_CODES: Readonly<Record<number, string>> = {
   403: 'Invalid value',
   405: 'Too many keys',
   413: 'Signal too long',
+  1008: 'Connect time-out',
   1500: 'Unable to publish',
   1501: 'Unable to subscribe',
   1510: 'Unable to signal',
@@ -109,7 +110,7 @@ export class OTError extends Error {
 
 /** The title that the `exception` event gives to an error. */
 export function titleOf({ name, code }: { readonly name: string; readonly code: number }): string {
-  const general = name === 'OT_PERMISSION_DENIED' || name === 'OT_INVALID_PARAMETER';
+  const general = name === 'OT_PERMISSION_DENIED' || name === 'OT_INVALID_PARAMETER' || name === 'OT_CONNECT_FAILED';
   const ofCode = TITLES_OF_CODES[code];
   return (general ? ofCode : undefined) ?? TITLES[name] ?? ofCode ?? 'Internal error';
 }

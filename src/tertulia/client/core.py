@@ -24,6 +24,7 @@ from typing import Any, get_args
 from tertulia.client.errors import (
     SessionError,
     connect_failed,
+    connect_timed_out,
     disconnected,
     error_from,
     not_connected,
@@ -594,7 +595,7 @@ class Core:
 
     def _answer_late(self, now: float) -> None:
         if self.state is State.CONNECTING:
-            self._connect_failed(connect_failed(f"The server did not answer within {ANSWER_S:.0f} s."))
+            self._connect_failed(connect_timed_out(f"The server did not answer within {ANSWER_S:.0f} s."))
         else:
             self._tries += 1
             self._try_to_resume(now, jitter=0.0)

@@ -170,8 +170,13 @@ def not_connected() -> SessionError:
     return NotConnectedError("OT_NOT_CONNECTED", 1010, "The session is not connected.")
 
 
+def connect_timed_out(message: str) -> SessionError:
+    """The server did not answer in time."""
+    return ConnectFailedError("OT_CONNECT_FAILED", 1008, message)
+
+
 def connect_failed(message: str) -> SessionError:
-    """The server could not be reached, or did not answer in time."""
+    """The server could not be reached, or could not take the connection."""
     return ConnectFailedError("OT_CONNECT_FAILED", 1006, message)
 
 

@@ -121,8 +121,9 @@ async def test_a_server_that_says_nothing_is_given_up_after_ten_seconds(
 ) -> None:
     server.accepts = False
     started = loop.time()
-    with pytest.raises(ConnectFailedError, match="10 s"):
+    with pytest.raises(ConnectFailedError, match="10 s") as failed:
         await session.connect("token")
+    assert failed.value.code == 1008
     assert loop.time() - started == pytest.approx(10)
     assert not server.socket.open
 

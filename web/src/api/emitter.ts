@@ -1,7 +1,7 @@
 /** Event dispatch as both eras know it: on, once, off, and the older addEventListener and removeEventListener. */
 import { logger, reportUncaught } from '../logger.ts';
 import { Event } from './events.ts';
-import { queueJob } from './tasks.ts';
+import { afterwards, queueJob, queueStep } from './tasks.ts';
 
 /** Handlers of applications declare the event that they expect. */
 export type Handler = (event: never) => void;
@@ -98,17 +98,30 @@ export class Emitter {
     return this.dispatchEvent(Object.assign(new Event(type), event));
   }
 
-  /** Runs the handlers for `heardAs` now, in order. See `fire`. */
-  static run(emitter: Emitter, event: Event, heardAs: string): void {
-    for (const listener of emitter.#listeners.filter(({ type }) => type === heardAs)) {
-      if (!emitter.#manners.callsRemovedListeners && !emitter.#listeners.includes(listener)) continue;
-      if (listener.once !== null) emitter.#listeners = emitter.#listeners.filter(({ once }) => once !== listener.once);
-      try {
-        listener.handler.call(listener.context ?? emitter.#manners.listenerThis, event as never);
-      } catch (thrown) {
-        reportUncaught(thrown);
-      }
+  /** Calls each handler for `heardAs` in a task of its own, in order, and then `end` in the last one's. See `fire`. */
+  static tell(emitter: Emitter, event: unknown, heardAs: string, end: () => void = () => undefined): void {
+    const heard = emitter.#listeners.filter(({ type }) => type === heardAs);
+    const last = heard.at(-1);
+    if (last === undefined) end();
+    for (const listener of heard) {
+      queueStep(() => {
+        emitter.#call(listener, event);
+        if (listener === last) end();
+      });
     }
+  }
+
+  #call(listener: Listener, event: unknown): void {
+    const isGone = !this.#listeners.includes(listener);
+    if (isGone && (listener.once !== null || !this.#manners.callsRemovedListeners)) return;
+    if (listener.once !== null) this.#listeners = this.#listeners.filter(({ once }) => once !== listener.once);
+    Event.open(event);
+    try {
+      listener.handler.call(listener.context ?? this.#manners.listenerThis, event as never);
+    } catch (thrown) {
+      reportUncaught(thrown);
+    }
+    Event.close(event);
   }
 
   #add(types: string | HandlerMap, handlerOrContext: unknown, context: unknown, once: object | null): void {
@@ -133,17 +146,19 @@ export class Emitter {
 }
 
 /**
- * Dispatches `event` on `emitter` at once: every handler, then the default behaviour unless one of them prevented it. A
- * handler that throws stops neither. Only jobs call this, never the API's own methods. `heardAs` is what the handlers were
- * registered for, when that is not the event's type.
+ * Dispatches `event` on `emitter`: every handler in a task of its own, then the default behaviour unless one of them
+ * prevented it; without handlers, the default at once. A handler that throws stops neither. What a job dispatches comes one
+ * after the other; what else it does must wait by `afterwards`. Only jobs call this, never the API's own methods. `heardAs`
+ * is what the handlers were registered for, when that is not the event's type.
  */
 export function fire(emitter: Emitter, event: Event, defaultBehaviour?: () => void, heardAs = event.type): void {
   event.target ??= emitter;
-  Emitter.run(emitter, event, heardAs);
-  Event.close(event);
-  const { isDefaultPrevented } = event as Partial<Event>; // objects of applications may lack it
-  if (isDefaultPrevented?.call(event) === true || defaultBehaviour === undefined) return;
-  defaultBehaviour();
+  afterwards(() => {
+    Emitter.tell(emitter, event, heardAs, () => {
+      const { isDefaultPrevented } = event as Partial<Event>; // objects of applications may lack it
+      if (isDefaultPrevented?.call(event) !== true) defaultBehaviour?.();
+    });
+  });
 }
 
 /** Dispatches `event` in a later task. */

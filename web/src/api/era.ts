@@ -35,6 +35,8 @@ export interface Era extends ListenerManners {
   readonly tellsMuting: boolean;
   /** Whether archiveStarted and archiveStopped are dispatched. */
   readonly tellsArchives: boolean;
+  /** Which of the events that go with the browser's question are marked as cancelable. */
+  readonly cancelable: Readonly<Record<'accessAllowed' | 'accessDialogOpened', boolean>>;
   /** The volume that a Subscriber starts with, 0 to 100. */
   readonly defaultVolume: number;
   /** A role that may not publish may not signal either. */
@@ -48,8 +50,10 @@ export interface Era extends ListenerManners {
   ownStreamDestroyed(model: SessionModel, publisher: Publisher, stream: Stream, reason: Reason): void;
   /** A stream of the session is new or has changed, and the application was told so. */
   streamChanged(model: SessionModel, stream: Stream): void;
+  /** What the data of a signal are to the application. */
+  saidBy(data: string | undefined): unknown;
   /** A signal came in and was dispatched as `signal`; `sender` is null when the server sent it. */
-  signalled(model: SessionModel, data: string | undefined, sender: Connection | null): void;
+  signalled(model: SessionModel, data: unknown, sender: Connection | null): void;
   /** The element that an application means by that id; undefined when there is none for it. */
   elementWithId(id: string): HTMLElement | undefined;
   /** The id of a view's new element. */

@@ -20,7 +20,7 @@ export class Event {
   /** Keeps the default behaviour from happening; of use only inside a handler, before it returns. */
   preventDefault(): void {
     if (!this.cancelable) logger.warn(`${this.type} has no default behaviour that could be prevented.`);
-    else if (this.#over) logger.warn(`preventDefault() on ${this.type} came after its handlers had returned.`);
+    else if (this.#over) logger.warn(`preventDefault() on ${this.type} came after its handler had returned.`);
     else this.#prevented = true;
   }
 
@@ -28,10 +28,19 @@ export class Event {
     return this.#prevented;
   }
 
-  /** No handler is left to call; later calls of preventDefault() change nothing. */
-  static close(event: Event): void {
-    if (#over in event) event.#over = true; // applications dispatch objects of their own as well
+  /** A handler is about to be called, which may prevent the default. */
+  static open(event: unknown): void {
+    if (isObject(event) && #over in event) event.#over = false; // applications dispatch objects of their own as well
   }
+
+  /** The handler has returned; calls of preventDefault() change nothing until the next one is called. */
+  static close(event: unknown): void {
+    if (isObject(event) && #over in event) event.#over = true;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** `connections`, `streams`: everybody and everything in the first era, empty in the second, where single events follow. */
@@ -103,7 +112,8 @@ export class SignalEvent extends Event {
 
   constructor(
     type: string,
-    readonly data: string | undefined,
+    /** A text; in the first era any JSON value. */
+    readonly data: unknown,
     readonly from: Connection | null,
   ) {
     super(type);
@@ -123,10 +133,10 @@ export class ExceptionEvent extends Event {
   }
 }
 
-/** Nothing happens by default; it is cancelable because applications were promised so. */
+/** By default a hint in the element says what the browser asks; in the first era it cannot be prevented. */
 export class AccessDialogOpenedEvent extends Event {
-  constructor() {
-    super('accessDialogOpened', true);
+  constructor(cancelable = true) {
+    super('accessDialogOpened', cancelable);
   }
 }
 

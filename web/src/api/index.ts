@@ -14,12 +14,12 @@ export {
   StreamPropertyChangedEvent,
 } from './events.ts';
 export { idOf, type Target } from './arguments.ts';
-export type { Done } from './promises.ts';
+export { settle, type Done } from './promises.ts';
 export { makeNamespace, Namespace } from './namespace.ts';
 export { reportIssue } from './issues.ts';
 export { Page } from './page.ts';
 export { showRequirements } from './requirements.ts';
-export { queueJob } from './tasks.ts';
+export { afterwards, queueJob } from './tasks.ts';
 export { Publisher } from './publisher.ts';
 export { Session, type SessionOptions } from './session.ts';
 export type { SessionModel } from './session-model.ts';

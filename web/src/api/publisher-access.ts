@@ -11,6 +11,8 @@ const DIALOG_GUESS_MS = 500;
 export interface AccessOwner {
   /** Dispatches the events. */
   readonly emitter: Emitter;
+  /** Whether accessDialogOpened can be prevented. */
+  readonly dialogOpenedCancelable: boolean;
   /** What a refusal is about. */
   readonly concerned: 'Camera' | 'Microphone';
   widget(): Widget | null;
@@ -25,7 +27,7 @@ export async function askForAccess(owner: AccessOwner, open: () => Promise<void>
   let dialogOpened = false;
   const dialog = setTimeout(() => {
     dialogOpened = true;
-    queueEvent(emitter, new AccessDialogOpenedEvent(), () => {
+    queueEvent(emitter, new AccessDialogOpenedEvent(owner.dialogOpenedCancelable), () => {
       owner.widget()?.showMessage('Please allow this page to use your camera and microphone.');
     });
   }, DIALOG_GUESS_MS);

@@ -63,8 +63,8 @@ export class Publisher extends View implements Publication {
     return this;
   });
 
-  /** Resolves when there is media to publish; rejects with why there is none. */
-  readonly _ready: Promise<void>;
+  /** Resolves when there is media to publish; rejects with why there is none. Another one after `_askAgain`. */
+  _ready: Promise<void>;
 
   readonly #page: Page;
   #options: PublisherOptions;
@@ -309,6 +309,14 @@ export class Publisher extends View implements Publication {
     this.#setAudio(false);
   }
 
+  /** After a refusal: asks for camera and microphone once more. */
+  _askAgain(): void {
+    if (this.accessAllowed !== false || this.#destroyed) return;
+    this.accessAllowed = undefined;
+    this._ready = this.#start();
+    void settle(this._ready);
+  }
+
   get _isDestroyed(): boolean {
     return this.#destroyed;
   }
@@ -421,6 +429,7 @@ export class Publisher extends View implements Publication {
     await askForAccess(
       {
         emitter: this,
+        dialogOpenedCancelable: this.#page.era.cancelable.accessDialogOpened,
         concerned: this.#options.sources.videoKind === 'none' ? 'Microphone' : 'Camera',
         widget: () => this.widget,
         isOver: () => this.#destroyed,
@@ -441,7 +450,7 @@ export class Publisher extends View implements Publication {
     this.accessAllowed = true;
     this.#encoding.apply();
     this.#sending.open();
-    queueEvent(this, new Event('accessAllowed'));
+    queueEvent(this, new Event('accessAllowed', this.#page.era.cancelable.accessAllowed));
     queueEvent(this, new MediaStreamAvailableEvent(media));
     // A page that may capture may also be heard.
     for (const subscriber of this.#page.subscribers) subscriber._unblock();

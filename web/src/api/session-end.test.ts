@@ -173,6 +173,16 @@ describe('disconnecting', () => {
     expect(page.log).toEqual(['exception 1006']);
   });
 
+  test.each([v1, v2])('to a server that says nothing is given up as a time-out ($name)', async (era) => {
+    const page = new FakePage(era);
+    page.server.silent.add('join');
+    page.session.connect('1234', 'token');
+    page.world.pass(15_000);
+    await page.calm();
+    expect(page.log).toEqual(['exception 1008']);
+    expect(page.session.currentState).toBe('disconnected');
+  });
+
   test('and connecting at once again makes a second connection after the first has ended', async () => {
     const { page } = await inACall(v2);
     void page.session.disconnect();

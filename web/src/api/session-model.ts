@@ -18,7 +18,7 @@ import type { Done } from './promises.ts';
 import type { Publisher } from './publisher.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscriber.ts';
-import { callBack, queueJob } from './tasks.ts';
+import { afterwards, callBack, queueJob } from './tasks.ts';
 import { Capabilities, Stream, type Connection } from './values.ts';
 
 type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
@@ -189,10 +189,12 @@ export class SessionModel {
     const attached = [...this.attached];
     this.attached.clear();
     this.page.era.disconnected(this, reason, published, attached);
-    this.resolveLeft();
-    const connect = this.connectAfterwards;
-    this.connectAfterwards = null;
-    connect?.();
+    afterwards(() => {
+      this.resolveLeft();
+      const connect = this.connectAfterwards;
+      this.connectAfterwards = null;
+      connect?.();
+    });
   }
 
   private streamCreated({ stream: wire, own }: FactOf<'streamCreated'>): void {
@@ -200,7 +202,7 @@ export class SessionModel {
     this.streams.set(stream.id, stream);
     if (!own) {
       fire(this.session, new StreamEvent('streamCreated', stream));
-      this.page.era.streamChanged(this, stream);
+      this.changed(stream);
       return;
     }
     const publisher = this.publishers.get(stream.id);
@@ -208,7 +210,14 @@ export class SessionModel {
     publisher._streaming(stream);
     publisher._archived(this.archives.size > 0);
     this.page.era.ownStreamCreated(this, publisher, stream);
-    this.page.era.streamChanged(this, stream);
+    this.changed(stream);
+  }
+
+  /** Lets the era tell more of a stream, after what was told of it just now. */
+  private changed(stream: Stream): void {
+    afterwards(() => {
+      this.page.era.streamChanged(this, stream);
+    });
   }
 
   private streamDestroyed({ streamId, own, reason }: FactOf<'streamDestroyed'>): void {
@@ -218,8 +227,10 @@ export class SessionModel {
     const publisher = this.publishers.get(streamId);
     if (own && publisher !== undefined) {
       this.page.era.ownStreamDestroyed(this, publisher, stream, reason);
-      this.publishers.delete(streamId);
-      this.attached.delete(publisher);
+      afterwards(() => {
+        this.publishers.delete(streamId);
+        this.attached.delete(publisher);
+      });
       return;
     }
     fire(this.session, new StreamEvent('streamDestroyed', stream, reason), () => {
@@ -234,8 +245,10 @@ export class SessionModel {
     const event = (): Event => new StreamPropertyChangedEvent(stream, fact.property, fact.oldValue, fact.newValue);
     fire(this.session, event());
     fire(stream, event());
-    this.page.era.streamChanged(this, stream);
-    for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property, fact.forQuality);
+    this.changed(stream);
+    afterwards(() => {
+      for (const subscriber of this.subscribersOf(stream.id)) subscriber._streamChanged(fact.property, fact.forQuality);
+    });
   }
 
   private archiveChanged({ type, archive }: FactOf<'archiveStarted' | 'archiveStopped'>): void {
@@ -259,8 +272,9 @@ export class SessionModel {
     const sender = from === undefined ? null : this.connectionOf(from);
     const type = signalType === undefined || signalType === '' ? 'signal' : `signal:${signalType}`;
     // Listeners of plain `signal` get every signal, under its full type.
-    fire(this.session, new SignalEvent(type, data, sender), undefined, 'signal');
-    if (type !== 'signal') fire(this.session, new SignalEvent(type, data, sender));
-    this.page.era.signalled(this, data, sender);
+    const said = this.page.era.saidBy(data);
+    fire(this.session, new SignalEvent(type, said, sender), undefined, 'signal');
+    if (type !== 'signal') fire(this.session, new SignalEvent(type, said, sender));
+    this.page.era.signalled(this, said, sender);
   }
 }

@@ -1,5 +1,6 @@
 /** The second generation: pages that loaded the script from /webrtc/v2.2/ or /v2/, and the npm package. */
 import {
+  afterwards,
   ArchiveEvent,
   Capabilities,
   Connection,
@@ -41,6 +42,7 @@ export const v2: Era = {
   tellsReconnecting: true,
   tellsMuting: true,
   tellsArchives: true,
+  cancelable: { accessAllowed: false, accessDialogOpened: true },
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',
@@ -53,6 +55,8 @@ export const v2: Era = {
 
   elementWithId: (id) => document.getElementById(id) ?? undefined,
   newElementId,
+
+  saidBy: (data) => data,
 
   /** `signal` and `signal:<type>` are all. */
   signalled() {
@@ -69,7 +73,7 @@ export const v2: Era = {
     const connections = [...model.connections.values()];
     const streams = [...model.streams.values()];
     fire(model.session, new SessionConnectEvent([], []));
-    handlers();
+    afterwards(handlers);
     if (own !== null) fire(model.session, new ConnectionEvent('connectionCreated', own));
     for (const connection of connections) {
       if (connection !== own) fire(model.session, new ConnectionEvent('connectionCreated', connection));
@@ -87,7 +91,9 @@ export const v2: Era = {
   /** Told on the Publisher alone; its own Subscribers of the stream go in any case. */
   ownStreamDestroyed(model, publisher, stream, reason) {
     endPublisher(publisher, stream, reason);
-    model.destroySubscribersOf(stream.streamId, reason);
+    afterwards(() => {
+      model.destroySubscribersOf(stream.streamId, reason);
+    });
   },
 
   /** Publishers fall by their own streamDestroyed, prevented or not; the default takes the Subscribers away. */
@@ -95,16 +101,18 @@ export const v2: Era = {
     const event = new SessionDisconnectEvent(reason);
     fire(model.session, event);
     for (const [publisher, stream] of published) endPublisher(publisher, stream, reason);
-    if (event.isDefaultPrevented()) return;
-    for (const subscriber of [...model.subscribers]) subscriber._destroy(reason);
+    afterwards(() => {
+      if (event.isDefaultPrevented()) return;
+      for (const subscriber of [...model.subscribers]) subscriber._destroy(reason);
+    });
   },
 };
 
 function endPublisher(publisher: Publisher, stream: Stream, reason: Reason): void {
-  let prevented = true;
-  fire(publisher, new StreamEvent('streamDestroyed', stream, reason), () => {
-    prevented = false;
+  const event = new StreamEvent('streamDestroyed', stream, reason);
+  fire(publisher, event);
+  afterwards(() => {
+    publisher._streamEnded();
+    if (!event.isDefaultPrevented()) publisher._destroy(reason);
   });
-  publisher._streamEnded();
-  if (!prevented) publisher._destroy(reason);
 }

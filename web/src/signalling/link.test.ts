@@ -20,7 +20,7 @@ beforeEach(() => {
       number = message.number;
       told.push('joined');
     },
-    failed: ({ name }) => told.push(`failed ${name}`),
+    failed: ({ name, code }) => told.push(`failed ${name} ${code}`),
     interrupted: () => told.push('interrupted'),
     resumed: () => told.push('resumed'),
     event: (at, { type }) => {
@@ -55,27 +55,29 @@ describe('joining', () => {
       error: { name: 'OT_AUTHENTICATION_ERROR', code: 1004, message: 'expired' },
     });
     world.socket.end(4001);
-    expect(told).toEqual(['failed OT_AUTHENTICATION_ERROR']);
+    expect(told).toEqual(['failed OT_AUTHENTICATION_ERROR 1004']);
   });
 
   test.each([
     [
       'a server that is not there',
+      1006,
       () => {
         world.socket.end(1006);
       },
     ],
     [
       'a server that says nothing',
+      1008,
       () => {
         world.socket.open();
         world.pass(15_000);
       },
     ],
-  ])('%s fails the attempt once', (_name, happen) => {
+  ])('%s fails the attempt once, with %i', (_name, code, happen) => {
     happen();
     world.pass(100_000);
-    expect(told).toEqual(['failed OT_CONNECT_FAILED']);
+    expect(told).toEqual([`failed OT_CONNECT_FAILED ${code}`]);
     expect(world.sockets).toHaveLength(1);
   });
 

@@ -77,6 +77,10 @@ const LEAVE_DEADLINE_MS = 2_000;
 const HEARTBEAT_MARGIN_MS = 250;
 const HEARTBEAT_MARGIN = 0.2;
 
+/** How an attempt to join fails: no server is reached or it hangs up, or it does not answer. */
+const CONNECT_FAILED = 1006;
+const CONNECT_TIMED_OUT = 1008;
+
 const CLOSE = { normal: 1000, replaced: 4002, ended: 4005 } as const;
 
 /** What is still needed of `joined` to resume. */
@@ -222,7 +226,7 @@ export class SignallingLink {
       if (this.socket !== socket) return;
       // A network that takes no packet need not be spared, unlike a server that is busy: the deadline was pause enough.
       if (socket.readyState === WebSocket.CONNECTING) this.attempt = 0;
-      this.lost('The server did not answer in time.');
+      this.lost('The server did not answer in time.', CONNECT_TIMED_OUT);
     });
     socket.onopen = () => {
       if (this.socket === socket) socket.send(encodeFrame(0, this.handlers.lastNumber(), first));
@@ -335,11 +339,11 @@ export class SignallingLink {
   }
 
   /** The socket is of no more use; what follows depends on how far it had come. */
-  private lost(message: string): void {
+  private lost(message: string, code = CONNECT_FAILED): void {
     this.dropSocket();
     if (this.stage === 'joining') {
       this.close();
-      this.handlers.failed({ name: 'OT_CONNECT_FAILED', code: 1006, message });
+      this.handlers.failed({ name: 'OT_CONNECT_FAILED', code, message });
       return;
     }
     if (this.stage === 'leaving') {

@@ -227,3 +227,66 @@ check('v1-device-wishes', function (t) {
     });
   });
 });
+
+// Lets the browser answer the next requests for devices by `answer(wishes, ask)`.
+function answerDevices(t, answer) {
+  var media = navigator.mediaDevices, open = media.getUserMedia;
+  t.cleanups.push(function () { delete media.getUserMedia; });
+  media.getUserMedia = function (wishes) { return answer(wishes, function (those) { return open.call(media, those); }); };
+}
+
+check('v1-device-inactive', function (t) {
+  publisherWith(t, {}, function (publisher) {
+    detected(t, publisher, function (event) {
+      var other = event.cameras[0].name === event.selectedCamera.name ? event.cameras[1] : event.cameras[0];
+      answerDevices(t, function () { return Promise.reject(new DOMException('Could not start', 'NotReadableError')); });
+      t.next(publisher, 'deviceInactive', function (inactive) {
+        t.equal([inactive.camera.name, inactive.camera.status, inactive.microphone], [other.name, 'inactive', null], 'the busy camera');
+        t.wait('the exception', function () { return t.exceptions.length; }, function () {
+          t.equal([t.exceptions[0].code, t.exceptions[0].component === publisher], [1500, true], 'code and component');
+          t.next(publisher, 'deviceInactive', function (muted) {
+            t.equal([muted.camera, muted.microphone.name, muted.microphone.status], [null, event.selectedMicrophone.name, 'inactive'], 'the microphone');
+            t.done();
+          });
+          publisher.getAudioSource().dispatchEvent(new Event('mute')); // as when the system takes it away
+        });
+      });
+      publisher.setCamera(other);
+    });
+  });
+});
+
+check('v1-echo-cancellation-mode', function (t) {
+  publisherWith(t, {}, function (publisher) {
+    t.wait('the mode is known', function () { return publisher.getEchoCancellationMode() !== 'unknown'; }, function () {
+      t.equal(publisher.getEchoCancellationMode(), 'fullDuplex', 'the mode at first');
+      detected(t, publisher, function (event) {
+        var list = event.microphones, current = event.selectedMicrophone.name;
+        var other = list[list.length - 1].name === current ? list[0] : list[list.length - 1];
+        answerDevices(t, function (wishes, ask) { // a microphone that has no cancellation
+          wishes.audio.echoCancellation = false;
+          return ask(wishes);
+        });
+        t.next(publisher, 'echoCancellationModeChanged', function (changed) {
+          t.equal([changed.camera, changed.microphone.name, changed.cancelable], [null, other.name, false], 'the event');
+          t.equal(publisher.getEchoCancellationMode(), 'off', 'the mode then');
+          t.done();
+        });
+        publisher.setMicrophone(other);
+      });
+    });
+  });
+});
+
+// unpublish() closes the panel at once, whatever becomes of the element.
+check('v1-device-panel-of-unpublished', function (t) {
+  t.connected('publisher', null, function (session) {
+    t.publish(session, {}, function (publisher) {
+      TB.initDeviceManager(apiKey).displayPanel(null, publisher);
+      t.ok(document.getElementById('displayPanel_' + publisher.id), 'the panel is there');
+      session.unpublish(publisher);
+      t.equal([document.getElementById('displayPanel_' + publisher.id), publisher.session], [null, null], 'panel and session');
+      t.done();
+    });
+  });
+});

@@ -48,12 +48,13 @@ check('v1-listener-removed-while-running', function (t) {
     session.removeEventListener('a', last);
     session.removeEventListener('a', first);
     session.addEventListener('a', function () { calls.push('added'); });
+    Promise.resolve().then(function () { calls.push('between'); }); // each listener has a task of its own
   });
   session.addEventListener('a', last);
   session.dispatchEvent(event('a'));
-  t.wait('both ran', function () { return calls.length === 2; }, function () {
+  t.wait('both ran', function () { return calls.length === 3; }, function () {
     session.addEventListener('a', function () {
-      t.equal(calls, ['first', 'last', 'added'], 'the calls');
+      t.equal(calls, ['first', 'between', 'last', 'added'], 'the calls');
       t.done();
     });
     session.dispatchEvent(event('a'));
@@ -86,7 +87,9 @@ check('v1-late-prevention', function (t) {
     t.publish(session, {}, function (publisher) {
       session.addEventListener('sessionDisconnected', function (event) {
         setTimeout(function () { event.preventDefault(); }, 0);
+        Promise.resolve().then(function () { event.preventDefault(); });
       });
+      session.addEventListener('sessionDisconnected', function () {});
       session.disconnect();
       t.wait('the default', function () { return !document.getElementById(publisher.id); }, function () { t.done(); });
     });

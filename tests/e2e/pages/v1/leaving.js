@@ -31,6 +31,13 @@ function call(t, prevented, then) {
   });
 }
 
+function connectAgain(t, session, then) {
+  t.token(session.sessionId, 'publisher', function (token) {
+    t.next(session, 'sessionConnected', then);
+    session.connect(apiKey, token);
+  });
+}
+
 // `cause` ends the connection of `session`; both sides are told `reason`.
 function connectionEnds(t, prevented, reason, cause) {
   call(t, prevented, function (c) {
@@ -42,10 +49,13 @@ function connectionEnds(t, prevented, reason, cause) {
       t.wait("the other's Subscriber goes", function () { return !c.elsewhere(); }, function () {
         if (!prevented) return t.wait('all goes', function () { return !count('.OT_root'); }, function () { t.done(); });
         t.equal([count('.OT_publisher'), count('.OT_subscriber')], [1, 1], 'what stays');
-        c.publisher.destroy();
-        c.session.unsubscribe(c.subscriber);
-        t.equal(count('.OT_root'), 0, 'what the page has taken away itself');
-        t.done();
+        connectAgain(t, c.session, function () { // nothing that was kept is taken up again
+          t.equal([c.session.publishers, c.publisher.session, c.session.getSubscribersForStream(c.second).length], [{}, null, 1], 'the kept');
+          c.publisher.destroy();
+          c.session.unsubscribe(c.subscriber);
+          t.equal(count('.OT_root'), 0, 'what the page has taken away itself');
+          t.done();
+        });
       });
     });
   });
@@ -76,11 +86,12 @@ function streamEnds(t, prevented, reason, cause) {
 }
 
 // `cause` ends the other's stream or connection; the own Subscriber goes by the default.
-function theirsEnds(t, prevented, told, cause) {
+function theirsEnds(t, prevented, told, cause, toldThem) {
   call(t, prevented, function (c) {
     cause(c);
     t.wait('it is told', function () { return c.log.length === told.length; }, function () {
       t.equal(c.log, told, 'what the others see');
+      if (toldThem) t.equal(c.other.log, toldThem, 'what the one that goes sees');
       if (!prevented) return t.wait('it goes', function () { return !count('.OT_subscriber'); }, function () {
         t.equal([count('.OT_publisher'), c.session.getSubscribersForStream(c.second).length], [1, 0], 'what stays');
         t.done();
@@ -115,7 +126,7 @@ check('v1-they-leave-prevented', function (t) {
   theirsEnds(t, true, ['streamDestroyed clientDisconnected', 'connectionDestroyed clientDisconnected'], theyLeave);
 });
 check('v1-page-closed', function (t) {
-  theirsEnds(t, false, ['streamDestroyed clientDisconnected', 'connectionDestroyed clientDisconnected'], theyClose);
+  theirsEnds(t, false, ['streamDestroyed clientDisconnected', 'connectionDestroyed clientDisconnected'], theyClose, []);
 });
 check('v1-they-stop', function (t) { theirsEnds(t, false, ['streamDestroyed clientDisconnected'], theyStop); });
 check('v1-kick-oneself', function (t) {

@@ -33,7 +33,7 @@ check('v1-session-mistakes', function (t) {
   t.throws(function () { session.getSubscribersForStream(); }, 'Session.getSubscribersForStream');
   t.equal(session.getPublisherForStream('x'), null, 'no Publisher');
   t.equal(session.getSubscribersForStream('x'), [], 'no Subscribers');
-  t.equal(session.disconnect() && session.connected, false, 'after disconnect() for nothing');
+  t.equal([session.disconnect(), session.connected], [undefined, false], 'after disconnect() for nothing');
   t.done();
 });
 
@@ -182,11 +182,11 @@ check('v1-subscribe-many-times', function (t) {
         for (var i = 0; i < 5; i++) if (!subscribers[i].loaded) return false;
         return true;
       }, function () {
-        session.unsubscribe(subscribers[0]);
+        t.equal(session.unsubscribe(subscribers[0]), undefined, 'what unsubscribe returns');
         session.unsubscribe(subscribers[0]);
         t.equal(document.getElementById(subscribers[0].id), null, 'its element');
         t.equal(session.getSubscribersForStream(stream.streamId).length, 4, 'those that are left');
-        session.unpublish(publisher);
+        t.equal(session.unpublish(publisher), undefined, 'what unpublish returns');
         t.wait('all go with the stream', function () { return !document.querySelector('.OT_root'); }, function () { t.done(); });
       });
     });
@@ -204,7 +204,28 @@ check('v1-signal', function (t) {
       }
       session.addEventListener('signalReceived', t.guard(note));
       other.session.addEventListener('signalReceived', t.guard(note));
-      session.signal();
+      t.equal(session.signal(), undefined, 'what signal returns');
+    });
+  });
+});
+
+// The first WebRTC builds had signals with a receiver and any JSON value, and handlers inside the object.
+check('v1-signal-data', function (t) {
+  t.connected('publisher', null, function (session) {
+    t.other('publisher', session.sessionId, function (other) {
+      var heard = [], answers = [];
+      other.session.addEventListener('signal:chat', function (event) { heard.push([event.type, event.data]); });
+      t.wait('the other is here', function () { return session.connections[other.session.connection.connectionId]; }, function (them) {
+        var value = { words: ['hello', 5], none: null };
+        session.signal({ to: [them], type: 'chat', data: value, success: function () { answers.push('taken'); } });
+        session.signal({ to: { connectionId: 'nobody' }, data: 'x', error: function (error) { answers.push(error.code); } });
+        t.wait('it is heard', function () { return heard.length && answers.length === 2; }, function () {
+          t.equal(heard, [['signal:chat', value]], 'what is heard');
+          t.equal(answers, ['taken', 404], 'what the handlers hear');
+          t.equal(t.exceptions.length, 0, 'exceptions');
+          t.done();
+        });
+      });
     });
   });
 });
@@ -223,8 +244,8 @@ check('v1-roles', function (t) {
         other.window.document.body.innerHTML = '<div id="here"></div>';
         t.ok(session.publish('here', { width: 100, height: 75 }), 'publish gives a Publisher all the same');
         session.signal();
-        session.forceDisconnect(moderator.connection.connectionId);
-        session.forceUnpublish(session.streams[stream.streamId]);
+        t.equal(session.forceDisconnect(moderator.connection.connectionId), undefined, 'what forceDisconnect returns');
+        t.equal(session.forceUnpublish(session.streams[stream.streamId]), undefined, 'what forceUnpublish returns');
         t.wait('four refusals', function () { return codes.length === 4; }, function () {
           t.equal(codes.sort(), [1500, 1510, 1520, 1530], 'the codes');
           moderator.forceUnpublish('no-such-stream');

@@ -44,15 +44,42 @@ check('v1-publisher-properties', function (t) {
   t.equal(publisher.loaded, false, 'loaded');
   var told = [];
   publisher.addEventListener('loaded', function () { told.push('loaded'); });
-  publisher.addEventListener('accessAllowed', function () { told.push('accessAllowed'); });
+  publisher.addEventListener('accessAllowed', function (event) { told.push('accessAllowed ' + event.cancelable); });
+  publisher.addEventListener('resize', function () { told.push('resize'); }); // which was about Flash's dialog
   t.wait('the picture', function () { return publisher.getImgData(); }, function () {
-    t.equal([told, publisher.loaded], [['loaded', 'accessAllowed'], true], 'what was told');
+    t.equal([told, publisher.loaded], [['loaded', 'accessAllowed true'], true], 'what was told');
     var video = publisher.element.getElementsByTagName('video')[0];
     t.equal([video.videoWidth, video.videoHeight], [320, 240], 'the picture');
     t.ok(publisher.getImgData().indexOf('iVBOR') === 0, 'getImgData is a bare PNG');
     t.ok(publisher.enableMicrophone() === publisher && publisher.disableMicrophone() === publisher, 'the older names');
     t.ok(publisher.publishVideo(false) === publisher && publisher.publishAudio(0) === publisher, 'both give the Publisher');
     t.done();
+  });
+});
+
+// The user says no at first; publishing is another occasion to ask.
+check('v1-asked-again', function (t) {
+  var asked = 0, denied = 0, media = navigator.mediaDevices, open = media.getUserMedia;
+  t.cleanups.push(function () { delete media.getUserMedia; });
+  media.getUserMedia = function (wishes) {
+    return ++asked === 1 ? Promise.reject(new DOMException('Permission denied', 'NotAllowedError')) : open.call(media, wishes);
+  };
+  t.connected('publisher', null, function (session) {
+    var publisher = TB.initPublisher(apiKey, t.box(), { width: 160, height: 120 });
+    t.cleanups.push(function () { publisher.destroy(); });
+    publisher.addEventListener('accessDenied', function (event) {
+      t.equal(event.cancelable, true, 'cancelable');
+      denied++;
+    });
+    t.wait('the refusal is told', function () { return denied && t.exceptions.length; }, function () {
+      t.equal([t.exceptions[0].code, document.getElementById(publisher.id) === publisher.element], [1500, true], 'code and element');
+      t.next(session, 'streamCreated', function (event) {
+        t.ok(session.getPublisherForStream(event.streams[0]) === publisher, 'it is published');
+        t.equal([asked, denied, t.exceptions.length], [2, 1, 1], 'how often it was asked, refused and told');
+        t.done();
+      });
+      t.ok(session.publish(publisher) === publisher, 'publish gives the Publisher');
+    });
   });
 });
 
@@ -107,11 +134,8 @@ check('v1-subscriber', function (t) {
         t.ok(subscriber.setAudioVolume(80) === subscriber, 'setAudioVolume gives the Subscriber');
         subscriber.setAudioVolume(800);
         t.equal(subscriber.getAudioVolume(), 100, 'the volume');
-        subscriber.enableAudio();
-        subscriber.disableAudio();
-        subscriber.subscribeToAudio(true);
-        subscriber.subscribeToVideo(false);
-        subscriber.subscribeToVideo(true);
+        t.equal([subscriber.enableAudio(), subscriber.disableAudio(), subscriber.subscribeToAudio(true)], [undefined, undefined, undefined], 'the results');
+        t.equal([subscriber.subscribeToVideo(false), subscriber.subscribeToVideo(true)], [undefined, undefined], 'the results');
         t.ok(subscriber.setStyle('nameDisplayMode', 'on') === subscriber, 'setStyle gives the Subscriber');
         t.equal(subscriber.getStyle('nameDisplayMode'), 'on', 'the style');
         t.ok(subscriber.getImgData().indexOf('iVBOR') === 0, 'the picture');

@@ -41,10 +41,7 @@ export class DevicePublisher extends Publisher {
     this.#page = page;
     this.#button = this.#makeButton(properties);
     this.#gain = deviceWishes.microphoneGain;
-    this._ready.then(
-      () => this.#opened(),
-      () => undefined,
-    );
+    this.#prepareWhenOpen();
   }
 
   /** Takes the camera with that name, of a Camera, or on that side of a phone: `front` or `back`. */
@@ -121,6 +118,19 @@ export class DevicePublisher extends Publisher {
     this.#over = true;
     this.#stopActivity();
     deviceManagerOf(this.#page)._closePanelOf(this);
+  }
+
+  override _askAgain(): void {
+    const before = this._ready;
+    super._askAgain();
+    if (this._ready !== before) this.#prepareWhenOpen();
+  }
+
+  #prepareWhenOpen(): void {
+    this._ready.then(
+      () => this.#opened(),
+      () => undefined,
+    );
   }
 
   async #opened(): Promise<void> {

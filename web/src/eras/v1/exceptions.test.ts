@@ -7,6 +7,7 @@ describe('the exception event', () => {
     ['OT_AUTHENTICATION_ERROR', undefined, 1004, 'Authentication error'],
     ['OT_INVALID_SESSION_ID', undefined, 1005, 'Invalid Session ID'],
     ['OT_CONNECT_FAILED', undefined, 1006, 'Connect Failed'],
+    ['OT_CONNECT_FAILED', 1008, 1008, 'Connect Time-out'],
     ['OT_CONNECTION_LIMIT_EXCEEDED', undefined, 1007, 'Connect Rejected'],
     ['OT_STREAM_NOT_FOUND', undefined, 1012, 'Peer-to-peer Stream Play Failed'],
     ['OT_TIMEOUT', undefined, 1013, 'Peer-to-peer Connection Failed'],

@@ -1,5 +1,6 @@
 /** The first generation: pages that loaded the script from /v0.91/, /v1.0/, /v1.1/ or /webrtc/v2.0/. */
 import {
+  afterwards,
   DestroyedEvent,
   Emitter,
   fire,
@@ -19,6 +20,7 @@ import { exception } from './exceptions.ts';
 import { NamespaceV1 } from './namespace.ts';
 import { PublisherV1 } from './publisher.ts';
 import { SessionV1 } from './session.ts';
+import { saidBy } from './signals.ts';
 import { SubscriberV1 } from './subscriber.ts';
 import { CapabilitiesV1, ConnectionV1, StreamV1 } from './values.ts';
 
@@ -43,6 +45,7 @@ function era(build: Build): Era {
     tellsReconnecting: false,
     tellsMuting: false,
     tellsArchives: false,
+    cancelable: { accessAllowed: true, accessDialogOpened: false },
     defaultVolume: 50,
     signalsNeedPublish: true,
     exceptionTarget: 'namespace',
@@ -55,7 +58,7 @@ function era(build: Build): Era {
       for (const stream of streams.values()) if (stream instanceof StreamV1) stream.takeQuality();
       if (session instanceof SessionV1) session._measured();
       fire(session, new SessionConnectEvent([...connections.values()], [...streams.values()], archives));
-      handlers();
+      afterwards(handlers);
     },
 
     ownStreamCreated(model, _publisher, stream) {
@@ -82,6 +85,8 @@ function era(build: Build): Era {
         fire(model.session, new StreamPropertyChangedEvent(stream, 'quality', before, stream.quality));
     },
 
+    saidBy,
+
     signalled(model, data, sender) {
       fire(model.session, new SignalEvent('signalReceived', data, sender));
     },
@@ -91,7 +96,7 @@ function era(build: Build): Era {
       if (view instanceof Subscriber) queueEvent(view, new DestroyedEvent(reason));
       else
         queueJob(() => {
-          Emitter.run(view, view as never, 'destroyed');
+          Emitter.tell(view, view, 'destroyed');
         });
     },
 

@@ -1,12 +1,18 @@
 /** A Session of the first era: throws what is misuse, keeps maps, and calls things by their old names. */
-import { idOf, Namespace, Publisher, Stream, type Subscriber } from '../../api/index.ts';
+import { idOf, Namespace, Publisher, settle, Stream, type Subscriber } from '../../api/index.ts';
 import { OTError } from '../../errors.ts';
 import { logger } from '../../logger.ts';
 import type { Properties } from '../../options.ts';
 import { ArchivingSession } from './archiving-session.ts';
+import { deviceManagerOf } from './device-manager.ts';
+import { DevicePublisher } from './device-publisher.ts';
 import { misuse, named } from './exceptions.ts';
 import { tellLevels } from './levels-of-streams.ts';
+import { givenSignal } from './signals.ts';
 import { CapabilitiesV1, ConnectionV1 } from './values.ts';
+
+/** What methods of this era return that yield a promise or a value in the second: their type is that of the second. */
+const NOTHING = undefined as never;
 
 export class SessionV1 extends ArchivingSession {
   #stopLevels: (() => void) | null = null;
@@ -42,21 +48,36 @@ export class SessionV1 extends ArchivingSession {
   }
 
   /** While it is not connected, and while it still connects, nothing happens. */
-  override disconnect(): Promise<void> {
-    if (this.model.isPresent) return super.disconnect();
-    logger.warn('disconnect() has no effect: the session is not connected.');
-    return Promise.resolve();
+  override disconnect(): never {
+    if (this.model.isPresent) void super.disconnect();
+    else logger.warn('disconnect() has no effect: the session is not connected.');
+    return NOTHING;
   }
 
-  /** A Publisher that was never published is destroyed. */
+  /** Closes the Publisher's device panel. One that was never published is destroyed. */
   override unpublish(publisher?: Publisher): void {
+    const isOurs = publisher?.session === this;
     super.unpublish(publisher);
+    if (isOurs && publisher instanceof DevicePublisher) deviceManagerOf(this.page)._closePanelOf(publisher);
     if (publisher?.session === null && publisher.stream === undefined) publisher._destroy('clientDisconnected');
   }
 
-  override signal(...args: Parameters<ArchivingSession['signal']>): Promise<void> {
+  override unsubscribe(subscriber?: Subscriber): never {
+    super.unsubscribe(subscriber);
+    return NOTHING;
+  }
+
+  /** Without arguments, or as the first WebRTC builds had it. */
+  override signal(given?: unknown, handler?: unknown): never {
     this.requirePresence('signal');
-    return super.signal(...args);
+    const { signals, done } = givenSignal(given, handler);
+    if (done === undefined) for (const signal of signals) void super.signal(signal);
+    else {
+      const unheard = (): void => undefined;
+      const all = Promise.all(signals.map((signal) => super.signal(signal, unheard)));
+      void settle(all.then(unheard), done);
+    }
+    return NOTHING;
   }
 
   override getPublisherForStream(stream?: unknown): never {
@@ -69,20 +90,21 @@ export class SessionV1 extends ArchivingSession {
     return super.getSubscribersForStream(stream);
   }
 
-  override forceDisconnect(connection?: unknown): Promise<void> {
+  override forceDisconnect(connection?: unknown): never {
     if (idOf(connection, 'connectionId') === undefined)
       throw misuse('Session', 'forceDisconnect', 'a Connection or its id is required');
     this.requirePresence('forceDisconnect');
-    return super.forceDisconnect(connection);
+    void super.forceDisconnect(connection);
+    return NOTHING;
   }
 
   /** Whether the stream is there is known at once: 1535. */
-  override forceUnpublish(stream?: unknown): Promise<void> {
+  override forceUnpublish(stream?: unknown): never {
     const id = requireStream('forceUnpublish', stream);
     this.requirePresence('forceUnpublish');
-    if (this.model.streams.has(id) || this.capabilities.forceUnpublish === 0) return super.forceUnpublish(stream);
-    this.page.raise(new OTError('OT_INVALID_PARAMETER', 'The stream is not in the session.', 1535), this);
-    return Promise.resolve();
+    if (this.model.streams.has(id) || this.capabilities.forceUnpublish === 0) void super.forceUnpublish(stream);
+    else this.page.raise(new OTError('OT_INVALID_PARAMETER', 'The stream is not in the session.', 1535), this);
+    return NOTHING;
   }
 
   /** `(apiKey, token [, properties])`; a session that has a key of its own takes `(token)` too. Returns nothing. */
@@ -105,11 +127,13 @@ export class SessionV1 extends ArchivingSession {
       this.apiKey = String(key);
       super.connectBy([this.apiKey, second, ...rest]);
     }
-    return undefined as never;
+    return NOTHING;
   }
 
+  /** A Publisher that was refused camera and microphone asks the user again. */
   protected override publishBy(args: readonly unknown[]): Publisher | null {
     const [first] = args;
+    if (first instanceof Publisher && this.model.isPresent) first._askAgain();
     if (typeof first === 'object' && first !== null && !(first instanceof Publisher))
       throw misuse('Session', 'publish', 'a Publisher or the id of an element is required');
     // A number is an id as well, never a key as in later forms.

@@ -7,13 +7,13 @@ import { subscriberWishes } from './options.ts';
 export class SubscriberV1 extends Subscriber {
   constructor(model: SessionModel, stream: Stream, target: Target, given: Properties, done: Done | undefined) {
     super(model, stream, target, subscriberWishes(given), done);
-    const setVolume = this.setAudioVolume;
-    Object.defineProperty(this, 'setAudioVolume', {
-      value: (value?: unknown): unknown => {
-        if (this.element?.isConnected !== true)
-          throw misuse('Subscriber', 'setAudioVolume', 'the element is not in the page any more');
-        return setVolume(value);
-      },
+    const { subscribeToAudio, subscribeToVideo, setAudioVolume } = this;
+    this.#redefine('subscribeToAudio', (value) => void subscribeToAudio(value));
+    this.#redefine('subscribeToVideo', (value) => void subscribeToVideo(value));
+    this.#redefine('setAudioVolume', (value) => {
+      if (this.element?.isConnected !== true)
+        throw misuse('Subscriber', 'setAudioVolume', 'the element is not in the page any more');
+      return setAudioVolume(value);
     });
   }
 
@@ -27,11 +27,19 @@ export class SubscriberV1 extends Subscriber {
   }
 
   /** The older `subscribeToAudio(true)`. */
-  enableAudio(): unknown {
-    return this.subscribeToAudio(true);
+  enableAudio(): void {
+    this.subscribeToAudio(true);
   }
 
-  disableAudio(): unknown {
-    return this.subscribeToAudio(false);
+  disableAudio(): void {
+    this.subscribeToAudio(false);
+  }
+
+  /** In the second era these are members of each object, with another result. */
+  #redefine(
+    name: 'subscribeToAudio' | 'subscribeToVideo' | 'setAudioVolume',
+    value: (value?: unknown) => unknown,
+  ): void {
+    Object.defineProperty(this, name, { value });
   }
 }
