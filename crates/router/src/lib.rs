@@ -26,6 +26,7 @@ mod keyframe;
 mod line;
 mod remote;
 mod router;
+pub mod rtp;
 mod sdp;
 mod sink;
 mod slot;
