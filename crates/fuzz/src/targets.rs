@@ -4,7 +4,10 @@ mod datagrams;
 mod descriptors;
 mod link;
 mod offers;
+mod rtcp;
+mod rtp;
 mod sealed;
+mod srtp;
 
 use crate::mutation::Structure;
 
@@ -25,5 +28,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: &[Target] =
-    &[datagrams::TARGET, sealed::TARGET, offers::TARGET, link::TARGET, descriptors::TARGET];
+pub const TARGETS: &[Target] = &[
+    datagrams::TARGET,
+    sealed::TARGET,
+    offers::TARGET,
+    link::TARGET,
+    descriptors::TARGET,
+    rtp::TARGET,
+    rtcp::TARGET,
+    srtp::TARGET,
+];

@@ -11,13 +11,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tertulia_fuzz::{TARGETS, run};
 
+/// For what runs a router.
 const BUDGET: Duration = Duration::from_secs(5);
+/// For parsers alone, which try a thousand times as many inputs.
+const BUDGET_OF_A_PARSER: Duration = Duration::from_secs(1);
 
 fn fuzz(name: &str) {
+    fuzz_for(name, BUDGET);
+}
+
+fn fuzz_for(name: &str, budget: Duration) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     // Another seed each day, so that what has been searched grows and a failure can be repeated.
     let day = SystemTime::now().duration_since(UNIX_EPOCH).expect("a date").as_secs() / 86_400;
-    match run(target, day, BUDGET) {
+    match run(target, day, budget) {
         Ok(cases) => assert!(cases > 100, "{name} tried {cases} inputs"),
         Err(failure) => {
             // Panics are silent while fuzzing.
@@ -50,4 +57,19 @@ fn requests_of_the_link_are_read_or_refused() {
 #[test]
 fn descriptors_are_rewritten_in_their_place() {
     fuzz("descriptors");
+}
+
+#[test]
+fn rtp_is_read_as_it_was_written() {
+    fuzz_for("rtp", BUDGET_OF_A_PARSER);
+}
+
+#[test]
+fn rtcp_is_read_to_its_end() {
+    fuzz_for("rtcp", BUDGET_OF_A_PARSER);
+}
+
+#[test]
+fn changed_packets_are_not_opened() {
+    fuzz_for("srtp", BUDGET_OF_A_PARSER);
 }

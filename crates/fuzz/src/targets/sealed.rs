@@ -116,10 +116,20 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut padded = rtp(97, video, &[0x10, 0, 1, 0, 0, 3]);
     padded[1] |= 0x20;
     seeds.push(padded);
-    // Sender report, receiver report, description, goodbye, application, generic and payload
-    // feedback, extended reports; then compounds of them.
+    let parts = reports();
+    for (number, part) in parts.iter().enumerate() {
+        seeds.push([&[1][..], part].concat());
+        let next = &parts[(number + 1) % parts.len()];
+        seeds.push([&[1][..], &parts[1], part, next].concat());
+    }
+    seeds
+}
+
+/// Sender report, receiver report, description, goodbye, application, generic and payload feedback,
+/// extended reports.
+pub(super) fn reports() -> Vec<Vec<u8>> {
     let block = [0, 0, 0, 7, 1, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2];
-    let parts: Vec<Vec<u8>> = vec![
+    vec![
         [&[0x81, 200, 0, 12, 0, 0, 0, 7][..], &[1; 20], &block].concat(),
         [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &block].concat(),
         vec![0x81, 202, 0, 3, 0, 0, 0, 7, 1, 4, b'n', b'a', b'm', b'e', 0, 0],
@@ -134,11 +144,5 @@ fn seeds() -> Vec<Vec<u8>> {
         vec![0x8f, 205, 0, 5, 0, 0, 0, 7, 0, 0, 0, 8, 0, 1, 0, 7, 0, 0, 5, 1, 0x20, 7, 4, 4],
         vec![0x80, 207, 0, 4, 0, 0, 0, 7, 4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8],
         vec![0x80, 207, 0, 5, 0, 0, 0, 7, 5, 0, 0, 3, 0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8],
-    ];
-    for (number, part) in parts.iter().enumerate() {
-        seeds.push([&[1][..], part].concat());
-        let next = &parts[(number + 1) % parts.len()];
-        seeds.push([&[1][..], &parts[1], part, next].concat());
-    }
-    seeds
+    ]
 }

@@ -12,6 +12,7 @@
 
 mod extension;
 mod header;
+pub mod red;
 pub mod rtcp;
 pub mod rtx;
 pub mod srtp;
@@ -32,3 +33,8 @@ pub struct Malformed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the buffer is too small")]
 pub struct NoRoom;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,9 @@ impl<'a> Compound<'a> {
         part.put(&info.rtp_timestamp.to_be_bytes());
         part.put(&info.packets.to_be_bytes());
         part.put(&info.bytes.to_be_bytes());
-        blocks.iter().for_each(|block| part.put(&block.bytes()));
+        for block in blocks {
+            part.put(&block.bytes());
+        }
         Ok(())
     }
 
@@ -65,7 +67,9 @@ impl<'a> Compound<'a> {
         let blocks = blocks.get(..MAX_BLOCKS).unwrap_or(blocks);
         let length = HEAD + ReportBlock::LENGTH * blocks.len();
         let mut part = self.part(kind::RECEIVER_REPORT, blocks.len() as u8, ssrc, length)?;
-        blocks.iter().for_each(|block| part.put(&block.bytes()));
+        for block in blocks {
+            part.put(&block.bytes());
+        }
         Ok(())
     }
 
@@ -141,7 +145,9 @@ impl<'a> Compound<'a> {
         let Some((first, others)) = sources.split_first() else { return Ok(()) };
         let count = sources.len() as u8;
         let mut part = self.part(kind::GOODBYE, count, *first, 4 + 4 * sources.len())?;
-        others.iter().for_each(|ssrc| part.put(&ssrc.to_be_bytes()));
+        for ssrc in others {
+            part.put(&ssrc.to_be_bytes());
+        }
         Ok(())
     }
 
@@ -180,7 +186,8 @@ impl<'a> Compound<'a> {
     /// would be reported; the next packet begins where this one ends.
     ///
     /// # Errors
-    /// [`NoRoom`] if not even one fits.
+    /// [`NoRoom`] if not even one fits, which never happens with 320 bytes; or if there is none from
+    /// `base` on.
     pub fn transport_feedback(
         &mut self,
         sender: u32,

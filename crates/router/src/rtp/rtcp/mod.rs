@@ -185,3 +185,6 @@ fn split_u64(bytes: &[u8]) -> Result<(u64, &[u8]), Malformed> {
     let (number, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
     Ok((u64::from_be_bytes(*number), rest))
 }
+
+#[cfg(test)]
+mod tests;

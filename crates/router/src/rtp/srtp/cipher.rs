@@ -23,8 +23,15 @@ pub(super) struct Failed;
 
 /// The session keys for RTP or for RTCP in one direction.
 pub(super) enum Cipher {
-    CounterMode { key: EncryptingKey, authentication: hmac::Key, salt: [u8; 14] },
+    CounterMode(Box<CounterMode>),
     Gcm { key: LessSafeKey, salt: [u8; 12] },
+}
+
+/// Three times the size of the other.
+pub(super) struct CounterMode {
+    key: EncryptingKey,
+    authentication: hmac::Key,
+    salt: [u8; 14],
 }
 
 impl std::fmt::Debug for Cipher {
@@ -41,7 +48,8 @@ impl Cipher {
     ) -> Result<Self, KeyError> {
         let key = UnboundCipherKey::new(&AES_128, key).and_then(EncryptingKey::ctr);
         let authentication = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, authentication);
-        Ok(Self::CounterMode { key: key.map_err(|_| KeyError::Refused)?, authentication, salt })
+        let key = key.map_err(|_| KeyError::Refused)?;
+        Ok(Self::CounterMode(Box::new(CounterMode { key, authentication, salt })))
     }
 
     pub(super) fn gcm(key: &[u8], salt: [u8; 12]) -> Result<Self, KeyError> {
@@ -52,7 +60,7 @@ impl Cipher {
 
     const fn tag(&self) -> usize {
         match self {
-            Self::CounterMode { .. } => SHA1_TAG,
+            Self::CounterMode(_) => SHA1_TAG,
             Self::Gcm { .. } => GCM_TAG,
         }
     }
@@ -83,10 +91,10 @@ impl Cipher {
                     .map_err(|_| Failed)?;
                 tag.copy_from_slice(made.as_ref());
             }
-            Self::CounterMode { key, authentication, salt } => {
+            Self::CounterMode(mode) => {
                 let body = packet.get_mut(header..).ok_or(Failed)?;
-                crypt(key, salt, ssrc, index, body)?;
-                put_sha1(tag, &sha1(authentication, packet, &rollover(index)));
+                mode.crypt(ssrc, index, body)?;
+                put_sha1(tag, &mode.sign(packet, &rollover(index)));
             }
         }
         Ok(())
@@ -108,10 +116,10 @@ impl Cipher {
                 key.open_in_place(gcm_rtp(salt, ssrc, index), Aad::from(&*head), body)
                     .map_err(|_| Failed)?;
             }
-            Self::CounterMode { key, authentication, salt } => {
+            Self::CounterMode(mode) => {
                 let (packet, tag) = packet.split_at_mut_checked(length).ok_or(Failed)?;
-                verify_sha1(tag, &sha1(authentication, packet, &rollover(index)))?;
-                crypt(key, salt, ssrc, index, packet.get_mut(header..).ok_or(Failed)?)?;
+                verify_sha1(tag, &mode.sign(packet, &rollover(index)))?;
+                mode.crypt(ssrc, index, packet.get_mut(header..).ok_or(Failed)?)?;
             }
         }
         Ok(length)
@@ -125,19 +133,19 @@ impl Cipher {
             Self::Gcm { key, salt } => {
                 let (packet, trailer) = buffer.split_at_mut_checked(length).ok_or(Failed)?;
                 let (head, body) = packet.split_first_chunk_mut().ok_or(Failed)?;
-                let (nonce, aad) = (gcm_rtcp(salt, ssrc, index), Aad::from(rtcp_aad(head, word)));
+                let (nonce, aad) = (gcm_rtcp(salt, ssrc, index), Aad::from(rtcp_aad(*head, word)));
                 let made = key.seal_in_place_separate_tag(nonce, aad, body).map_err(|_| Failed)?;
                 let (tag, end) = trailer.split_at_mut_checked(GCM_TAG).ok_or(Failed)?;
                 tag.copy_from_slice(made.as_ref());
                 end.copy_from_slice(&word);
             }
-            Self::CounterMode { key, authentication, salt } => {
+            Self::CounterMode(mode) => {
                 let (covered, tag) = buffer.split_at_mut_checked(length + WORD).ok_or(Failed)?;
                 let (packet, end) = covered.split_at_mut_checked(length).ok_or(Failed)?;
                 let body = packet.get_mut(RTCP_HEAD..).ok_or(Failed)?;
-                crypt(key, salt, ssrc, index.into(), body)?;
+                mode.crypt(ssrc, index.into(), body)?;
                 end.copy_from_slice(&word);
-                put_sha1(tag, &sha1(authentication, covered, &[]));
+                put_sha1(tag, &mode.sign(covered, &[]));
             }
         }
         Ok(())
@@ -148,7 +156,7 @@ impl Cipher {
         let length = packet.len().checked_sub(self.rtcp_overhead()).ok_or(Failed)?;
         let at = match self {
             Self::Gcm { .. } => length + GCM_TAG,
-            Self::CounterMode { .. } => length,
+            Self::CounterMode(_) => length,
         };
         let word = packet.get(at..).and_then(<[u8]>::first_chunk).ok_or(Failed)?;
         Ok(u32::from_be_bytes(*word))
@@ -167,14 +175,14 @@ impl Cipher {
             Self::Gcm { key, salt } => {
                 let sealed = packet.get_mut(..length + GCM_TAG).ok_or(Failed)?;
                 let (head, body) = sealed.split_first_chunk_mut().ok_or(Failed)?;
-                let aad = Aad::from(rtcp_aad(head, (index | ENCRYPTED).to_be_bytes()));
+                let aad = Aad::from(rtcp_aad(*head, (index | ENCRYPTED).to_be_bytes()));
                 key.open_in_place(gcm_rtcp(salt, ssrc, index), aad, body).map_err(|_| Failed)?;
             }
-            Self::CounterMode { key, authentication, salt } => {
+            Self::CounterMode(mode) => {
                 let (covered, tag) = packet.split_at_mut_checked(length + WORD).ok_or(Failed)?;
-                verify_sha1(tag, &sha1(authentication, covered, &[]))?;
+                verify_sha1(tag, &mode.sign(covered, &[]))?;
                 let body = covered.get_mut(RTCP_HEAD..length).ok_or(Failed)?;
-                crypt(key, salt, ssrc, index.into(), body)?;
+                mode.crypt(ssrc, index.into(), body)?;
             }
         }
         Ok(length)
@@ -186,28 +194,25 @@ fn rollover(index: u64) -> [u8; 4] {
     ((index >> 16) as u32).to_be_bytes()
 }
 
-/// AES in counter mode (RFC 3711 section 4.1.1), the same in both directions.
-fn crypt(
-    key: &EncryptingKey,
-    salt: &[u8; 14],
-    ssrc: u32,
-    index: u64,
-    body: &mut [u8],
-) -> Result<(), Failed> {
-    let mut salted = [0; 16];
-    let (start, _) = salted.split_at_mut(14);
-    start.copy_from_slice(salt);
-    let counter = u128::from_be_bytes(salted) ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16;
-    let counter = FixedLength::from(counter.to_be_bytes());
-    key.less_safe_encrypt(body, EncryptionContext::Iv128(counter)).map_err(|_| Failed)?;
-    Ok(())
-}
+impl CounterMode {
+    /// AES in counter mode (RFC 3711 section 4.1.1), the same in both directions.
+    fn crypt(&self, ssrc: u32, index: u64, body: &mut [u8]) -> Result<(), Failed> {
+        let mut salted = [0; 16];
+        let (start, _) = salted.split_at_mut(14);
+        start.copy_from_slice(&self.salt);
+        let salted = u128::from_be_bytes(salted);
+        let counter = salted ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16;
+        let counter = EncryptionContext::Iv128(FixedLength::from(counter.to_be_bytes()));
+        self.key.less_safe_encrypt(body, counter).map_err(|_| Failed)?;
+        Ok(())
+    }
 
-fn sha1(key: &hmac::Key, covered: &[u8], behind: &[u8]) -> hmac::Tag {
-    let mut context = hmac::Context::with_key(key);
-    context.update(covered);
-    context.update(behind);
-    context.sign()
+    fn sign(&self, covered: &[u8], behind: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.authentication);
+        context.update(covered);
+        context.update(behind);
+        context.sign()
+    }
 }
 
 /// Only the first 80 of its 160 bits are sent.
@@ -242,10 +247,10 @@ fn nonce(salt: &[u8; 12], value: u128) -> Nonce {
 }
 
 /// What is authenticated and not encrypted (RFC 7714 section 9.2).
-fn rtcp_aad(head: &[u8; RTCP_HEAD], word: [u8; WORD]) -> [u8; RTCP_HEAD + WORD] {
+fn rtcp_aad(head: [u8; RTCP_HEAD], word: [u8; WORD]) -> [u8; RTCP_HEAD + WORD] {
     let mut aad = [0; RTCP_HEAD + WORD];
     let (start, end) = aad.split_at_mut(RTCP_HEAD);
-    start.copy_from_slice(head);
+    start.copy_from_slice(&head);
     end.copy_from_slice(&word);
     aad
 }

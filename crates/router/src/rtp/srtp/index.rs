@@ -51,10 +51,9 @@ impl<const WORDS: usize> Window<WORDS> {
     /// Whether this index may be used; changes nothing.
     pub(super) fn check(&self, index: u64) -> Result<(), Unusable> {
         match self.highest.checked_sub(index) {
-            None => Ok(()),
             Some(behind) if behind >= Self::SPAN => Err(Unusable::TooOld),
             Some(_) if self.word(index) & bit(index) != 0 => Err(Unusable::Used),
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -4,6 +4,8 @@
 //! Nothing that a packet says changes anything before it is authentic. No index is ever used twice
 //! with one key, whatever the caller asks for.
 
+#![expect(clippy::similar_names, reason = "RTP and RTCP, sealer and sealed are the words for it")]
+
 mod cipher;
 mod index;
 mod keys;
@@ -18,3 +20,6 @@ pub use sealer::{SealError, Sealer, SourceHandle};
 pub const MAX_RTP_OVERHEAD: usize = 16;
 /// Longest that any profile makes an RTCP packet.
 pub const MAX_RTCP_OVERHEAD: usize = 20;
+
+#[cfg(test)]
+mod tests;

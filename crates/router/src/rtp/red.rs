@@ -1,0 +1,201 @@
+//! Redundant audio (RFC 2198): a packet that repeats what packets before it carried.
+//!
+//! Layout: a header of 4 bytes for each repeated block (flag 1, payload type 7 bits, timestamp offset
+//! 14, length 10), one of 1 byte for the newest, then the blocks in the same order.
+//!
+//! **Sequence numbers.** A packet has one sequence number and one newest block. Senders repeat the
+//! blocks of the packets just before it, without leaving one out, the oldest first: the block that
+//! stands `distance` places before the newest is what the packet with a sequence number lower by
+//! `distance` carried. So a receiver without RED is given the newest block as an ordinary packet, and,
+//! before it, the blocks of those packets that have not come, each with its own number and timestamp.
+//! If such a packet comes after all, its number is used and it is dropped.
+
+use super::Malformed;
+
+/// Blocks that one packet may have, the newest included; browsers send 2 or 3.
+pub const MAX_BLOCKS: usize = 10;
+
+const REPEATED: u8 = 0x80;
+
+/// One block of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// Of the codec in it, 0 to 127.
+    pub payload_type: u8,
+    /// How many places before the newest it stands, which has 0.
+    pub distance: u8,
+    /// What its timestamp is lower than the packet's, below 16,384.
+    pub timestamp_offset: u16,
+    /// What the packet that it repeats carried; may be empty.
+    pub payload: &'a [u8],
+}
+
+/// The blocks of a packet, oldest first, so the newest is the last. Everything is known to be whole.
+#[derive(Debug, Clone)]
+pub struct Blocks<'a> {
+    headers: &'a [u8],
+    contents: &'a [u8],
+    left: u8,
+}
+
+/// Reads the payload of a packet.
+///
+/// # Errors
+/// [`Malformed`] if it does not contain what its headers say, or more than [`MAX_BLOCKS`] blocks.
+pub fn blocks(payload: &[u8]) -> Result<Blocks<'_>, Malformed> {
+    let (mut rest, mut repeated, mut count) = (payload, 0, 1);
+    loop {
+        match rest {
+            [first, ..] if first & REPEATED == 0 => break,
+            [_, _, l0, l1, behind @ ..] if count < MAX_BLOCKS => {
+                repeated += block_length(*l0, *l1);
+                rest = behind;
+                count += 1;
+            }
+            _ => return Err(Malformed),
+        }
+    }
+    let (headers, contents) =
+        payload.split_at_checked(payload.len() - rest.len() + 1).ok_or(Malformed)?;
+    if contents.len() < repeated {
+        return Err(Malformed);
+    }
+    Ok(Blocks { headers, contents, left: count as u8 })
+}
+
+/// The newest block alone.
+///
+/// # Errors
+/// As [`blocks`].
+pub fn newest(payload: &[u8]) -> Result<Block<'_>, Malformed> {
+    blocks(payload)?.last().ok_or(Malformed)
+}
+
+/// Replaces the payload type of every block by what `translate` says.
+///
+/// # Errors
+/// As [`blocks`]; or if there is no translation of one. The payload is as it was then.
+pub fn relabel(
+    payload: &mut [u8],
+    mut translate: impl FnMut(u8) -> Option<u8>,
+) -> Result<(), Malformed> {
+    if !blocks(payload)?.all(|block| translate(block.payload_type).is_some()) {
+        return Err(Malformed);
+    }
+    let mut rest = payload;
+    while let Some(first) = rest.first_mut() {
+        let is_repeated = *first & REPEATED != 0;
+        *first = *first & REPEATED | translate(*first & !REPEATED).ok_or(Malformed)? & !REPEATED;
+        if !is_repeated {
+            break;
+        }
+        rest = rest.get_mut(4..).ok_or(Malformed)?;
+    }
+    Ok(())
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Block<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let (payload_type, timestamp_offset, length);
+        match self.headers {
+            [first, o0, l0, l1, rest @ ..] if first & REPEATED != 0 => {
+                payload_type = first & !REPEATED;
+                timestamp_offset = u16::from_be_bytes([*o0, *l0]) >> 2;
+                length = block_length(*l0, *l1);
+                self.headers = rest;
+            }
+            [first, ..] => {
+                (payload_type, timestamp_offset) = (*first, 0);
+                length = self.contents.len();
+                self.headers = &[];
+            }
+            [] => return None,
+        }
+        let (payload, rest) = self.contents.split_at_checked(length)?;
+        self.contents = rest;
+        Some(Block { payload_type, distance: self.left, timestamp_offset, payload })
+    }
+}
+
+fn block_length(l0: u8, l1: u8) -> usize {
+    usize::from(l0 & 3) << 8 | usize::from(l1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::testing::{Dice, hex};
+
+    /// Two blocks of Opus, 3 and 2 bytes, 960 ticks apart, as Chromium sends them.
+    const TWO: &str = "ef 0f00 03 6f 010203 0405";
+
+    #[test]
+    fn blocks_are_read_with_their_distance() {
+        let payload = hex(TWO);
+        let read: Vec<_> = blocks(&payload).unwrap().collect();
+        let expected = [
+            Block { payload_type: 111, distance: 1, timestamp_offset: 960, payload: &[1, 2, 3] },
+            Block { payload_type: 111, distance: 0, timestamp_offset: 0, payload: &[4, 5] },
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(newest(&payload), Ok(expected[1]));
+        let alone = hex("6f 0405");
+        assert_eq!(newest(&alone), Ok(expected[1]));
+        let empty = hex("ef 0f00 00 6f");
+        let lengths: Vec<_> = blocks(&empty).unwrap().map(|block| block.payload.len()).collect();
+        assert_eq!(lengths, [0, 0]);
+    }
+
+    #[test]
+    fn fields_have_their_whole_range() {
+        let payload = [hex("ff ffff ff 01"), vec![7; 1_024]].concat();
+        let read: Vec<_> = blocks(&payload).unwrap().collect();
+        assert_eq!(read[0].payload_type, 127);
+        assert_eq!(read[0].timestamp_offset, 0x3fff);
+        assert_eq!((read[0].payload.len(), read[1].payload.len()), (1_023, 1));
+    }
+
+    #[test]
+    fn what_is_not_whole_is_malformed() {
+        for broken in ["", "ef", "ef 0f00 03", "ef 0f00 03 6f 0102", "ef 0f00 03 ef 0f00 03 010203"]
+        {
+            assert!(blocks(&hex(broken)).is_err(), "{broken}");
+        }
+        let many = |count: usize| [hex("ef 0f00 00").repeat(count), hex("6f")].concat();
+        assert_eq!(blocks(&many(MAX_BLOCKS - 1)).unwrap().count(), MAX_BLOCKS);
+        assert!(blocks(&many(MAX_BLOCKS)).is_err());
+    }
+
+    #[test]
+    fn relabelling_changes_payload_types_and_nothing_else() {
+        let mut payload = hex(TWO);
+        relabel(&mut payload, |payload_type| (payload_type == 111).then_some(109)).unwrap();
+        assert_eq!(payload, hex("ed 0f00 03 6d 010203 0405"));
+        let before = hex("ef 0f00 03 6e 010203 0405");
+        let mut payload = before.clone();
+        let only = |payload_type: u8| (payload_type == 111).then_some(109);
+        assert_eq!(relabel(&mut payload, only), Err(Malformed));
+        assert_eq!(payload, before);
+    }
+
+    #[test]
+    fn bytes_without_sense_are_read_or_refused() {
+        let mut dice = Dice::of_today();
+        for _ in 0..20_000 {
+            let length = dice.below(40) as usize;
+            let bytes = dice.bytes(length);
+            if let Ok(read) = blocks(&bytes) {
+                let read: Vec<_> = read.collect();
+                let sum: usize = read.iter().map(|block| block.payload.len()).sum();
+                assert_eq!(sum + 4 * (read.len() - 1) + 1, length);
+                assert_eq!(read.last().unwrap().distance, 0);
+                let mut same = bytes.clone();
+                relabel(&mut same, Some).unwrap();
+                assert_eq!(same, bytes);
+            }
+        }
+    }
+}
