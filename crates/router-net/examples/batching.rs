@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 use tertulia_router::batch::Sender;
-use tertulia_router_core::{Transmit, Urgency};
+use tertulia_router_core::{Datagrams, Transmit, Urgency};
 
 /// A video packet with its SRTP overhead.
 const BYTES: usize = 1_150;
@@ -74,5 +74,9 @@ fn one_by_one(from: &UdpSocket, transmits: &[Transmit]) -> f64 {
 
 fn batched(from: &UdpSocket, transmits: &[Transmit], is_segmenting: bool) -> f64 {
     let mut sender = Sender::new(is_segmenting);
-    measure(transmits.len(), || sender.send(from, transmits))
+    let mut datagrams = Datagrams::default();
+    for transmit in transmits {
+        datagrams.add(transmit);
+    }
+    measure(transmits.len(), || sender.send(from, &datagrams, datagrams.departures()))
 }

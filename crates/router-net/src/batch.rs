@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use mio::net::UdpSocket;
-use tertulia_router_core::{DropCause, Drops, Transmit};
+use tertulia_router_core::{Datagrams, Departure, DropCause, Drops};
 
 #[cfg(target_os = "linux")]
 #[path = "batch/linux.rs"]
@@ -141,12 +141,12 @@ impl Sender {
         }
     }
 
-    /// Sends all of them. A datagram that the kernel cannot take now is lost, as on any other hop.
-    pub fn send(&mut self, socket: &UdpSocket, transmits: &[Transmit]) {
+    /// Sends these of the datagrams. One that the kernel cannot take now is lost, as on any other hop.
+    pub fn send(&mut self, socket: &UdpSocket, datagrams: &Datagrams, departures: &[Departure]) {
         let mut done = 0;
-        while let Some(rest) = transmits.get(done..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = departures.get(done..).filter(|rest| !rest.is_empty()) {
             let runs = runs(rest, self.is_segmenting, system::MAX_MESSAGES);
-            match self.system.send(socket, rest, &runs) {
+            match self.system.send(socket, datagrams, rest, &runs) {
                 Ok(sent) => {
                     let sent = runs.get(..sent).unwrap_or(&runs);
                     let packets = sent.iter().map(|run| run.count).sum::<usize>();
@@ -183,15 +183,15 @@ fn is_refused_segmentation(error: &io::Error) -> bool {
 }
 
 /// Splits into runs, at most `limit` of them.
-fn runs(transmits: &[Transmit], is_segmenting: bool, limit: usize) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::with_capacity(transmits.len().min(limit));
+fn runs(departures: &[Departure], is_segmenting: bool, limit: usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::with_capacity(departures.len().min(limit));
     let mut is_open = false;
-    for (index, transmit) in transmits.iter().enumerate() {
-        let length = transmit.contents.len();
+    for (index, departure) in departures.iter().enumerate() {
+        let length = departure.length();
         if let (true, true, Some(run)) = (is_segmenting, is_open, runs.last_mut()) {
-            let first = transmits.get(run.start);
-            let size = first.map_or(0, |first| first.contents.len());
-            let is_same_peer = first.is_some_and(|f| f.destination == transmit.destination);
+            let first = departures.get(run.start);
+            let size = first.map_or(0, Departure::length);
+            let is_same_peer = first.is_some_and(|f| f.destination == departure.destination);
             let has_room = run.count < MAX_RUN && run.bytes + length <= MAX_RUN_BYTES;
             if is_same_peer && has_room && (1..=size).contains(&length) {
                 run.count += 1;
@@ -214,7 +214,7 @@ fn runs(transmits: &[Transmit], is_segmenting: bool, limit: usize) -> Vec<Run> {
 mod tests {
     use std::time::Duration;
 
-    use tertulia_router_core::Urgency;
+    use tertulia_router_core::{Transmit, Urgency};
 
     use super::*;
 
@@ -225,6 +225,19 @@ mod tests {
             contents: vec![length as u8; length],
             urgency: Urgency::Video,
         }
+    }
+
+    fn arena(transmits: &[Transmit]) -> Datagrams {
+        let mut datagrams = Datagrams::default();
+        for transmit in transmits {
+            datagrams.add(transmit);
+        }
+        datagrams
+    }
+
+    fn send(sender: &mut Sender, socket: &UdpSocket, transmits: &[Transmit]) {
+        let datagrams = arena(transmits);
+        sender.send(socket, &datagrams, datagrams.departures());
     }
 
     fn socket() -> (UdpSocket, u16) {
@@ -264,15 +277,15 @@ mod tests {
             .into();
         let shape = |runs: Vec<Run>| runs.iter().map(|r| (r.start, r.count)).collect::<Vec<_>>();
         let expected = [(0, 3), (3, 1), (4, 1), (5, 1), (6, 1)];
-        assert_eq!(shape(runs(&transmits, true, 100)), expected);
-        assert_eq!(shape(runs(&transmits, true, 2)), [(0, 3), (3, 1)]);
-        assert_eq!(runs(&transmits, false, 100).len(), 7);
+        assert_eq!(shape(runs(arena(&transmits).departures(), true, 100)), expected);
+        assert_eq!(shape(runs(arena(&transmits).departures(), true, 2)), [(0, 3), (3, 1)]);
+        assert_eq!(runs(arena(&transmits).departures(), false, 100).len(), 7);
     }
 
     #[test]
     fn no_run_is_larger_than_the_kernel_takes() {
         let many = vec![transmit(1, 1200); 300];
-        let runs = runs(&many, true, 100);
+        let runs = runs(arena(&many).departures(), true, 100);
         assert_eq!(runs.iter().map(|r| r.count).sum::<usize>(), 300);
         assert!(runs.iter().all(|r| r.count <= MAX_RUN && r.bytes <= MAX_RUN_BYTES));
     }
@@ -285,7 +298,7 @@ mod tests {
             let lengths = [1200, 1200, 1200, 700, 700, 30, 1200, 1, 1200, 1200];
             let transmits: Vec<_> = lengths.iter().map(|l| transmit(port, *l)).collect();
             let mut sender = Sender::new(is_segmenting);
-            sender.send(&from, &transmits);
+            send(&mut sender, &from, &transmits);
             assert_eq!(sender.moved.packets, lengths.len() as u64);
             assert_eq!(sender.moved.bytes, lengths.iter().sum::<usize>() as u64);
             assert_eq!(sender.drops, Drops::default());
@@ -303,7 +316,7 @@ mod tests {
         let mut unreachable = transmit(port, 50);
         unreachable.destination = "[2001:db8::1]:9".parse().unwrap();
         let mut sender = Sender::new(true);
-        sender.send(&from, &[transmit(port, 10), unreachable, transmit(port, 20)]);
+        send(&mut sender, &from, &[transmit(port, 10), unreachable, transmit(port, 20)]);
         assert_eq!(sender.drops.of(DropCause::SendFailed), 1);
         let taken = take(&mut Receiver::new(), &to, 2);
         assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [10, 20]);

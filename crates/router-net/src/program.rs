@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -170,7 +170,9 @@ impl Crew {
         let all = Arc::new(Shards::new(addresses, door_address, placement));
         let link = Link::new(facts.clone(), Arc::clone(&all));
         let epoch = Instant::now();
-        let engines = Str0mEngines::new(&settings.local_addresses);
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let engines = Str0mEngines::new(&settings.local_addresses)
+            .with_time(epoch, since_1970.unwrap_or_default());
         let mut shards = Vec::new();
         for (index, end) in ends.into_iter().enumerate() {
             let (sockets, parcels, poll, bell, jobs, mail) = end;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use tertulia_router_core::{
-    Datagram, DropCause, Drops, Event, Foreign, PeerAddress, Recipient, Router, ShardIndex,
-    ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
+    Datagram, Datagrams, Departure, DropCause, Drops, Event, Foreign, PeerAddress, Recipient,
+    Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
 };
 
 use crate::batch::{MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
@@ -30,8 +30,6 @@ const RECEIVES: usize = 2;
 const PARCELS: usize = 128;
 /// Requests before everything else has its turn.
 const JOBS: usize = 32;
-/// Datagrams that are sent together.
-const TRANSMITS: usize = 1_024;
 /// TCP connections of one transport; the oldest goes. A browser opens one per local address.
 const MAX_CONNECTIONS_OF_TRANSPORT: usize = 4;
 /// How often control is told what was counted, by the first shard.
@@ -94,8 +92,6 @@ pub struct Shard {
     stop: Arc<AtomicBool>,
     receiver: Receiver,
     sender: Sender,
-    /// Reused for what is sent together.
-    transmits: Vec<Transmit>,
     unposted: Unposted,
     /// Bindings that wait for another shard.
     waiting: HashMap<u64, (u64, Arc<Outbox>)>,
@@ -144,7 +140,6 @@ impl Shard {
             stop: parts.stop,
             receiver: Receiver::new(),
             sender: Sender::new(true),
-            transmits: Vec::with_capacity(TRANSMITS),
             unposted: Unposted::default(),
             waiting: HashMap::new(),
             last_ticket: 0,
@@ -411,27 +406,44 @@ impl Shard {
     }
 
     fn send(&mut self) {
-        loop {
-            let transmits = std::iter::from_fn(|| self.router.poll_transmit());
-            self.transmits.extend(transmits.take(TRANSMITS));
-            if let Some(stage) = &mut self.impairment {
-                impair(stage, self.sockets.len(), &mut self.transmits);
-            }
-            if self.transmits.is_empty() {
-                break;
-            }
-            let of_socket = |a: &Transmit, b: &_| same_socket(a, b);
-            for run in self.transmits.chunk_by(of_socket) {
-                let index = run.first().map_or(0, |transmit| transmit.socket);
-                match self.sockets.get(index) {
-                    Some(socket) => self.sender.send(socket, run),
-                    None => run.iter().for_each(|transmit| self.connections.push(transmit.clone())),
+        while let Some(datagrams) = self.router.datagrams() {
+            for run in datagrams.departures().chunk_by(same_socket) {
+                let index = run.first().map_or(0, |departure| departure.socket);
+                match (self.sockets.get(index), &mut self.impairment) {
+                    (Some(socket), None) => self.sender.send(socket, datagrams, run),
+                    (Some(_), Some(stage)) => impair(stage, datagrams, run),
+                    (None, _) => {
+                        for departure in run {
+                            self.connections.push(datagrams.transmit(departure));
+                        }
+                    }
                 }
             }
-            self.transmits.clear();
+            self.router.sent();
         }
+        self.send_impaired();
         for address in self.connections.write() {
             self.hang_up(address);
+        }
+    }
+
+    /// Sends what has come through the bad network.
+    fn send_impaired(&mut self) {
+        let Some(stage) = &mut self.impairment else {
+            return;
+        };
+        let (now, mut datagrams) = (Instant::now(), Datagrams::default());
+        while let Some((peer, contents)) = stage.receive(Way::Down, now) {
+            let PeerAddress { socket, source: destination } = peer;
+            // Urgency counts where a connection is slow, and this is none.
+            let urgency = Urgency::Control;
+            datagrams.add(&Transmit { socket, destination, contents, urgency });
+        }
+        for run in datagrams.departures().chunk_by(same_socket) {
+            let index = run.first().map_or(0, |departure| departure.socket);
+            if let Some(socket) = self.sockets.get(index) {
+                self.sender.send(socket, &datagrams, run);
+            }
         }
     }
 
@@ -594,25 +606,16 @@ impl Shard {
     }
 }
 
-fn same_socket(a: &Transmit, b: &Transmit) -> bool {
+fn same_socket(a: &Departure, b: &Departure) -> bool {
     a.socket == b.socket
 }
 
-/// Replaces what is to be sent over UDP by what has come through the bad network.
-fn impair(stage: &mut Stage, sockets: usize, transmits: &mut Vec<Transmit>) {
+/// Gives what is to be sent over UDP to the bad network.
+fn impair(stage: &mut Stage, datagrams: &Datagrams, departures: &[Departure]) {
     let now = Instant::now();
-    transmits.retain(|transmit| {
-        let peer = PeerAddress { socket: transmit.socket, source: transmit.destination };
-        let is_datagram = transmit.socket < sockets;
-        if is_datagram {
-            stage.send(Way::Down, now, peer, &transmit.contents);
-        }
-        !is_datagram
-    });
-    while let Some((peer, contents)) = stage.receive(Way::Down, now) {
-        let (socket, destination) = (peer.socket, peer.source);
-        // Urgency counts where a connection is slow, and this is none.
-        transmits.push(Transmit { socket, destination, contents, urgency: Urgency::Control });
+    for departure in departures {
+        let peer = PeerAddress { socket: departure.socket, source: departure.destination };
+        stage.send(Way::Down, now, peer, datagrams.contents(departure));
     }
 }
 

@@ -76,6 +76,7 @@ impl Router {
             engine_deadline: None,
             armed: None,
             is_dirty: false,
+            is_due: false,
         };
         transport.apply(&offer, self.new_slots(&command.slots).into_iter());
         let answer = sdp::finish(&answer.sdp, &offer, &transport.slot_lines());

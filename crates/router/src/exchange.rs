@@ -4,7 +4,6 @@
 //! never lost; media travels as [`Media`], once per shard that has subscribers, and may be lost like
 //! any packet. Whoever runs the shards carries both.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::codec::{Format, FrameInfo};
@@ -12,6 +11,7 @@ use crate::command::Source;
 use crate::engine::{Extensions, RtpIn};
 use crate::error::RouterError;
 use crate::ids::{Kind, Mid, TransportId};
+use crate::plane::MediaBytes;
 use crate::sink::ShardIndex;
 
 /// For whom a message is.
@@ -119,7 +119,7 @@ pub struct MediaHeader {
 impl MediaHeader {
     /// The packet with this payload.
     #[must_use]
-    pub fn packet(&self, payload: Arc<[u8]>) -> RtpIn {
+    pub fn packet(&self, payload: MediaBytes) -> RtpIn {
         RtpIn {
             mid: self.mid,
             rid: None,
@@ -140,5 +140,5 @@ pub struct Media {
     /// Everything but the payload.
     pub header: MediaHeader,
     /// To be copied: a payload that two shards count references to would be a payload that they share.
-    pub payload: Arc<[u8]>,
+    pub payload: MediaBytes,
 }

@@ -125,7 +125,7 @@ impl Router {
                 if let Err(error) = transport.engine.call(|e| e.send(mid, packet)) {
                     self.failing.push((id, error));
                 }
-                self.mark_dirty(id);
+                self.mark_sending(id);
             }
             Verdict::Drop(cause) => transport.totals.drops.count(cause),
             Verdict::NeedsKeyFrame => is_waiting = true,

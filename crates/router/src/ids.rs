@@ -97,10 +97,6 @@ impl Mid {
         &self.0
     }
 
-    pub(crate) fn from_engine(mid: str0m::media::Mid) -> Self {
-        Self(mid)
-    }
-
     pub(crate) fn to_engine(self) -> str0m::media::Mid {
         self.0
     }

@@ -24,6 +24,7 @@ mod forward;
 mod ids;
 mod keyframe;
 mod line;
+mod plane;
 mod remote;
 mod router;
 pub mod rtp;
@@ -50,6 +51,10 @@ pub use error::RouterError;
 pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+pub use plane::{
+    Datagrams, Departure, Description, LineDescription, MediaBytes, PayloadDescription, Plane,
+    ReportedPacket, SentPacket, SourceDescription,
+};
 pub use router::{Counters, Foreign, Router};
 pub use sink::{PeerRouterId, ShardIndex, Sink, TapId};
 pub use statistics::{DropCause, Dropped, Drops, ShardStatistics};

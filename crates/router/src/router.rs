@@ -13,6 +13,7 @@ use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Rec
 use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::ids::TransportId;
+use crate::plane::Datagrams;
 use crate::remote::Remote;
 use crate::sink::{ShardIndex, Sink};
 use crate::statistics::{DropCause, Drops};
@@ -59,7 +60,7 @@ pub struct Foreign {
 ///
 /// It opens nothing and has no clock. The rule: hand over any number of inputs ([`Self::handle_datagram`],
 /// [`Self::handle_timeout`], the commands), call [`Self::flush`], then take everything from
-/// [`Self::poll_transmit`] and [`Self::poll_event`]. Transmits come before what a command promised:
+/// [`Self::datagrams`] (or [`Self::poll_transmit`]) and [`Self::poll_event`]. Transmits come before what a command promised:
 /// send them before you answer it.
 pub struct Router {
     pub(crate) config: Config,
@@ -79,7 +80,11 @@ pub struct Router {
     pub(crate) failing: Vec<(TransportId, EngineError)>,
     dirty: Vec<TransportId>,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
-    transmits: VecDeque<Transmit>,
+    datagrams: Datagrams,
+    /// How many of them [`Self::poll_transmit`] gave away.
+    taken: usize,
+    /// The time of the last flush.
+    flushed_at: Instant,
     levels_at: Option<Instant>,
     statistics_at: Option<Instant>,
 }
@@ -118,7 +123,9 @@ impl Router {
             failing: Vec::new(),
             dirty: Vec::new(),
             timers: BinaryHeap::new(),
-            transmits: VecDeque::new(),
+            datagrams: Datagrams::default(),
+            taken: 0,
+            flushed_at: now,
             levels_at: None,
             statistics_at: None,
         }
@@ -185,29 +192,37 @@ impl Router {
         };
         match transport.engine.call(|e| e.handle_datagram(now, datagram)) {
             Ok(Reception::Taken) => {
-                let address = PeerAddress { socket: datagram.socket, source: datagram.source };
-                let via = from.map(|f| f.shard);
-                let gone =
-                    self.demux.learn_address(Known { address, via }, id, &mut transport.addresses);
-                if let Some(Known { address, via: Some(via) }) = gone {
-                    self.tell(via, ShardMessage::AddressForgotten(address));
-                }
-                if let Some(Foreign { shard, is_known: false }) = from {
-                    self.tell(shard, ShardMessage::AddressLearned(address));
-                }
-                let Some(transport) = self.transports.get_mut(&id) else {
-                    return;
-                };
                 if transport.state == TransportState::New {
                     self.set_state(id, TransportState::Connecting, None);
                 }
+                // Whatever is no check was found by its address.
+                if datagram.contents.first().is_some_and(|first| *first < 4) {
+                    self.learn_address(id, &datagram, from);
+                }
                 self.drain(now, id);
+                self.mark_sending(id);
             }
             Ok(Reception::Refused(cause)) => {
                 transport.totals.drops.count(cause);
                 self.counters.refused_datagrams += 1;
             }
             Err(error) => self.fail(id, &error),
+        }
+    }
+
+    /// A check of the transport's peer proved that this is its address.
+    fn learn_address(&mut self, id: TransportId, datagram: &Datagram<'_>, from: Option<Foreign>) {
+        let address = PeerAddress { socket: datagram.socket, source: datagram.source };
+        let via = from.map(|f| f.shard);
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        let gone = self.demux.learn_address(Known { address, via }, id, &mut transport.addresses);
+        if let Some(Known { address, via: Some(via) }) = gone {
+            self.tell(via, ShardMessage::AddressForgotten(address));
+        }
+        if let Some(Foreign { shard, is_known: false }) = from {
+            self.tell(shard, ShardMessage::AddressLearned(address));
         }
     }
 
@@ -234,24 +249,65 @@ impl Router {
         self.flush(now);
     }
 
-    /// Lets every engine that was given something act on it.
+    /// Lets every engine that was given something act on it, until there is much to send.
     pub fn flush(&mut self, now: Instant) {
+        self.flushed_at = now;
         self.end_failing();
-        while let Some(id) = self.dirty.pop() {
-            let Some(transport) = self.transports.get_mut(&id) else {
-                continue;
-            };
-            transport.is_dirty = false;
+        while !self.datagrams.is_full()
+            && let Some(id) = self.dirty.pop()
+        {
+            self.flush_one(now, id);
+        }
+    }
+
+    fn flush_one(&mut self, now: Instant, id: TransportId) {
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        transport.is_dirty = false;
+        if std::mem::take(&mut transport.is_due) {
             match transport.engine.call(|e| e.handle_timeout(now)) {
                 Ok(()) => self.drain(now, id),
                 Err(error) => self.fail(id, &error),
             }
         }
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        let datagrams = &mut self.datagrams;
+        match transport.engine.call(|e| e.transmit(now, datagrams)) {
+            Ok(true) if self.datagrams.is_full() => self.mark_sending(id),
+            Ok(_) => {}
+            Err(error) => self.fail(id, &error),
+        }
     }
 
-    /// The next datagram to send.
+    /// What is to be sent next, together; `None`: nothing any more. Call [`Self::sent`] afterwards.
+    pub fn datagrams(&mut self) -> Option<&Datagrams> {
+        if self.datagrams.is_empty() && !self.dirty.is_empty() {
+            self.flush(self.flushed_at);
+        }
+        (!self.datagrams.is_empty()).then_some(&self.datagrams)
+    }
+
+    /// The datagrams were sent.
+    pub fn sent(&mut self) {
+        self.datagrams.clear();
+        self.taken = 0;
+    }
+
+    /// The next datagram to send, by itself.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        loop {
+            let taken = self.taken;
+            let datagrams = self.datagrams()?;
+            let next = datagrams.departures().get(taken).map(|next| datagrams.transmit(next));
+            if next.is_some() {
+                self.taken += 1;
+                return next;
+            }
+            self.sent();
+        }
     }
 
     /// The next event for control.
@@ -380,7 +436,16 @@ impl Router {
         }
     }
 
+    /// The transport's engine is to be driven.
     pub(crate) fn mark_dirty(&mut self, id: TransportId) {
+        if let Some(transport) = self.transports.get_mut(&id) {
+            transport.is_due = true;
+            self.mark_sending(id);
+        }
+    }
+
+    /// The transport's engine may have something to send.
+    pub(crate) fn mark_sending(&mut self, id: TransportId) {
         if let Some(transport) = self.transports.get_mut(&id).filter(|t| !t.is_dirty) {
             transport.is_dirty = true;
             self.dirty.push(id);
@@ -419,7 +484,7 @@ impl Router {
                     }
                     return;
                 }
-                Ok(Output::Transmit(transmit)) => self.transmits.push_back(transmit),
+                Ok(Output::Transmit(transmit)) => self.datagrams.add(&transmit),
                 Ok(Output::State(LinkState::Closed)) => is_closed = true,
                 Ok(output) => self.handle_output(now, id, output),
                 Err(error) => self.fail(id, &error),
@@ -469,7 +534,17 @@ impl Router {
                     transport.report = report;
                 }
             }
-            Output::Deadline(_) | Output::Transmit(_) | Output::State(LinkState::Closed) => {}
+            Output::Dropped(cause) => {
+                if let Some(transport) = self.transports.get_mut(&id) {
+                    transport.totals.drops.count(cause);
+                }
+            }
+            // Nothing estimates a subscriber's bandwidth yet.
+            Output::Feedback(_)
+            | Output::Bitrate(_)
+            | Output::Deadline(_)
+            | Output::Transmit(_)
+            | Output::State(LinkState::Closed) => {}
         }
     }
 

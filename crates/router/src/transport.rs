@@ -49,8 +49,10 @@ pub(crate) struct Transport {
     pub(crate) engine_deadline: Option<Instant>,
     /// The earliest entry in the router's timer queue.
     pub(crate) armed: Option<Instant>,
-    /// Waits to be driven.
+    /// Is in the list of those that may have something to send.
     pub(crate) is_dirty: bool,
+    /// Its engine is to be driven before.
+    pub(crate) is_due: bool,
 }
 
 impl Transport {

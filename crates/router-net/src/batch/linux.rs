@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd as _;
 use std::ptr;
 
 use mio::net::UdpSocket;
-use tertulia_router_core::Transmit;
+use tertulia_router_core::{Datagrams, Departure};
 
 use super::{Message, Run};
 
@@ -170,7 +170,8 @@ impl Sender {
     pub(super) fn send(
         &mut self,
         socket: &UdpSocket,
-        transmits: &[Transmit],
+        datagrams: &Datagrams,
+        departures: &[Departure],
         runs: &[Run],
     ) -> io::Result<usize> {
         self.names.clear();
@@ -178,11 +179,14 @@ impl Sender {
         let runs = runs.get(..MAX_MESSAGES).unwrap_or(runs);
         // All of both first: the headers point into them.
         for run in runs {
-            let run = transmits.get(run.start..run.start + run.count).unwrap_or_default();
+            let run = departures.get(run.start..run.start + run.count).unwrap_or_default();
             self.names.extend(run.first().map(|t| socket2::SockAddr::from(t.destination)));
-            self.vectors.extend(run.iter().map(|transmit| libc::iovec {
-                iov_base: transmit.contents.as_ptr().cast_mut().cast(),
-                iov_len: transmit.contents.len(),
+            self.vectors.extend(run.iter().map(|departure| {
+                let contents = datagrams.contents(departure);
+                libc::iovec {
+                    iov_base: contents.as_ptr().cast_mut().cast(),
+                    iov_len: contents.len(),
+                }
             }));
         }
         let mut controls = [Control([0; CONTROL_BYTES]); MAX_MESSAGES];

@@ -3,7 +3,7 @@
 use std::io;
 
 use mio::net::UdpSocket;
-use tertulia_router_core::Transmit;
+use tertulia_router_core::{Datagrams, Departure};
 
 use super::{Message, Run};
 
@@ -52,7 +52,8 @@ impl Sender {
     pub(super) fn send(
         &mut self,
         socket: &UdpSocket,
-        transmits: &[Transmit],
+        datagrams: &Datagrams,
+        departures: &[Departure],
         runs: &[Run],
     ) -> io::Result<usize> {
         let Some(run) = runs.first() else {
@@ -61,8 +62,8 @@ impl Sender {
         if run.count > 1 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
-        if let Some(transmit) = transmits.get(run.start) {
-            socket.send_to(&transmit.contents, transmit.destination)?;
+        if let Some(departure) = departures.get(run.start) {
+            socket.send_to(datagrams.contents(departure), departure.destination)?;
         }
         Ok(1)
     }

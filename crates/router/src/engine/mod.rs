@@ -1,23 +1,18 @@
 //! The boundary between the router and whatever does ICE, DTLS, SRTP and RTCP of one transport.
 //!
-//! Behind it stands str0m for everything ([`Str0mEngines`]). It is written so that the router's own
-//! RTP and RTCP can take over half of it later without a change on this side.
+//! Behind it stand str0m for ICE, DTLS and SDP, and our own media plane for the rest ([`Str0mEngines`]).
 
 mod dtls;
 mod flight;
 mod guard;
 mod path;
 mod records;
-mod repetition;
-mod rtp_door;
 mod str0m;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use ::str0m::media::Rid;
-use ::str0m::rtp::AbsCaptureTime;
 use thiserror::Error;
 
 pub(crate) use guard::Guarded;
@@ -25,6 +20,8 @@ pub use str0m::Str0mEngines;
 
 use crate::codec::Payload;
 use crate::ids::Mid;
+use crate::plane::{Datagrams, MediaBytes, ReportedPacket, SentPacket};
+use crate::rtp::{self, AbsoluteCaptureTime, AudioLevel};
 use crate::statistics::DropCause;
 
 /// A datagram that came to one of the router's sockets.
@@ -70,10 +67,30 @@ pub struct Extensions {
     pub audio_level_dbov: Option<i8>,
     /// RFC 6464: whether the encoder heard a voice.
     pub voice_activity: Option<bool>,
-    /// 3GPP TS 26.114: quarter turns.
-    pub video_orientation: Option<::str0m::rtp::VideoOrientation>,
+    /// 3GPP TS 26.114: quarter turns in the lower two bits, then whether it is mirrored and which camera.
+    pub video_orientation: Option<u8>,
     /// When the frame was captured, on the publisher's clock.
-    pub capture_time: Option<AbsCaptureTime>,
+    pub capture_time: Option<AbsoluteCaptureTime>,
+}
+
+impl Extensions {
+    /// What of a packet's extensions travels.
+    #[must_use]
+    pub fn of(read: &rtp::Extensions<'_>) -> Self {
+        Self {
+            audio_level_dbov: read.audio_level.map(|level| -(level.level as i8)),
+            voice_activity: read.audio_level.map(|level| level.voice),
+            video_orientation: read.video_orientation,
+            capture_time: read.capture_time,
+        }
+    }
+
+    /// The level as it is written.
+    #[must_use]
+    pub fn audio_level(&self) -> Option<AudioLevel> {
+        let level = self.audio_level_dbov?.unsigned_abs().min(127);
+        Some(AudioLevel { level, voice: self.voice_activity.unwrap_or(false) })
+    }
 }
 
 /// A media packet that came, decrypted, never twice, retransmissions already unwrapped.
@@ -96,7 +113,7 @@ pub struct RtpIn {
     /// See there.
     pub extensions: Extensions,
     /// Without RTP header.
-    pub payload: Arc<[u8]>,
+    pub payload: MediaBytes,
 }
 
 /// Changes in a payload descriptor that keep its length.
@@ -147,7 +164,7 @@ pub struct RtpOut {
     /// As they came.
     pub extensions: Extensions,
     /// As it came; shared by all subscribers.
-    pub payload: Arc<[u8]>,
+    pub payload: MediaBytes,
     /// What to change in the payload.
     pub rewrite: DescriptorRewrite,
     /// Codec of the payload.
@@ -208,6 +225,12 @@ pub enum Output {
     State(LinkState),
     /// See there.
     Report(EngineReport),
+    /// The peer says which packets came, in the order of their numbers, and when.
+    Feedback(Vec<ReportedPacket>),
+    /// The peer takes no more than this altogether, in bit/s.
+    Bitrate(u64),
+    /// Something of the peer was dropped.
+    Dropped(DropCause),
 }
 
 /// What an engine answered to an offer.
@@ -270,8 +293,14 @@ pub trait Engine: Send {
     /// The next output.
     fn poll(&mut self) -> Result<Output, EngineError>;
 
-    /// Queues a packet on a slot line; it leaves with the next [`Engine::handle_timeout`].
+    /// Queues a packet on a slot line; it leaves with the next [`Engine::transmit`].
     fn send(&mut self, mid: Mid, packet: RtpOut) -> Result<(), EngineError>;
+
+    /// Puts what was queued into the arena, until that is full. Returns whether more waits.
+    fn transmit(&mut self, now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError>;
+
+    /// The packets of the last [`Engine::transmit`] that the peer will report on.
+    fn sent(&self) -> &[SentPacket];
 
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;

@@ -49,7 +49,7 @@ pub(crate) fn finish(answer: &str, offer: &Offer, slots: &[SlotLine]) -> String 
 }
 
 /// Splits before every `m=` line; the session part is the first section.
-fn sections(sdp: &str) -> impl Iterator<Item = &str> {
+pub(super) fn sections(sdp: &str) -> impl Iterator<Item = &str> {
     let mut rest = sdp;
     std::iter::from_fn(move || {
         if rest.is_empty() {

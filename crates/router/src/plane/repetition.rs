@@ -1,7 +1,6 @@
 //! How much of what was sent may be sent again.
 //!
-//! str0m compares retransmissions with media every 50 ms; in between, one small packet of requests
-//! makes it send megabytes. So the bytes are counted as they leave.
+//! One small packet of requests asks for megabytes, so the bytes are counted.
 
 /// Bytes that may be sent again at once: three seconds of 1.4 Mbit/s after a short outage.
 const BURST: usize = 512 * 1024;

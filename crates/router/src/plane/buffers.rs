@@ -1,0 +1,139 @@
+//! The bytes of received packets, in buffers that are used again once nobody has them.
+
+use std::collections::VecDeque;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// Sizes of buffers: audio and small reports, video within an Ethernet frame. A larger packet gets
+/// one of its own.
+const SIZES: [usize; 2] = [256, 1536];
+/// Buffers of one size that one transport keeps for use: 3 s at 11 Mbit/s.
+const MAX_BUFFERS: usize = 4096;
+/// Buffers that are looked at before one more is made.
+const TRIES: usize = 4;
+
+/// A payload that all subscribers share; a clone costs no copy.
+#[derive(Clone)]
+pub struct MediaBytes {
+    buffer: Arc<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl MediaBytes {
+    /// A part of a buffer; beyond its end there is nothing.
+    #[must_use]
+    pub(crate) fn new(buffer: Arc<[u8]>, range: Range<usize>) -> Self {
+        let end = range.end.min(buffer.len());
+        Self { start: range.start.min(end), end, buffer }
+    }
+}
+
+impl Deref for MediaBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+impl From<&[u8]> for MediaBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self { buffer: bytes.into(), start: 0, end: bytes.len() }
+    }
+}
+
+impl std::fmt::Debug for MediaBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MediaBytes({})", self.len())
+    }
+}
+
+/// The buffers of one transport, the longest unused first.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    by_size: [VecDeque<Arc<[u8]>>; SIZES.len()],
+}
+
+impl Buffers {
+    /// A buffer of at least `length` bytes that nobody else has.
+    pub(crate) fn take(&mut self, length: usize) -> Arc<[u8]> {
+        let Some(index) = SIZES.iter().position(|size| length <= *size) else {
+            return vec![0; length].into();
+        };
+        let (Some(known), Some(size)) = (self.by_size.get_mut(index), SIZES.get(index)) else {
+            return vec![0; length].into();
+        };
+        for _ in 0..TRIES.min(known.len()) {
+            let Some(mut buffer) = known.pop_front() else {
+                break;
+            };
+            if Arc::get_mut(&mut buffer).is_some() {
+                return buffer;
+            }
+            known.push_back(buffer);
+        }
+        vec![0; *size].into()
+    }
+
+    /// The bytes in a buffer of their own.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> MediaBytes {
+        let mut buffer = self.take(bytes.len());
+        if let Some(target) = Arc::get_mut(&mut buffer).and_then(|all| all.get_mut(..bytes.len())) {
+            target.copy_from_slice(bytes);
+        }
+        self.give_back(&buffer);
+        MediaBytes::new(buffer, 0..bytes.len())
+    }
+
+    /// Keeps a buffer for when all its readers are gone.
+    pub(crate) fn give_back(&mut self, buffer: &Arc<[u8]>) {
+        let index = SIZES.iter().position(|size| buffer.len() == *size);
+        if let Some(known) = index.and_then(|index| self.by_size.get_mut(index))
+            && known.len() < MAX_BUFFERS
+        {
+            known.push_back(Arc::clone(buffer));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(buffers: &mut Buffers, length: usize, byte: u8) -> MediaBytes {
+        buffers.copy(&vec![byte; length])
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_when_its_last_reader_is_gone_and_not_before() {
+        let mut buffers = Buffers::default();
+        let first = fill(&mut buffers, 100, 1);
+        let again = first.clone();
+        let place = first.as_ptr();
+        drop(first);
+        let second = fill(&mut buffers, 100, 2);
+        assert_ne!(second.as_ptr(), place);
+        assert!(again.iter().all(|byte| *byte == 1));
+        drop(again);
+        assert_eq!(fill(&mut buffers, 100, 3).as_ptr(), place);
+        assert!(second.iter().all(|byte| *byte == 2));
+    }
+
+    #[test]
+    fn any_length_is_served_and_what_is_kept_is_bounded() {
+        let mut buffers = Buffers::default();
+        let held: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| fill(&mut buffers, 1000, 7)).collect();
+        assert_eq!(buffers.by_size[1].len(), MAX_BUFFERS);
+        assert_eq!(fill(&mut buffers, 3000, 9).len(), 3000);
+        assert_eq!(fill(&mut buffers, 0, 9).len(), 0);
+        assert!(held.iter().all(|bytes| bytes.len() == 1000));
+    }
+
+    #[test]
+    fn a_range_beyond_the_buffer_is_cut() {
+        let bytes = MediaBytes::new(vec![1, 2, 3].into(), 2..9);
+        assert_eq!(&*bytes, [3]);
+        assert_eq!(MediaBytes::new(vec![1].into(), 5..9).len(), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! What left a line, for as long as its receiver may ask for it again.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::buffers::MediaBytes;
+use crate::engine::RtpOut;
+
+/// Packets that one line keeps: 3 s at 5 Mbit/s and 1,150 bytes.
+const MAX_PACKETS: usize = 2048;
+/// How long. A receiver that still lacks a packet then has asked for a key frame.
+const MAX_AGE: Duration = Duration::from_secs(3);
+/// Between two repetitions of one packet at least; more if the round trip is longer.
+const LEAST_SPACING: Duration = Duration::from_millis(10);
+/// The longest round trip that is believed.
+const MOST_SPACING: Duration = Duration::from_millis(300);
+
+/// How often one packet leaves again: what asks more often never gets it.
+const MAX_REPETITIONS: u8 = 10;
+
+/// A packet that left.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) packet: RtpOut,
+    /// The whole datagram, where it can only be repeated to the bit.
+    pub(super) sealed: Option<MediaBytes>,
+    left_at: Instant,
+    repeated_at: Option<Instant>,
+    repetitions: u8,
+}
+
+/// The packets of one line, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    packets: VecDeque<Sent>,
+}
+
+impl History {
+    /// A packet left for the first time.
+    pub(super) fn push(&mut self, now: Instant, packet: RtpOut, sealed: Option<MediaBytes>) {
+        while self.packets.len() >= MAX_PACKETS
+            || self.packets.front().is_some_and(|sent| now >= sent.left_at + MAX_AGE)
+        {
+            self.packets.pop_front();
+        }
+        let number = packet.sequence_number;
+        let sent = Sent { packet, sealed, left_at: now, repeated_at: None, repetitions: 0 };
+        let is_later = |known: &Sent| known.packet.sequence_number < number;
+        match self.packets.back() {
+            Some(last) if !is_later(last) => {
+                let place = self.packets.partition_point(is_later);
+                self.packets.insert(place, sent);
+            }
+            _ => self.packets.push_back(sent),
+        }
+    }
+
+    /// The packet with these lower bits, if it may leave again now; it counts as repeated.
+    pub(super) fn take_again(
+        &mut self,
+        now: Instant,
+        number: u16,
+        round_trip: Option<Duration>,
+    ) -> Option<&Sent> {
+        let newest = self.packets.back()?.packet.sequence_number;
+        let behind = u64::from((newest as u16).wrapping_sub(number));
+        let number = newest.checked_sub(behind)?;
+        let place =
+            self.packets.binary_search_by_key(&number, |s| s.packet.sequence_number).ok()?;
+        let spacing = round_trip.unwrap_or_default().clamp(LEAST_SPACING, MOST_SPACING);
+        let sent = self.packets.get_mut(place)?;
+        let is_under_way = sent.repeated_at.is_some_and(|at| now < at + spacing);
+        let is_over = now >= sent.left_at + MAX_AGE || sent.repetitions >= MAX_REPETITIONS;
+        if is_under_way || is_over {
+            return None;
+        }
+        sent.repeated_at = Some(now);
+        sent.repetitions += 1;
+        Some(sent)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.packets.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+    use crate::engine::{DescriptorRewrite, Extensions};
+
+    fn packet(now: Instant, sequence_number: u64) -> RtpOut {
+        RtpOut {
+            payload_type: 96,
+            sequence_number,
+            timestamp: 0,
+            captured: now,
+            marker: false,
+            extensions: Extensions::default(),
+            payload: (&[1_u8, 2, 3][..]).into(),
+            rewrite: DescriptorRewrite::default(),
+            codec: Codec::Vp8,
+        }
+    }
+
+    fn again(history: &mut History, now: Instant, number: u16) -> Option<u64> {
+        let round_trip = Some(Duration::from_millis(40));
+        history.take_again(now, number, round_trip).map(|sent| sent.packet.sequence_number)
+    }
+
+    #[test]
+    fn packets_are_found_by_their_lower_bits_and_once_per_round_trip() {
+        let t = Instant::now();
+        let mut history = History::default();
+        for number in [65_530, 65_531, 65_540, 65_536, 65_541] {
+            history.push(t, packet(t, number), None);
+        }
+        assert_eq!(again(&mut history, t, 65_531), Some(65_531));
+        assert_eq!(again(&mut history, t, 0), Some(65_536), "one that left out of order");
+        assert_eq!(again(&mut history, t, 1), None);
+        assert_eq!(again(&mut history, t, 10_000), None, "one that never left");
+        assert_eq!(again(&mut history, t + Duration::from_millis(39), 0), None);
+        assert_eq!(again(&mut history, t + Duration::from_millis(40), 0), Some(65_536));
+        history.clear();
+        assert_eq!(again(&mut history, t, 65_531), None);
+    }
+
+    #[test]
+    fn what_is_old_or_one_too_many_goes() {
+        let t = Instant::now();
+        let mut history = History::default();
+        for number in 0..=MAX_PACKETS as u64 {
+            history.push(t, packet(t, number), None);
+        }
+        assert_eq!(history.packets.len(), MAX_PACKETS);
+        assert_eq!(again(&mut history, t, 0), None);
+        assert_eq!(again(&mut history, t + MAX_AGE, 100), None);
+        history.push(t + MAX_AGE, packet(t, MAX_PACKETS as u64 + 1), None);
+        assert_eq!(history.packets.len(), 1);
+    }
+}

@@ -1,0 +1,458 @@
+//! The media plane: all RTP, RTCP and SRTP of one transport, and nothing of ICE, DTLS or SDP.
+//!
+//! It is told what was negotiated ([`Plane::describe`]) and given the keys once ([`Plane::open`]).
+//! Datagrams, packets to send and the time go in; packets that came, what the peer asked for and
+//! datagrams come out. Nothing that a datagram says changes anything before it was authenticated.
+
+mod arrivals;
+mod buffers;
+mod control;
+mod datagrams;
+mod description;
+mod history;
+mod incoming;
+mod missing;
+mod outgoing;
+mod reception;
+mod repetition;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::media::Rid;
+
+use arrivals::Arrivals;
+use buffers::Buffers;
+pub use buffers::MediaBytes;
+pub(crate) use datagrams::MAX_DATAGRAM_BYTES;
+pub use datagrams::{Datagrams, Departure};
+pub use description::{Description, LineDescription, PayloadDescription, SourceDescription};
+use incoming::{Incoming, Role};
+use outgoing::{Outgoing, Repeatable, Waiting};
+use reception::Place;
+use repetition::Repetition;
+
+use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut};
+use crate::exchange::PeerAddress;
+use crate::ids::Mid;
+use crate::rtp::srtp::{self, KeyError, OpenError, Opener, Profile, Sealer};
+use crate::rtp::{self, Header, is_rtcp, rtx};
+use crate::statistics::DropCause;
+
+/// Sources of one transport: 16 streams of three encodings, each with audio, video and
+/// retransmission, are 112. Each is remembered for as long as the transport lives.
+const SOURCES: usize = 1024;
+/// A client that starts streams all day gets one more per this time.
+const SOURCE_INTERVAL: Duration = Duration::from_secs(10);
+/// Packets that wait to be sealed; beyond, the newest is dropped.
+const MAX_WAITING: usize = 8192;
+/// Outputs and control packets that wait to be taken; beyond, the newest is dropped.
+const MAX_OUTPUTS: usize = 1024;
+
+/// A packet that left with a number in its transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentPacket {
+    /// Its number; each is one more than the last.
+    pub sequence: u16,
+    /// When it left.
+    pub at: Instant,
+    /// Of the whole datagram, without IP and UDP.
+    pub bytes: u32,
+    /// The probe that it is of.
+    pub cluster: Option<u32>,
+}
+
+/// What the peer says of one packet that left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportedPacket {
+    /// Its number.
+    pub sequence: u16,
+    /// When it came, in microseconds on the peer's clock from any origin; absent: it did not come.
+    pub arrival_us: Option<u64>,
+}
+
+/// The keys of a transport, in use.
+#[derive(Debug)]
+struct Keys {
+    opener: Opener,
+    sealer: Sealer,
+    since: Instant,
+}
+
+/// The plane of one transport.
+#[derive(Debug)]
+pub struct Plane {
+    /// What NTP times and arrivals are counted from.
+    start: Instant,
+    /// The NTP time of that, in units of 2^-32 s.
+    start_ntp: u64,
+    description: Description,
+    /// Of all lines: in a bundle a number has one meaning (RFC 9143 section 8.2).
+    extensions: rtp::ExtensionIds,
+    keys: Option<Keys>,
+    buffers: Buffers,
+    incoming: Incoming,
+    arrivals: Arrivals,
+    outgoing: Outgoing,
+    waiting: VecDeque<Waiting>,
+    repetition: Repetition,
+    next_sequence: u16,
+    sent: Vec<SentPacket>,
+    outputs: VecDeque<Output>,
+    control: VecDeque<Vec<u8>>,
+    round_trip: Option<Duration>,
+    report: EngineReport,
+    report_at: Option<Instant>,
+    /// Reference time of feedback, unwrapped.
+    feedback_reference: Option<u64>,
+    /// Scratch for the numbers of one request.
+    due: Vec<u16>,
+}
+
+impl Plane {
+    /// A plane without lines and keys. `start_ntp` is the NTP time of `start`, in units of 2^-32 s
+    /// since 1900; it need not be true, only the same for all lines.
+    #[must_use]
+    pub fn new(start: Instant, start_ntp: u64) -> Self {
+        Self {
+            start,
+            start_ntp,
+            description: Description::default(),
+            extensions: rtp::ExtensionIds::default(),
+            keys: None,
+            buffers: Buffers::default(),
+            incoming: Incoming::default(),
+            arrivals: Arrivals::default(),
+            outgoing: Outgoing::default(),
+            waiting: VecDeque::new(),
+            repetition: Repetition::default(),
+            next_sequence: 0,
+            sent: Vec::new(),
+            outputs: VecDeque::new(),
+            control: VecDeque::new(),
+            round_trip: None,
+            report: EngineReport::default(),
+            report_at: None,
+            feedback_reference: None,
+            due: Vec::new(),
+        }
+    }
+
+    /// This was negotiated, instead of what was before.
+    pub fn describe(&mut self, description: Description) {
+        self.extensions = rtp::ExtensionIds::default();
+        for kind in rtp::ExtensionKind::ALL {
+            let id = description.lines.iter().find_map(|line| line.extensions.of(kind));
+            self.extensions.set(kind, id.unwrap_or(0));
+        }
+        self.incoming.describe(&description);
+        self.outgoing.describe(&description);
+        self.description = description;
+    }
+
+    /// The handshake is over and the peer is who it says. To be called once per handshake.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn open(
+        &mut self,
+        now: Instant,
+        profile: Profile,
+        keying_material: &[u8],
+        role: srtp::Role,
+    ) -> Result<(), KeyError> {
+        let (opener, sealer) = srtp::contexts(profile, keying_material, role, SOURCES)?;
+        self.keys = Some(Keys { opener, sealer, since: now });
+        self.report_at = Some(now + control::REPORT_INTERVAL);
+        Ok(())
+    }
+
+    /// Takes an RTP or RTCP datagram.
+    ///
+    /// # Errors
+    /// Why it was not taken; it changed nothing then.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Result<(), DropCause> {
+        if datagram.len() > MAX_DATAGRAM_BYTES {
+            return Err(DropCause::Malformed);
+        }
+        if self.keys.is_none() {
+            return Err(DropCause::Refused);
+        }
+        let mut buffer = self.buffers.take(datagram.len());
+        let taken = self.take(now, datagram, &mut buffer);
+        self.buffers.give_back(&buffer);
+        taken
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        buffer: &mut Arc<[u8]>,
+    ) -> Result<(), DropCause> {
+        let Some(Keys { opener, since, .. }) = &mut self.keys else {
+            return Err(DropCause::Refused);
+        };
+        let packet = Arc::get_mut(buffer).and_then(|all| all.get_mut(..datagram.len()));
+        let packet = packet.ok_or(DropCause::Malformed)?;
+        packet.copy_from_slice(datagram);
+        if is_rtcp(packet) {
+            let length = opener.open_rtcp(packet).map_err(drop_cause)?;
+            self.take_control(now, buffer.get(..length).unwrap_or_default());
+            return Ok(());
+        }
+        let header = Header::parse(packet).map_err(|_| DropCause::Malformed)?;
+        let mut opened = opener.open_rtp(packet, &header);
+        if opened == Err(OpenError::TooManySources) {
+            let age = now.saturating_duration_since(*since).as_secs();
+            opener.set_max_sources(SOURCES + (age / SOURCE_INTERVAL.as_secs()) as usize);
+            opened = opener.open_rtp(packet, &header);
+        }
+        let opened = opened.map_err(drop_cause)?;
+        let payload = header.payload_range(packet.get(..opened.length).unwrap_or_default());
+        self.take_packet(now, &header, opened, payload.ok(), buffer);
+        Ok(())
+    }
+
+    /// A packet that is authentic. What it lacks is its sender's business.
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        opened: srtp::Opened,
+        payload: Option<std::ops::Range<usize>>,
+        buffer: &Arc<[u8]>,
+    ) {
+        let all: &[u8] = buffer;
+        let read = rtp::Extensions::read(&self.extensions, header.elements(all));
+        if let Some(number) = read.transport_sequence {
+            self.arrivals.note(now, number);
+        }
+        let Some(payload) = payload else {
+            self.output(Output::Dropped(DropCause::Malformed));
+            return;
+        };
+        let role = self.incoming.role(now, header, &read, &self.description);
+        let (index, number, payload_type, payload, is_repair) = match role {
+            Some(Role::Media(index)) => (index, None, header.payload_type, payload, false),
+            Some(Role::Repair(index)) => {
+                // Nothing but padding only probes for bandwidth.
+                if payload.len() < rtx::OVERHEAD {
+                    return;
+                }
+                let original = all.get(payload.start..).and_then(<[u8]>::first_chunk);
+                let number = original.map(|bytes| u16::from_be_bytes(*bytes));
+                let payload_type = self.repaired_type(index, header.payload_type);
+                let (Some(number), Some(payload_type)) = (number, payload_type) else {
+                    return;
+                };
+                let rest = payload.start + rtx::OVERHEAD..payload.end;
+                (index, Some(number), payload_type, rest, true)
+            }
+            Some(Role::Superseded(_)) | None => {
+                if !payload.is_empty() {
+                    self.output(Output::Dropped(DropCause::NotNegotiated));
+                }
+                return;
+            }
+        };
+        let Some(stream) = self.incoming.streams.get_mut(index) else {
+            return;
+        };
+        let number = number.map_or(opened.index, |number| stream.reception.extend(number));
+        match stream.reception.note(number) {
+            Place::Known => return,
+            Place::Ahead { missing_from } if stream.has_nack && !is_repair => {
+                stream.reception.missing.note_gap(now, missing_from, number);
+            }
+            Place::Late => {
+                if let Some(sample) = stream.reception.missing.note_found(now, number)
+                    && is_repair
+                {
+                    self.note_round_trip(sample);
+                }
+            }
+            Place::Ahead { .. } | Place::Restart => {}
+        }
+        let Some(stream) = self.incoming.streams.get_mut(index) else {
+            return;
+        };
+        stream.last_packet = now;
+        if !is_repair {
+            let since = now.saturating_duration_since(self.start);
+            stream.reception.note_time(since, header.timestamp);
+        }
+        let packet = RtpIn {
+            mid: stream.mid,
+            rid: stream.rid,
+            ssrc: stream.ssrc,
+            payload_type,
+            sequence_number: number,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            extensions: Values::of(&read),
+            payload: MediaBytes::new(Arc::clone(buffer), payload),
+        };
+        self.output(Output::Packet(packet));
+    }
+
+    /// What packets of a repair stream are packets of.
+    fn repaired_type(&self, stream: usize, payload_type: u8) -> Option<u8> {
+        let mid = self.incoming.streams.get(stream)?.mid;
+        let line = self.description.lines.iter().find(|line| line.mid == mid)?;
+        line.payload(payload_type)?.repairs
+    }
+
+    fn note_round_trip(&mut self, sample: Duration) {
+        let smoothed = self.round_trip.map_or(sample, |former| (former * 7 + sample) / 8);
+        self.round_trip = Some(smoothed);
+        self.report.round_trip_ms = Some(smoothed.as_secs_f64() * 1000.0);
+    }
+
+    fn output(&mut self, output: Output) {
+        if self.outputs.len() < MAX_OUTPUTS {
+            self.outputs.push_back(output);
+        }
+    }
+
+    /// The next thing that the plane has to say; never a deadline, never a datagram.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next control packet to send, sealed.
+    pub fn poll_control(&mut self) -> Option<Vec<u8>> {
+        self.control.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is needed.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.keys.as_ref()?;
+        let missing = self.incoming.streams.iter().filter_map(|s| s.reception.missing.deadline());
+        missing.chain(self.arrivals.deadline()).chain(self.report_at).min()
+    }
+
+    /// Queues a packet for a line; it leaves with the next [`Self::transmit`].
+    pub fn send(&mut self, mid: Mid, packet: RtpOut) {
+        if let Some(line) = self.outgoing.index(mid) {
+            self.wait(Waiting::New { line, packet });
+        }
+    }
+
+    fn wait(&mut self, waiting: Waiting) {
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push_back(waiting);
+        }
+    }
+
+    /// Forgets what was sent on a line: nothing of it leaves again.
+    pub fn forget_sent(&mut self, mid: Mid) {
+        let Some(index) = self.outgoing.index(mid) else {
+            return;
+        };
+        self.waiting.retain(|waiting| match waiting {
+            Waiting::New { .. } => true,
+            Waiting::Again { line, .. } | Waiting::Same { line, .. } => *line != index,
+        });
+        if let Some(line) = self.outgoing.line_mut(index) {
+            line.history.clear();
+        }
+    }
+
+    /// Asks the peer for a key frame of an encoding, if something of it came.
+    pub fn request_key_frame(&mut self, mid: Mid, rid: Option<Rid>) {
+        let streams = self.incoming.streams.iter_mut();
+        let stream = streams.into_iter().find(|s| s.is_live && s.mid == mid && s.rid == rid);
+        if let Some(index) = stream.map(|stream| {
+            stream.commands = stream.commands.wrapping_add(1);
+            (stream.ssrc, stream.commands, !stream.takes_only_fir)
+        }) {
+            self.compose_key_frame_request(index);
+        }
+    }
+
+    /// Whether [`Self::transmit`] has something to do.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Seals what waits, until the arena is full. The numbers of the transport are given here.
+    pub fn transmit(&mut self, now: Instant, to: PeerAddress, datagrams: &mut Datagrams) {
+        self.sent.clear();
+        let Some(Keys { sealer, .. }) = &mut self.keys else {
+            self.waiting.clear();
+            return;
+        };
+        while !datagrams.is_full()
+            && let Some(waiting) = self.waiting.pop_front()
+        {
+            let (Waiting::New { line, .. }
+            | Waiting::Again { line, .. }
+            | Waiting::Same { line, .. }) = &waiting;
+            let Some(line) = self.outgoing.line_mut(*line) else {
+                continue;
+            };
+            let sequence = line.has_transport_sequence().then_some(self.next_sequence);
+            let room = datagrams.room();
+            let (length, cluster) = match waiting {
+                Waiting::New { packet, .. } => {
+                    let Ok(length) = line.write(sealer, room, &packet, sequence) else {
+                        continue;
+                    };
+                    self.repetition.note_media(length);
+                    match line.repetition(packet.payload_type) {
+                        Repeatable::No => {}
+                        Repeatable::By(_) => line.history.push(now, packet, None),
+                        Repeatable::AsItWas => {
+                            let sealed = room.get(..length).unwrap_or_default();
+                            let sealed = self.buffers.copy(sealed);
+                            line.history.push(now, packet, Some(sealed));
+                        }
+                    }
+                    (length, None)
+                }
+                Waiting::Again { packet, cluster, .. } => {
+                    let Ok(length) = line.write_again(sealer, room, &packet, sequence) else {
+                        continue;
+                    };
+                    (length, cluster)
+                }
+                Waiting::Same { sealed, .. } => {
+                    if let Some(target) = room.get_mut(..sealed.len()) {
+                        target.copy_from_slice(&sealed);
+                        datagrams.push(to.socket, to.source, line.urgency(), sealed.len());
+                    }
+                    continue;
+                }
+            };
+            datagrams.push(to.socket, to.source, line.urgency(), length);
+            if let Some(sequence) = sequence {
+                self.next_sequence = sequence.wrapping_add(1);
+                self.sent.push(SentPacket { sequence, at: now, bytes: length as u32, cluster });
+            }
+        }
+    }
+
+    /// What the last [`Self::transmit`] sent with numbers of the transport.
+    #[must_use]
+    pub fn sent(&self) -> &[SentPacket] {
+        &self.sent
+    }
+
+    fn ntp(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.start);
+        let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+        self.start_ntp.wrapping_add(since.as_secs() << 32).wrapping_add(fraction)
+    }
+}
+
+fn drop_cause(cause: OpenError) -> DropCause {
+    match cause {
+        OpenError::Malformed => DropCause::Malformed,
+        OpenError::TooManySources => DropCause::TooManySources,
+        _ => DropCause::Refused,
+    }
+}
