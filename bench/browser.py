@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from bench.figures import Figure, spread
+from bench.figures import Bar, Figure, spread
 from tests.e2e.conftest import CHROMIUM_FLAGS
 from tests.e2e.person import Era, Person
 from tests.servers import PageServer, TertuliaServer
@@ -77,6 +77,16 @@ def in_chromium(server: TertuliaServer) -> list[Figure]:
             browser.close()
             viewer_browser.close()
     return [
-        Figure(f"`connect()` to `sessionConnected`, Chromium, {TIMES} times", "ms", spread(connects)),
-        Figure(f"`publish()` to the first decoded frame at the other browser, {TIMES} times", "ms", spread(frames)),
+        Figure(
+            f"`connect()` to `sessionConnected`, Chromium, {TIMES} times",
+            "ms",
+            spread(connects),
+            (Bar("p50", at_most=50.0),),
+        ),
+        Figure(
+            f"`publish()` to the first decoded frame at the other browser, {TIMES} times",
+            "ms",
+            spread(frames),
+            (Bar("p50", at_most=400.0),),
+        ),
     ]

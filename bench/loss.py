@@ -26,7 +26,7 @@ from tests.e2e.conftest import CHROMIUM_FLAGS
 from tests.e2e.person import Era, Person
 from tests.servers import PageServer, TertuliaServer
 
-WARM_UP_S, SECONDS = 8, 20
+WARM_UP_S, SECONDS = 6, 15
 HOLE_MS, EVERY_MS, HOLES = 2_000, 12_000, 3
 # As everybody would call clear: nothing of this is audible in speech but a click now and then.
 CLEAR_PERCENT = 5.0

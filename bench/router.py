@@ -1,4 +1,4 @@
-"""Scenarios of the router: what a packet costs, how late it is, how fast clients join, what they weigh.
+"""Scenarios of the router: what a packet costs and how late it is; and how others measure a run.
 
 The router is pinned to one core and everything else to another. The busy time of the router's core is what the kernel
 did not count as idle, interrupts included, so a packet's whole way from the sender's socket call to the receiver's
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure
+from bench.figures import Bar, Figure
 from tests.servers import TertuliaServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +46,7 @@ class Run:
     router_s: float
     router_bytes: int
     result: dict[str, Any]
+    took_s: float
 
     @property
     def per_busy_second(self) -> float:
@@ -53,20 +54,14 @@ class Run:
         return self.packets / self.busy_s
 
     @property
+    def busy_share(self) -> float:
+        """Of the time of the run, 0 to 1."""
+        return self.busy_s / self.took_s
+
+    @property
     def cpu_us(self) -> float:
         """Microseconds of the router's own processor time for one packet."""
         return self.router_s * 1e6 / self.packets
-
-
-def router_figures(folder: Path) -> list[Figure]:
-    """All scenarios against a server of their own with its data in `folder`; about three minutes."""
-    build_ceiling()
-    with one_shard(folder) as server:
-        figures = [joins(server), memory(server)]
-        with pinned(server):
-            figures += video(server)
-            figures += audio(server)
-    return figures
 
 
 @contextmanager
@@ -88,49 +83,35 @@ def one_shard(folder: Path) -> Iterator[TertuliaServer]:
         server.__exit__(None, None, None)
 
 
-def build_ceiling() -> None:
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "-p", "tertulia-load", "--example", "ceiling"]
+def build_example(name: str) -> None:
+    # With the programs, so that cargo chooses the same features of what they share, and builds none of it again.
+    packages = ("-p", "tertulia-router", "-p", "tertulia-load")
+    command = ["cargo", "build", "--release", "--locked", "--quiet", *packages, "--bins", "--example", name]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def joins(server: TertuliaServer) -> Figure:
-    """As many as can at once, each with signalling, a media transport and the first packet."""
-    run = measure(server, {"publishers": 1, "subscribers": 200}, "--ramp", "0", "--bitrate", "0", seconds=1)
-    values = {"joins": run.result["joins_per_second"]}
-    return Figure("201 clients join at once, until each has its first packet", "per second", values)
+def packets_bitrate(per_s: float) -> int:
+    """Bit/s of a video with so many packets per second, whole packets in every frame."""
+    return max(1, round(per_s / 30)) * 30 * VIDEO_BYTES * 8
 
 
-def memory(server: TertuliaServer) -> Figure:
-    """The slope, so that what the router has anyway does not count."""
-    points = []
-    for sessions in (1, 6):
-        options = ("--frame-rate", "5", "--bitrate", "100000", "--ramp", "20", "--no-limits")
-        run = measure(server, {"participants": 11}, *options, sessions=sessions, seconds=3)
-        points.append((11 * sessions, run.router_bytes))
-    (few, small), (many, large) = points
-    values = {"per participant": (large - small) / (many - few) / 1024}
-    what = f"router's memory, {few} to {many} participants that publish sound and picture and get 10 streams each"
-    return Figure(what, "KiB", values)
-
-
-def video(server: TertuliaServer) -> list[Figure]:
-    """One publisher to a hundred."""
+def video(server: TertuliaServer) -> tuple[list[Figure], float]:
+    """One publisher to a hundred; the figures, and packets per busy second."""
     group = {"publishers": 1, "subscribers": RECEIVERS}
 
     def at(bitrate: int) -> Run:
         return measure(server, group, "--audio-bytes", "0", "--bitrate", str(bitrate))
 
     def bitrate_for(share: float, capacity: float) -> int:
-        packets = min(share * capacity, MOST_PACKETS) / RECEIVERS
-        # Whole packets in every frame.
-        return max(1, round(packets / 30)) * 30 * VIDEO_BYTES * 8
+        return packets_bitrate(min(share * capacity, MOST_PACKETS) / RECEIVERS)
 
     capacity = at(FIRST_BITRATE).per_busy_second
     runs = [at(bitrate_for(BUSY_SHARE, capacity)) for _ in range(TIMES)]
     best = max(runs, key=lambda run: run.per_busy_second)
     half = at(bitrate_for(HALF, best.per_busy_second))
     name = f"video, {VIDEO_BYTES}-byte packets, 1 publisher to {RECEIVERS}"
-    return [*throughput(name, best, VIDEO_BYTES), latency(name, half, "video")]
+    bars = (Bar("router", at_least=260_000), Bar("% of the ceiling", at_least=35))
+    return [*throughput(name, best, VIDEO_BYTES, bars), latency(name, half, "video")], best.per_busy_second
 
 
 def audio(server: TertuliaServer) -> list[Figure]:
@@ -143,15 +124,16 @@ def audio(server: TertuliaServer) -> list[Figure]:
     publishers = max(1, round(HALF * best.per_busy_second / RECEIVERS / 50))
     half = measure(server, {**group, "publishers": min(publishers, 20)}, *options)
     name = f"audio, {AUDIO_BYTES}-byte packets, 10 publishers to {RECEIVERS}"
-    return [*throughput(name, best, AUDIO_BYTES), latency(name, half, "audio")]
+    bars = (Bar("router", at_least=300_000), Bar("% of the ceiling", at_least=75))
+    return [*throughput(name, best, AUDIO_BYTES, bars), latency(name, half, "audio")]
 
 
-def throughput(name: str, run: Run, packet_bytes: int) -> list[Figure]:
+def throughput(name: str, run: Run, packet_bytes: int, bars: tuple[Bar, ...]) -> list[Figure]:
     most = ceiling(packet_bytes)
     rates = {"router": run.per_busy_second, "ceiling": most, "% of the ceiling": 100 * run.per_busy_second / most}
     cost = {"router's CPU": run.cpu_us, "core busy": 1e6 / run.per_busy_second, "ceiling": 1e6 / most}
     return [
-        Figure(f"{name}: packets per busy second of one core, best of {TIMES}", "packets/s", rates),
+        Figure(f"{name}: packets per busy second of one core, best of {TIMES}", "packets/s", rates, bars),
         Figure(f"{name}: time of one packet", "µs", cost),
     ]
 
@@ -160,14 +142,14 @@ def latency(name: str, run: Run, kind: str) -> Figure:
     """From the publisher's socket call to the kernel's receipt at the subscriber; the share says what the core did."""
     spread = run.result[kind]["latency_ms"]
     delivery = run.result["delivery"]
-    values = {"p50": spread["p50"], "p99": spread["p99"], "% busy": 100 * run.busy_s / SECONDS}
+    values = {"p50": spread["p50"], "p99": spread["p99"], "% busy": 100 * run.busy_share}
     return Figure(f"{name}: latency at half load, {delivery['lost']} of {delivery['expected']} lost", "ms", values)
 
 
 def ceiling(packet_bytes: int) -> float:
     """Packets per busy second of a core that only seals and sends, best of three."""
     command = [str(CEILING), str(RECEIVERS), str(packet_bytes), "3", str(ROUTER_CORE), str(OTHER_CORE)]
-    rates = []
+    rates: list[float] = []
     for _ in range(TIMES):
         before = busy_s()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -176,14 +158,22 @@ def ceiling(packet_bytes: int) -> float:
 
 
 def measure(
-    server: TertuliaServer, group: dict[str, int], *options: str, sessions: int = 1, seconds: float = SECONDS
+    server: TertuliaServer,
+    group: dict[str, int],
+    *options: str,
+    sessions: int = 1,
+    seconds: float = SECONDS,
+    may_fail: bool = False,
 ) -> Run:
-    """Runs the load generator; what happens between its `ready` and its `stopped` counts."""
+    """Runs the load generator; what happens between its `ready` and its `stopped` counts.
+
+    Raises RuntimeError if clients failed, unless they `may_fail` because that is what is measured.
+    """
     plan = {"sessions": [{"token": server.token(server.create_session()), **group} for _ in range(sessions)]}
     command = [str(LOAD), "--url", server.url, "--json", "--duration", str(seconds)]
     command += ["--packet-bytes", str(VIDEO_BYTES), *([] if "--ramp" in options else ["--ramp", str(RAMP)]), *options]
     router = server.facts["pids"]["router"]
-    samples: dict[str, tuple[int, float, float]] = {}
+    samples: dict[str, tuple[int, float, float, float]] = {}
     memory_bytes = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -194,12 +184,14 @@ def measure(
         for text in process.stdout:
             line = json.loads(text)
             if line["type"] in ("ready", "stopped"):
-                samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router))
+                samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router), time.monotonic())
                 memory_bytes = resident_bytes(router)
-    if process.returncode or line.get("type") != "result":
+    if (process.returncode and not may_fail) or line.get("type") != "result":
         raise RuntimeError(f"the load generator failed: {line.get('failures')}")
-    packets, busy, cpu = (after - before for before, after in zip(samples["ready"], samples["stopped"], strict=True))
-    return Run(int(packets), busy, cpu, memory_bytes, line)
+    packets, busy, cpu, took = (
+        after - before for before, after in zip(samples["ready"], samples["stopped"], strict=True)
+    )
+    return Run(int(packets), busy, cpu, memory_bytes, line, took)
 
 
 @contextmanager

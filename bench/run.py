@@ -14,10 +14,13 @@ import uvloop
 
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
+from bench.joins import join_figures
 from bench.loss import loss_figures
 from bench.media import python_media
+from bench.peers import peer_figures
 from bench.rest import rest_figures
-from bench.router import router_figures
+from bench.router import audio, build_example, one_shard, pinned, video
+from bench.scale import growth, latency, memory, shards
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
 from bench.sockets import fan_out, idle_connections
 from tests.servers import TertuliaServer
@@ -40,12 +43,41 @@ SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
     "python": lambda server: asyncio.run(python_media(server)),
     "chromium": in_chromium,
 }
-"""Those that share one server. The others have their own."""
+"""Those that share one server."""
+
+
+def _router() -> list[Figure]:
+    build_example("ceiling")
+    with tempfile.TemporaryDirectory() as folder, one_shard(Path(folder)) as server, pinned(server):
+        of_video, capacity = video(server)
+        return [*of_video, *audio(server), growth(server), latency(server, capacity)]
+
+
+def _joins() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
+        return join_figures(server)
+
+
+def _scale() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        figures = [shards(Path(folder))]
+    with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
+        return [*figures, memory(server)]
+
+
+ALONE: dict[str, Callable[[], list[Figure]]] = {
+    "router": _router,
+    "peers": peer_figures,
+    "scale": _scale,
+    "joins": _joins,
+    "loss": loss_figures,
+}
+"""Those that have servers of their own."""
 
 
 def main() -> None:
     """Measures and prints; what is named on the command line, or all of it, which is also written to the scoreboard."""
-    names = (*SCENARIOS, "router", "loss")
+    names = (*SCENARIOS, *ALONE)
     wanted = sys.argv[1:] or names
     if unknown := sorted(set(wanted) - set(names)):
         sys.exit(f"There is no {unknown[0]!r}; there are {', '.join(names)}.")
@@ -56,11 +88,9 @@ def main() -> None:
         for name, measure in SCENARIOS.items():
             if name in wanted:
                 figures += measure(server)
-    if "router" in wanted:
-        with tempfile.TemporaryDirectory() as folder:
-            figures += router_figures(Path(folder))
-    if "loss" in wanted:
-        figures += loss_figures()
+    for name, measure_alone in ALONE.items():
+        if name in wanted:
+            figures += measure_alone()
     text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
     if not sys.argv[1:]:
         SCOREBOARD.write_text(text)

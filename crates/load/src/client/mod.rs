@@ -10,4 +10,4 @@ mod receiving;
 mod sending;
 
 pub use member::{Context, Member, MemberOptions, Outcome, Phase, Role};
-pub use peer::{PeerError, PeerFactory};
+pub use peer::{Arrival, LineKind, Peer, PeerError, PeerFactory};

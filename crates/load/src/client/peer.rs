@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaKind, Mid};
@@ -115,6 +115,7 @@ impl PeerFactory {
             pairs: Vec::new(),
             sends: None,
             lines: FxHashMap::default(),
+            is_answering: false,
             is_connected: false,
         })
     }
@@ -197,6 +198,8 @@ pub struct Peer {
     sends: Option<SendLines>,
     /// Which line an SSRC belongs to, once a packet came.
     lines: FxHashMap<Ssrc, (u32, LineKind)>,
+    /// Whether the lines are those of the other side's offer.
+    is_answering: bool,
     is_connected: bool,
 }
 
@@ -250,6 +253,17 @@ impl Peer {
         let answer = self.reach.filter(answer).ok_or(PeerError::OutOfReach)?;
         let answer = SdpAnswer::from_sdp_string(&answer).map_err(|e| answer_error(&e))?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(|e| answer_error(&e))
+    }
+
+    /// Answers an offer of lines to receive on, each of which becomes half a slot pair. Our router makes no offers;
+    /// other media servers do.
+    pub fn answer(&mut self, offer: &str) -> Result<String, PeerError> {
+        let offer_error = |error: &dyn std::fmt::Display| PeerError::Answer(error.to_string());
+        let offer = self.reach.filter(offer).ok_or(PeerError::OutOfReach)?;
+        let offer = SdpOffer::from_sdp_string(&offer).map_err(|e| offer_error(&e))?;
+        self.is_answering = true;
+        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|e| offer_error(&e))?;
+        Ok(answer.to_sdp_string())
     }
 
     /// Sends a packet of the own stream; `level_dbov` is that of audio.
@@ -352,6 +366,14 @@ impl Peer {
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 Some(Arrival::Disconnected)
+            }
+            Event::MediaAdded(added) if self.is_answering => {
+                let other = Mid::from("-");
+                self.pairs.push(match added.kind {
+                    MediaKind::Audio => (added.mid, other),
+                    MediaKind::Video => (other, added.mid),
+                });
+                None
             }
             Event::KeyframeRequest(_) => Some(Arrival::KeyFrameRequested),
             Event::RtpPacket(packet) => {

@@ -1,0 +1,77 @@
+"""How the router's figures change with what it serves: subscribers, shards, participants, sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.figures import Bar, Figure
+from bench.router import FIRST_BITRATE, MOST_PACKETS, Run, measure, packets_bitrate
+from tests.servers import TertuliaServer
+
+FEW, MANY, OUT_PER_S = 10, 500, 36_000
+SHARED_SESSIONS, SHARED_RECEIVERS = 6, 15
+LATENCY_SESSION, LATENCY_MOST = 10, 25
+PARTICIPANTS, FEW_SESSIONS, MANY_SESSIONS = 11, 5, 15
+
+
+def growth(server: TertuliaServer) -> Figure:
+    """The same number of packets sent, to few and to many."""
+
+    def to(subscribers: int) -> Run:
+        bitrate = packets_bitrate(OUT_PER_S / subscribers)
+        options = ("--audio-bytes", "0", "--bitrate", str(bitrate))
+        return measure(server, {"publishers": 1, "subscribers": subscribers}, *options)
+
+    few, many = to(FEW), to(MANY)
+    values = {
+        f"to {FEW}": 1e6 / few.per_busy_second,
+        f"to {MANY}": 1e6 / many.per_busy_second,
+        "growth": few.per_busy_second / many.per_busy_second,
+    }
+    what = f"time of one video packet of {OUT_PER_S:,} per second, 1 publisher to {FEW} and to {MANY}, core busy"
+    return Figure(what, "µs", values, (Bar("growth", at_most=1.5),))
+
+
+def shards(folder: Path) -> Figure:
+    """The same sessions on one shard and on two, which share both cores with the clients."""
+    costs = []
+    for count in (1, 2):
+        inner = folder / str(count)
+        inner.mkdir()
+        with TertuliaServer(inner, settings={"TERTULIA_MEDIA_SHARDS": str(count)}) as server:
+            group = {"publishers": 1, "subscribers": SHARED_RECEIVERS}
+            options = ("--audio-bytes", "0", "--bitrate", str(FIRST_BITRATE))
+            costs.append(measure(server, group, *options, sessions=SHARED_SESSIONS).cpu_us)
+    one, two = costs
+    values = {"one shard": one, "two shards": two, "ratio": two / one}
+    what = f"router's CPU for one video packet, {SHARED_SESSIONS} sessions of 1 to {SHARED_RECEIVERS}"
+    return Figure(what, "µs", values, (Bar("ratio", at_most=1.1),))
+
+
+def latency(server: TertuliaServer, capacity: float) -> Figure:
+    """Sessions of one to ten, nine packets a frame, up to 70 % of the core or what the clients can read.
+
+    From the publisher's stamp to the kernel's receipt at the subscriber's socket, which is within the router's
+    `sendmmsg`: the publisher's own sealing and sending are in it besides what the bar is about.
+    """
+    of_session = 9 * 30 * LATENCY_SESSION
+    sessions = min(round(min(0.7 * capacity, MOST_PACKETS) / of_session), LATENCY_MOST)
+    group = {"publishers": 1, "subscribers": LATENCY_SESSION}
+    run = measure(server, group, "--audio-bytes", "0", "--bitrate", str(FIRST_BITRATE), sessions=sessions)
+    spread = run.result["video"]["latency_ms"]
+    values = {"p50": spread["p50"], "p99": spread["p99"], "% busy": 100 * run.busy_share}
+    what = f"latency of video, {sessions} sessions of 1 to {LATENCY_SESSION}"
+    return Figure(what, "ms", values, (Bar("p50", at_most=0.3), Bar("p99", at_most=2.0)))
+
+
+def memory(server: TertuliaServer) -> Figure:
+    """The slope, so that what the router has anyway does not count."""
+    points = []
+    for sessions in (FEW_SESSIONS, MANY_SESSIONS):
+        options = ("--frame-rate", "5", "--bitrate", "100000", "--ramp", "20", "--no-limits")
+        run = measure(server, {"participants": PARTICIPANTS}, *options, sessions=sessions, seconds=3)
+        points.append((PARTICIPANTS * sessions, run.router_bytes))
+    (few, small), (many, large) = points
+    values = {"per participant": (large - small) / (many - few) / 1024}
+    what = f"router's memory, {few} to {many} participants that publish sound and picture and get 10 streams each"
+    return Figure(what, "KiB", values, (Bar("per participant", at_most=1.5 * 1024),))
