@@ -23,6 +23,7 @@ SOCKET = "src/tertulia/adapters/websocket/socket.py"
 GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
 OPERATOR = "src/tertulia/adapters/http/operator_access.py"
+PROBE = "src/tertulia/adapters/http/probe.py"
 ISSUES = "src/tertulia/adapters/http/issues.py"
 CORE = "src/tertulia/client/core.py"
 COURSE = "src/tertulia/server/course.py"
@@ -194,6 +195,8 @@ SECTIONS: dict[str, list[Limit]] = {
     "Connections to control": [
         Limit("a request, until it is whole", HTTP, "REQUEST_S", "seconds", "The connection is cut.", "http.request_s"),
         Limit("request line and headers", HTTP, "HEAD_BYTES", "bytes", "Status 431, and the connection is cut."),
+        Limit("probes of their line from all pages", PROBE, "PROBES_PER_SECOND", "a second", "Status 429."),
+        Limit("bytes of a probe", PROBE, "PROBE_BYTES", "bytes", "Status 400."),
         Limit("reports of issues from all pages", ISSUES, "REPORTS_PER_SECOND", "a second", "Status 429."),
         Limit("operator's passwords from one address, at once", OPERATOR, "GUESSES_AT_ONCE", "guesses", "Status 429."),
         Limit("further ones", OPERATOR, "GUESSES_PER_S", "a second", "Status 429."),

@@ -60,6 +60,7 @@ class Join:
     expires_at_s: int
     connection_events_suppressed: bool = False
     layout_classes: tuple[str, ...] = ()
+    client_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Connection:
         key_issued: Newest generation of its resume key.
         epoch: Counts the client's peer connections; 0 before the first.
         transport_id: The router's transport of that epoch, or None if there is none (any more).
+        client_data: What the client said of itself; nobody vouches for it, and it never stands in for `data`.
         layout_classes: From its token; every stream that it publishes begins with them.
         next_subscription_id: The id that its next subscription gets.
     """
@@ -73,4 +74,5 @@ class Connection:
     epoch: int = 0
     transport_id: TransportId | None = None
     layout_classes: tuple[str, ...] = ()
+    client_data: str = ""
     next_subscription_id: SubscriptionId = _FIRST_SUBSCRIPTION

@@ -65,6 +65,7 @@ def join(state: SessionState, command: Join, now: MonotonicTime) -> None:
         joined_number=state.number + 1,
         connection_events_suppressed=command.connection_events_suppressed,
         layout_classes=command.layout_classes,
+        client_data=command.client_data,
     )
     state.save_connection(connection)
     state.happen(ConnectionCreated(connection), AllBut(connection.connection_id))

@@ -13,6 +13,7 @@ SECRET_KEYS = frozenset(
     {
         "api_secret",
         "authorization",
+        "client_data",
         "connection_data",
         "data",
         "offer",

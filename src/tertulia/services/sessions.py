@@ -126,7 +126,8 @@ class SessionSettings:
 class JoinRequest:
     """A client's wish for a seat; session id and API key are checked against the token if they are given.
 
-    `encrypts` says that the client encrypts its media end to end, which a session may demand.
+    `encrypts` says that the client encrypts its media end to end, which a session may demand; `client_data` is what it
+    tells the others of itself.
     """
 
     token: str = field(repr=False)
@@ -134,6 +135,7 @@ class JoinRequest:
     api_key: str | None = None
     connection_events_suppressed: bool = False
     encrypts: bool = False
+    client_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,6 +505,7 @@ class Sessions:
             expires_at_s=claims.expires_at_s,
             connection_events_suppressed=request.connection_events_suppressed,
             layout_classes=claims.layout_classes,
+            client_data=request.client_data,
         )
         return await self._seat(claims.session_id, command, socket, after=0)
 

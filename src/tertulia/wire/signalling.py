@@ -131,11 +131,12 @@ class Dimensions(_Part, frozen=True):
 
 
 class Connection(_Part, frozen=True):
-    """A connection; `creation_time` in milliseconds since the epoch."""
+    """A connection; `creation_time` in milliseconds since the epoch. For `client_data` nobody vouches."""
 
     id: str
     creation_time: int
     data: str
+    client_data: str | None = None
 
 
 class Stream(_Part, frozen=True):
@@ -239,6 +240,7 @@ class Join(_Message, frozen=True, tag="join"):
     api_key: str | None = None
     connection_events_suppressed: bool | None = None
     encrypts: bool | None = None
+    client_data: Annotated[str, Meta(max_length=1000)] | None = None
     client: ClientInfo | None = None
 
 

@@ -91,6 +91,19 @@ async def test_a_session_that_is_encrypted_end_to_end_takes_only_clients_that_en
     assert attachment.connection_id
 
 
+async def test_what_a_client_says_of_itself_is_told_apart_from_its_token(house: House) -> None:
+    ana = await house.join()
+    for token_data, said in (("from the token", "moderator"), ("", "moderator"), ("", "")):
+        request = JoinRequest(make_token(house.record, data=token_data), client_data=said)
+        await house.sessions.join(request, FakeSocket())
+    told = [created.connection for created in ana.of(signalling.ConnectionCreated)]
+    assert [(each.data, each.client_data) for each in told] == [
+        ("from the token", "moderator"),
+        ("", "moderator"),
+        ("", None),
+    ]
+
+
 async def test_who_suppresses_connection_events_gets_none(house: House) -> None:
     ana = await house.join(suppressed=True)
     ben = await house.join()

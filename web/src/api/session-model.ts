@@ -52,14 +52,33 @@ export class SessionModel {
   /** Connects as soon as the disconnection that is under way is told. */
   connectAfterwards: (() => void) | null = null;
 
+  /** Facts that wait; see `hold`. */
+  private held: Fact[] | null = null;
+
   constructor(
     readonly page: Page,
     readonly session: Session,
   ) {
     this.engine = new SessionEngine(page.world, (fact) => {
-      queueJob(() => {
-        this.apply(fact);
-      });
+      if (this.held === null) this.queue(fact);
+      else this.held.push(fact);
+    });
+  }
+
+  /** Tells the application nothing before `work` has settled; then all of it, in order. */
+  hold(work: Promise<unknown>): void {
+    this.held ??= [];
+    const release = (): void => {
+      const held = this.held ?? [];
+      this.held = null;
+      for (const fact of held) this.queue(fact);
+    };
+    work.then(release, release);
+  }
+
+  private queue(fact: Fact): void {
+    queueJob(() => {
+      this.apply(fact);
     });
   }
 

@@ -44,6 +44,8 @@ export class Session extends Emitter {
   /** Shows a stream: `(stream [, target [, properties [, handler]]])`. */
   readonly subscribe = withPromise((...args) => this.subscribeBy(args) as Subscriber); // undefined for misuse alone
 
+  /** What the client says of itself when it joins; the second era has no word for it. */
+  protected clientData: string | undefined = undefined;
   protected readonly page: Page;
   protected readonly model: SessionModel;
   readonly #options: SessionOptions;
@@ -321,6 +323,7 @@ export class Session extends Emitter {
       sessionId: this.sessionId,
       apiKey,
       connectionEventsSuppressed,
+      ...(this.clientData === undefined ? {} : { clientData: this.clientData }),
       encryption: this.#secret == null ? null : this.#encryption(this.#secret),
     });
   }

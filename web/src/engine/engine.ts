@@ -43,6 +43,8 @@ export interface Credentials {
   readonly sessionId: string;
   readonly apiKey: string;
   readonly connectionEventsSuppressed: boolean;
+  /** What the client says of itself. */
+  readonly clientData?: string;
   readonly encryption?: EncryptionWishes | null;
 }
 

@@ -16,7 +16,10 @@ export interface WireConnection {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly creationTime: number;
+  /** From the token. */
   readonly data: string;
+  /** What the client said of itself; nobody vouches for it. */
+  readonly clientData?: string;
 }
 
 export interface Dimensions {
@@ -112,6 +115,8 @@ export interface Join {
   readonly connectionEventsSuppressed?: boolean;
   /** Whether what this client sends is encrypted end to end. */
   readonly encrypts?: boolean;
+  /** For the others to read; at most 1,000 characters. */
+  readonly clientData?: string;
   readonly client?: { readonly name: string; readonly version: string };
 }
 

@@ -45,7 +45,7 @@ const reason = oneOf(
   'mediaIdle',
 );
 const dimensions = fields({ width: integer, height: integer });
-const connection = fields({ id: string, creationTime: number, data: string });
+const connection = fields({ id: string, creationTime: number, data: string, 'clientData?': string });
 const stream = fields({
   id: string,
   connectionId: string,

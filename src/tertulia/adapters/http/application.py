@@ -21,6 +21,7 @@ from tertulia.adapters.http.operator_api import OPERATOR_API, operator_routes
 from tertulia.adapters.http.pages import page_routes
 from tertulia.adapters.http.paths import OpenToOrigins, TidyPaths
 from tertulia.adapters.http.playground import CONFIG_PATH, Playground, playground_routes
+from tertulia.adapters.http.probe import probe_routes
 from tertulia.adapters.http.rest import rest_routes
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.http.scripts import script_routes
@@ -62,6 +63,7 @@ def make_application(
         *docs_routes(docs),
         *health_routes(checks, clock),
         *issue_routes(clock, issues),
+        *probe_routes(clock),
         *operation_routes(operations),
         *(playground_routes(playground) if playground is not None else ()),
         *(operator_routes(operator, projects, sessions, callbacks, clock) if operator is not None else ()),

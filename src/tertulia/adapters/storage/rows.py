@@ -117,6 +117,7 @@ def connection_row(session_id: SessionId, connection: Connection) -> Row:
         "transport_id": _transport_text(connection.transport_id),
         "next_subscription_id": connection.next_subscription_id,
         "layout_classes": _texts_column(connection.layout_classes),
+        "client_data": connection.client_data,
     }
 
 
@@ -137,6 +138,7 @@ def connection_of(row: SqlRow) -> Connection:
         transport_id=_transport_id(row.transport_id),
         next_subscription_id=SubscriptionId(row.next_subscription_id),
         layout_classes=_texts(row.layout_classes),
+        client_data=row.client_data,
     )
 
 

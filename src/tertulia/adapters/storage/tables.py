@@ -120,6 +120,7 @@ connections = Table(
     Column("transport_id", String(20)),  # the router counts in 64 unsigned bits, which no SQL integer holds
     Column("next_subscription_id", Integer, nullable=False),
     Column("layout_classes", Text, nullable=False, server_default="[]"),  # a JSON list
+    Column("client_data", ForeignText, nullable=False, server_default=""),
     Index("connections_by_session", "session_id"),
 )
 

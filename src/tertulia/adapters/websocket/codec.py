@@ -163,7 +163,9 @@ def _connections(connections: Sequence[Connection]) -> list[signalling.Connectio
 
 
 def _connection(connection: Connection) -> signalling.Connection:
-    return signalling.Connection(connection.connection_id, connection.created_at_ms, connection.data)
+    return signalling.Connection(
+        connection.connection_id, connection.created_at_ms, connection.data, connection.client_data or None
+    )
 
 
 def _streams(streams: Sequence[Stream]) -> list[signalling.Stream]:

@@ -210,8 +210,10 @@ class _Conversation:
             if frame.id != 0:
                 raise InvalidParameterError("The first frame is join or resume, with id 0.")
             match frame.body:
-                case signalling.Join(token, session_id, api_key, suppressed, encrypts):
-                    request = JoinRequest(token, session_id, api_key, suppressed or False, encrypts or False)
+                case signalling.Join(token, session_id, api_key, suppressed, encrypts, client_data):
+                    request = JoinRequest(
+                        token, session_id, api_key, suppressed or False, encrypts or False, client_data or ""
+                    )
                     self._attachment = await self._sessions.join(request, self._socket)
                 case signalling.Resume(connection_id, resume_key, after):
                     wish = ResumeRequest(connection_id, resume_key, after)

@@ -49,7 +49,7 @@ check('v1-connect', function (t) {
       t.equal(session.connection.data, 'moderator', 'the data of the token');
       t.ok(typeof session.connection.creationTime === 'number', 'creationTime is a number');
       var quality = session.connection.quality;
-      t.ok(quality && quality.latency >= 0, 'the quality that was measured');
+      t.ok(quality.latency >= 0 && quality.downstreamBandwidth > 0 && quality.upstreamBandwidth > 0, 'the quality that was measured');
       var can = session.capabilities;
       t.equal([can.publish, can.subscribe, can.forceUnpublish, can.forceDisconnect, can.record, can.playback],
         [1, 1, 1, 1, 1, 1], 'capabilities');
@@ -68,6 +68,36 @@ check('v1-connect', function (t) {
     t.equal(session.connecting, true, 'connecting');
     session.disconnect();
     within = false;
+  });
+});
+
+// What a client says of itself is heard, but not in place of what its token says.
+check('v1-connection-data', function (t) {
+  t.session('publisher', null, function (session) {
+    t.throws(function () { session.connect(apiKey, 'token', { connectionData: new Array(1002).join('x') }); }, 'Session.connect');
+    t.equal(session.connecting, false, 'connecting');
+    t.get('/make-token?expiresIn=3600&role=publisher&sessionId=' + encodeURIComponent(session.sessionId), function (bare) {
+      t.next(session, 'sessionConnected', function () {
+        t.equal(session.connection.data, 'name=Ann', 'of the own connection');
+        t.equal(session.connection.quality, null, 'nothing was to be measured');
+        t.other('publisher', session.sessionId, function (other) {
+          t.equal(other.session.connections[session.connection.connectionId].data, 'name=Ann', 'seen by the other');
+          t.equal(other.session.connection.data, 'publisher', 'the data of a token');
+          t.next(other.session, 'connectionCreated', function (event) {
+            t.equal(event.connections[0].data, 'publisher', 'the data of a token, in spite of connectionData');
+            t.done();
+          });
+          t.frame('/v1-frame-' + at + '.html', function (third) {
+            t.token(session.sessionId, 'publisher', function (token) {
+              var theirs = third.TB.initSession(session.sessionId);
+              t.cleanups.push(function () { theirs.disconnect(); });
+              theirs.connect(apiKey, token, { connectionData: 'name=the moderator' });
+            });
+          });
+        });
+      });
+      session.connect(apiKey, bare, { connectionData: 'name=Ann' });
+    });
   });
 });
 

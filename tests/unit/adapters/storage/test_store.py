@@ -63,6 +63,7 @@ ana = Connection(
     state=SeatState.CONNECTED,
     joined_number=1,
     connection_events_suppressed=True,
+    client_data="name=Ann",
     key_confirmed=2,
     key_issued=3,
     epoch=4,

@@ -4,6 +4,7 @@ import { OTError } from '../../errors.ts';
 import { logger } from '../../logger.ts';
 import type { Properties } from '../../options.ts';
 import { ArchivingSession } from './archiving-session.ts';
+import { measureQuality, type ConnectionQuality } from './connection-quality.ts';
 import { deviceManagerOf } from './device-manager.ts';
 import { DevicePublisher } from './device-publisher.ts';
 import { misuse, named } from './exceptions.ts';
@@ -11,13 +12,15 @@ import { tellLevels } from './levels-of-streams.ts';
 import { givenSignal } from './signals.ts';
 import { CapabilitiesV1, ConnectionV1 } from './values.ts';
 
+/** The server takes no more of what a client says of itself. */
+const DATA_CHARACTERS = 1000;
 /** What methods of this era return that yield a promise or a value in the second: their type is that of the second. */
 const NOTHING = undefined as never;
 
 export class SessionV1 extends ArchivingSession {
   #stopLevels: (() => void) | null = null;
-  /** When the attempt to connect began whose quality the application wants to know, in the page's milliseconds. */
-  #measuredSince: number | null = null;
+  /** What the application wanted to know of the way to the server, as far as it has been measured. */
+  #quality: ConnectionQuality | null = null;
 
   /** Null outside a connection. */
   override get connection(): never {
@@ -121,13 +124,27 @@ export class SessionV1 extends ArchivingSession {
       if (typeof second !== 'string' || second === '') throw misuse('Session', 'connect', 'the token is missing');
       if (second === 'devtoken' || second === 'moderator_token')
         logger.warn(`${second} was a token for tests; this server wants one that was made for the session.`);
-      const { detectConnectionQuality } = (rest[0] ?? {}) as Properties;
-      if (!this.connected && !this.connecting)
-        this.#measuredSince = Number(detectConnectionQuality) === 1 ? performance.now() : null;
       this.apiKey = String(key);
-      super.connectBy([this.apiKey, second, ...rest]);
+      this.#connectWith((rest[0] ?? {}) as Properties, () => super.connectBy([this.apiKey, second, ...rest]));
     }
     return NOTHING;
+  }
+
+  /** Takes the properties of `connect` into account, unless it has nothing to do. */
+  #connectWith({ detectConnectionQuality, connectionData }: Properties, connect: () => unknown): void {
+    if (!this.connected && !this.connecting) {
+      const said = String(connectionData ?? '');
+      if (said.length > DATA_CHARACTERS)
+        throw misuse('Session', 'connect', `connectionData is longer than ${DATA_CHARACTERS} characters`);
+      this.clientData = said === '' ? undefined : said;
+      this.#quality = null;
+      if (Number(detectConnectionQuality) === 1) this.model.hold(this.#measure());
+    }
+    connect();
+  }
+
+  async #measure(): Promise<void> {
+    this.#quality = await measureQuality(this.page.address('client/probe'));
   }
 
   /** A Publisher that was refused camera and microphone asks the user again. */
@@ -156,9 +173,7 @@ export class SessionV1 extends ArchivingSession {
   /** The session is connected: gives the own connection its quality if that was to be measured. */
   _measured(): void {
     const { connection } = this.model;
-    if (this.#measuredSince === null || !(connection instanceof ConnectionV1)) return;
-    connection.measure(performance.now() - this.#measuredSince);
-    this.#measuredSince = null;
+    if (connection instanceof ConnectionV1) connection.quality = this.#quality;
   }
 
   /** Takes a copy of a Stream as well: what counts is the id. */

@@ -2,15 +2,8 @@
 import { Capabilities, Connection } from '../../api/index.ts';
 import type { WireCapabilities, WireConnection } from '../../wire/index.ts';
 import { RecordableStream } from './archiving-stream.ts';
+import type { ConnectionQuality } from './connection-quality.ts';
 import { encodesH264, hasDevices } from './equipment.ts';
-
-/** What was measured while connecting. Bandwidths in kilobits per second, null where the browser does not tell. */
-export interface ConnectionQuality {
-  readonly downstreamBandwidth: number | null;
-  readonly upstreamBandwidth: null;
-  /** Milliseconds from the call of `connect` to the server's answer. */
-  readonly latency: number;
-}
 
 export class ConnectionV1 extends Connection {
   /** Of the own connection, when `detectConnectionQuality` was 1. */
@@ -18,16 +11,11 @@ export class ConnectionV1 extends Connection {
 
   constructor(wire: WireConnection) {
     super(wire);
-    if (Number.isNaN(wire.creationTime)) Object.assign(this, { data: null }); // known by its id alone
-  }
-
-  measure(latencyMs: number): void {
-    const { downlink } = (navigator as { connection?: { downlink?: number } }).connection ?? {};
-    this.quality = {
-      downstreamBandwidth: downlink === undefined ? null : downlink * 1000,
-      upstreamBandwidth: null,
-      latency: Math.round(latencyMs),
-    };
+    const { creationTime, data, clientData = '' } = wire;
+    if (Number.isNaN(creationTime))
+      Object.assign(this, { data: null }); // known by its id alone
+    // What the token says goes before what the client said of itself.
+    else if (data === '') Object.assign(this, { data: clientData });
   }
 }
 

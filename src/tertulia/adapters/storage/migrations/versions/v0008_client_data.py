@@ -1,0 +1,13 @@
+"""What clients say of themselves."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("connections", sa.Column("client_data", sa.Text, nullable=False, server_default=""))
