@@ -1,6 +1,6 @@
 //! Many datagrams in one system call: `recvmmsg` with `UDP_GRO`, `sendmmsg` with `UDP_SEGMENT`.
 //!
-//! The only unsafe code of the workspace. Where the kernel lacks one of these, datagrams go one by
+//! The only unsafe code of the programs. Where the kernel lacks one of these, datagrams go one by
 //! one; what is sent and received is the same.
 
 #![cfg_attr(target_os = "linux", allow(unsafe_code, reason = "the one module of system calls"))]

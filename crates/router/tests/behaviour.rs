@@ -17,3 +17,4 @@
 const SHARDS: u16 = 1;
 
 include!("behaviours.in");
+mod forwarding_allocates_nothing;

@@ -10,14 +10,14 @@ const SIZES: [usize; 2] = [256, 1536];
 /// Buffers of one size that one transport keeps for use: 3 s at 11 Mbit/s.
 const MAX_BUFFERS: usize = 4096;
 /// Buffers that are looked at before one more is made.
-const TRIES: usize = 4;
+const TRIES: usize = 16;
 
 /// A payload that all subscribers share; a clone costs no copy.
 #[derive(Clone)]
 pub struct MediaBytes {
     buffer: Arc<[u8]>,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl MediaBytes {
@@ -25,7 +25,7 @@ impl MediaBytes {
     #[must_use]
     pub(crate) fn new(buffer: Arc<[u8]>, range: Range<usize>) -> Self {
         let end = range.end.min(buffer.len());
-        Self { start: range.start.min(end), end, buffer }
+        Self { start: range.start.min(end) as u32, end: end as u32, buffer }
     }
 }
 
@@ -33,13 +33,13 @@ impl Deref for MediaBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.buffer.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
 impl From<&[u8]> for MediaBytes {
     fn from(bytes: &[u8]) -> Self {
-        Self { buffer: bytes.into(), start: 0, end: bytes.len() }
+        Self { buffer: bytes.into(), start: 0, end: bytes.len() as u32 }
     }
 }
 
@@ -59,10 +59,10 @@ impl Buffers {
     /// A buffer of at least `length` bytes that nobody else has.
     pub(crate) fn take(&mut self, length: usize) -> Arc<[u8]> {
         let Some(index) = SIZES.iter().position(|size| length <= *size) else {
-            return vec![0; length].into();
+            return fresh(length);
         };
         let (Some(known), Some(size)) = (self.by_size.get_mut(index), SIZES.get(index)) else {
-            return vec![0; length].into();
+            return fresh(length);
         };
         for _ in 0..TRIES.min(known.len()) {
             let Some(mut buffer) = known.pop_front() else {
@@ -73,7 +73,7 @@ impl Buffers {
             }
             known.push_back(buffer);
         }
-        vec![0; *size].into()
+        fresh(*size)
     }
 
     /// The bytes in a buffer of their own.
@@ -95,6 +95,10 @@ impl Buffers {
             known.push_back(Arc::clone(buffer));
         }
     }
+}
+
+fn fresh(length: usize) -> Arc<[u8]> {
+    std::iter::repeat_n(0, length).collect()
 }
 
 #[cfg(test)]

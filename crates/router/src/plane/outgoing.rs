@@ -17,10 +17,15 @@ use crate::rtp::{self, ExtensionIds, ExtensionKind, NoRoom, rtx};
 /// the SSRC beside it is).
 const FIRST_REPAIR: u64 = 0x3fff;
 
+/// Lines of a client that watches one or two streams.
+const FEW_LINES: usize = 4;
+
 /// One line that we send on.
 #[derive(Debug)]
 pub(super) struct SendLine {
     pub(super) mid: Mid,
+    /// As it is written into each packet.
+    mid_text: Box<[u8]>,
     pub(super) kind: Kind,
     pub(super) own: SourceDescription,
     pub(super) history: History,
@@ -65,7 +70,9 @@ impl Outgoing {
     }
 
     pub(super) fn index(&self, mid: Mid) -> Option<usize> {
-        self.by_mid.get(&mid).copied()
+        // The first few are looked at anyway: that costs less than to look them up.
+        let first = self.lines.iter().take(FEW_LINES).position(|line| line.mid == mid);
+        first.or_else(|| self.by_mid.get(&mid).copied())
     }
 
     pub(super) fn line_mut(&mut self, index: usize) -> Option<&mut SendLine> {
@@ -115,6 +122,7 @@ impl SendLine {
     fn new(line: &LineDescription, own: SourceDescription) -> Self {
         Self {
             mid: line.mid,
+            mid_text: line.mid.as_str().as_bytes().into(),
             kind: line.kind,
             own,
             history: History::default(),
@@ -190,7 +198,7 @@ impl SendLine {
             timestamp: packet.timestamp,
             ssrc: self.own.ssrc,
         };
-        let extensions = extensions(&self.mid, &packet.extensions, transport_sequence);
+        let extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let end = put_payload(buffer, start, packet)?;
         let length = sealer.seal_rtp(media, buffer, end, packet.sequence_number)?;
@@ -223,7 +231,7 @@ impl SendLine {
             timestamp: packet.timestamp,
             ssrc,
         };
-        let extensions = extensions(&self.mid, &packet.extensions, transport_sequence);
+        let extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let number = (packet.sequence_number as u16).to_be_bytes();
         *buffer.get_mut(start..).and_then(<[u8]>::first_chunk_mut).ok_or(NoRoom)? = number;
@@ -254,12 +262,12 @@ fn put_payload(buffer: &mut [u8], start: usize, packet: &RtpOut) -> Result<usize
 }
 
 fn extensions<'a>(
-    mid: &'a Mid,
+    mid: &'a [u8],
     values: &Values,
     transport_sequence: Option<u16>,
 ) -> rtp::Extensions<'a> {
     rtp::Extensions {
-        mid: Some(mid.as_str().as_bytes()),
+        mid: Some(mid),
         audio_level: values.audio_level(),
         video_orientation: values.video_orientation,
         capture_time: values.capture_time,

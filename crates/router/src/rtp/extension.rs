@@ -153,6 +153,7 @@ impl ExtensionIds {
 
     /// The identifier of a kind, 1 to 255, if it has one.
     #[must_use]
+    #[inline]
     pub fn of(&self, kind: ExtensionKind) -> Option<u8> {
         self.0.get(kind as usize).copied().filter(|id| *id != 0)
     }

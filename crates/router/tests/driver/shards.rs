@@ -1,6 +1,7 @@
 //! All shards of a router behind the face of one, as the program runs them: every message and every
 //! packet between them arrives, in order.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use tertulia_router_core::{
@@ -52,6 +53,20 @@ impl Shards {
                 .handle_foreign_datagram(now, from, is_known, datagram);
         }
         self.exchange(now);
+    }
+
+    /// A datagram comes to the only shard, which sends at once what follows from it. Returns how many
+    /// datagrams that was; they are lost.
+    pub fn forward_at_once(&mut self, now: Instant, source: SocketAddr, contents: &[u8]) -> usize {
+        let [router] = self.routers.as_mut_slice() else { panic!("one shard") };
+        router.handle_datagram(now, Datagram { socket: 0, source, contents });
+        router.flush(now);
+        let mut left = 0;
+        while let Some(datagrams) = router.datagrams() {
+            left += datagrams.departures().len();
+            router.sent();
+        }
+        left
     }
 
     pub fn flush(&mut self, now: Instant) {

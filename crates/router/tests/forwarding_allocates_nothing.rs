@@ -1,0 +1,92 @@
+//! A packet that is forwarded costs no memory: what a router needs it has after a while.
+
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use str0m::rtp::ExtensionValues;
+
+use crate::driver::World;
+
+thread_local! {
+    /// What this thread allocated while it was counted; nothing otherwise.
+    static COUNTED: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    let _ = COUNTED.try_with(|counted| counted.set(counted.get().map(|count| count + 1)));
+}
+
+// SAFETY: everything is left to the system's allocator; the counter is a plain cell of the thread.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(place, layout, bytes) }
+    }
+}
+
+/// How often memory was asked for in there.
+fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
+    COUNTED.set(Some(0));
+    let result = run();
+    (COUNTED.take().unwrap_or_default(), result)
+}
+
+#[test]
+fn memory_that_is_asked_for_is_counted() {
+    let (none, _) = allocations(|| 1 + 1);
+    let (some, _) = allocations(|| vec![1_u8; 100]);
+    assert_eq!((none, some), (0, 1));
+}
+
+#[test]
+fn after_a_while_no_packet_needs_memory() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscribers: Vec<_> = (0..10).map(|_| world.join(&[], 1)).collect();
+    for subscriber in &subscribers {
+        world.bind(*subscriber, 0, 1, (publisher, 0));
+    }
+    // Longer than anything is kept.
+    world.play(Duration::from_secs(6));
+
+    let (mut forwarded, mut needed) = (0, 0);
+    for tick in 0..100 {
+        let now = world.now;
+        let client = &mut world.clients[publisher];
+        client.send_audio(now, 0, ExtensionValues::default());
+        if tick % 2 == 0 {
+            client.send_video(now, 0, ExtensionValues::default());
+        }
+        client.drive(now);
+        while let Some(packet) = world.clients[publisher].outgoing.pop_front() {
+            let source = world.clients[publisher].outside;
+            let (count, left) = allocations(|| world.router.forward_at_once(now, source, &packet));
+            forwarded += left;
+            needed += count;
+        }
+        world.run_for(Duration::from_millis(20));
+    }
+    assert!(forwarded >= 1400, "{forwarded} packets");
+    // The pool may lack a buffer where packets that are kept stand before those that are not.
+    assert!(needed <= 10, "{needed} allocations for {forwarded} packets");
+}
