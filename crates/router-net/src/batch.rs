@@ -107,6 +107,8 @@ struct Message<'a> {
 /// Sends datagrams in as few calls as possible.
 pub struct Sender {
     system: system::Sender,
+    /// Reused for the pieces of one call.
+    runs: Vec<Run>,
     /// Whether the kernel takes runs of datagrams in one piece.
     is_segmenting: bool,
     /// What was sent.
@@ -135,6 +137,7 @@ impl Sender {
     pub fn new(is_segmenting: bool) -> Self {
         Self {
             system: system::Sender::new(),
+            runs: Vec::new(),
             is_segmenting,
             moved: Moved::default(),
             drops: Drops::default(),
@@ -145,10 +148,10 @@ impl Sender {
     pub fn send(&mut self, socket: &UdpSocket, datagrams: &Datagrams, departures: &[Departure]) {
         let mut done = 0;
         while let Some(rest) = departures.get(done..).filter(|rest| !rest.is_empty()) {
-            let runs = runs(rest, self.is_segmenting, system::MAX_MESSAGES);
-            match self.system.send(socket, datagrams, rest, &runs) {
+            split(rest, self.is_segmenting, system::MAX_MESSAGES, &mut self.runs);
+            match self.system.send(socket, datagrams, rest, &self.runs) {
                 Ok(sent) => {
-                    let sent = runs.get(..sent).unwrap_or(&runs);
+                    let sent = self.runs.get(..sent).unwrap_or(&self.runs);
                     let packets = sent.iter().map(|run| run.count).sum::<usize>();
                     let bytes = sent.iter().map(|run| run.bytes).sum::<usize>();
                     self.moved.count_call(packets as u64, bytes as u64);
@@ -156,7 +159,7 @@ impl Sender {
                 }
                 Err(error) => {
                     self.moved.system_calls += 1;
-                    let first = runs.first().map_or(1, |run| run.count);
+                    let first = self.runs.first().map_or(1, |run| run.count);
                     if first > 1 && is_refused_segmentation(&error) {
                         tracing::info!(%error, "the kernel does not segment datagrams");
                         self.is_segmenting = false;
@@ -183,8 +186,8 @@ fn is_refused_segmentation(error: &io::Error) -> bool {
 }
 
 /// Splits into runs, at most `limit` of them.
-fn runs(departures: &[Departure], is_segmenting: bool, limit: usize) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::with_capacity(departures.len().min(limit));
+fn split(departures: &[Departure], is_segmenting: bool, limit: usize, runs: &mut Vec<Run>) {
+    runs.clear();
     let mut is_open = false;
     for (index, departure) in departures.iter().enumerate() {
         let length = departure.length();
@@ -207,7 +210,6 @@ fn runs(departures: &[Departure], is_segmenting: bool, limit: usize) -> Vec<Run>
         runs.push(Run { start: index, count: 1, bytes: length });
         is_open = length > 0;
     }
-    runs
 }
 
 #[cfg(test)]
@@ -225,6 +227,12 @@ mod tests {
             contents: vec![length as u8; length],
             urgency: Urgency::Video,
         }
+    }
+
+    fn runs(departures: &[Departure], is_segmenting: bool, limit: usize) -> Vec<Run> {
+        let mut runs = Vec::new();
+        split(departures, is_segmenting, limit, &mut runs);
+        runs
     }
 
     fn arena(transmits: &[Transmit]) -> Datagrams {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use tertulia_router_core::{
-    Datagram, Datagrams, Departure, DropCause, Drops, Event, Foreign, PeerAddress, Recipient,
-    Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
+    Buffers, Datagram, Datagrams, Departure, DropCause, Drops, Event, Foreign, PeerAddress,
+    Recipient, Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
 };
 
 use crate::batch::{MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
@@ -93,6 +93,8 @@ pub struct Shard {
     receiver: Receiver,
     sender: Sender,
     unposted: Unposted,
+    /// For payloads that came from other shards.
+    payloads: Buffers,
     /// Bindings that wait for another shard.
     waiting: HashMap<u64, (u64, Arc<Outbox>)>,
     last_ticket: u64,
@@ -141,6 +143,7 @@ impl Shard {
             receiver: Receiver::new(),
             sender: Sender::new(true),
             unposted: Unposted::default(),
+            payloads: Buffers::default(),
             waiting: HashMap::new(),
             last_ticket: 0,
             to_ring,
@@ -288,7 +291,7 @@ impl Shard {
                         self.router.handle_foreign_datagram(now, from, *is_known, datagram);
                     }
                     Label::Media(header) => {
-                        let packet = header.packet(parcel.contents.as_slice().into());
+                        let packet = header.packet(self.payloads.copy(&parcel.contents));
                         self.router.handle_media(now, header, &packet);
                     }
                 }

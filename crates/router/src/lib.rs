@@ -52,8 +52,8 @@ pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 pub use plane::{
-    Datagrams, Departure, Description, LineDescription, MediaBytes, PayloadDescription, Plane,
-    ReportedPacket, SentPacket, SourceDescription,
+    Buffers, Datagrams, Departure, Description, LineDescription, MediaBytes, PayloadDescription,
+    Plane, ReportedPacket, SentPacket, SourceDescription,
 };
 pub use router::{Counters, Foreign, Router};
 pub use sink::{PeerRouterId, ShardIndex, Sink, TapId};

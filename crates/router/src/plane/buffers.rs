@@ -49,9 +49,9 @@ impl std::fmt::Debug for MediaBytes {
     }
 }
 
-/// The buffers of one transport, the longest unused first.
+/// The buffers of one transport, or for packets of other shards, the longest unused first.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub struct Buffers {
     by_size: [VecDeque<Arc<[u8]>>; SIZES.len()],
 }
 
@@ -77,7 +77,7 @@ impl Buffers {
     }
 
     /// The bytes in a buffer of their own.
-    pub(crate) fn copy(&mut self, bytes: &[u8]) -> MediaBytes {
+    pub fn copy(&mut self, bytes: &[u8]) -> MediaBytes {
         let mut buffer = self.take(bytes.len());
         if let Some(target) = Arc::get_mut(&mut buffer).and_then(|all| all.get_mut(..bytes.len())) {
             target.copy_from_slice(bytes);

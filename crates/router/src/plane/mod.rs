@@ -23,8 +23,7 @@ use std::time::{Duration, Instant};
 use str0m::media::Rid;
 
 use arrivals::Arrivals;
-use buffers::Buffers;
-pub use buffers::MediaBytes;
+pub use buffers::{Buffers, MediaBytes};
 pub(crate) use datagrams::MAX_DATAGRAM_BYTES;
 pub use datagrams::{Datagrams, Departure};
 pub use description::{Description, LineDescription, PayloadDescription, SourceDescription};
