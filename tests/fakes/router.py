@@ -12,6 +12,7 @@ import msgspec
 
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
+from tertulia.domain.subscription import NO_WISHES, PictureWishes
 from tertulia.errors import ConnectFailedError, RouterRefusedError
 from tertulia.ids import Generation, SlotIndex, TransportId
 from tertulia.services.ports import RouterListener, TransportListing
@@ -26,6 +27,7 @@ class FakeSlot:
     source: wire.Source | None = None
     audio_paused: bool = False
     video_paused: bool = False
+    wishes: wire.Wishes | None = None
 
 
 @dataclass
@@ -35,6 +37,7 @@ class FakeTransport:
     epoch: int
     group: str | None = None
     slots: dict[int, FakeSlot] = field(default_factory=dict)
+    tracks: list[wire.Track] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
 
 
@@ -75,6 +78,10 @@ class RouterState:
                 if found.generation != generation or found.source is None:
                     raise RouterRefusedError("stale_generation", "This binding is over.")
                 found.audio_paused, found.video_paused = audio_paused, video_paused
+            case wire.Prefer(_, transport_id, slot, generation, wishes):
+                found = self._slot(transport_id, slot)
+                if found.generation == generation and found.source is not None:
+                    found.wishes = wishes
             case wire.RequestKeyFrame(_, transport_id, _):
                 self._transport(transport_id)
             case wire.ListTransports():
@@ -117,6 +124,7 @@ class RouterState:
             raise RouterRefusedError("stale_generation", "The generation is not newer.")
         slot.generation, slot.source = request.generation, request.source
         slot.audio_paused, slot.video_paused = request.audio_paused, request.video_paused
+        slot.wishes = request.wishes
         return wire.BindReply(
             next(self._timestamps) if request.source.audio_mid is not None else None,
             next(self._timestamps) if request.source.video_mid is not None else None,
@@ -143,10 +151,13 @@ class RouterState:
                 audio_paused=slot.audio_paused,
                 video_paused=slot.video_paused,
                 source=slot.source,
+                wishes=slot.wishes,
             )
             for index, slot in transport.slots.items()
         ]
-        return wire.Transport(transport.transport, transport.seat, transport.epoch, "connected", [], slots)
+        return wire.Transport(
+            transport.transport, transport.seat, transport.epoch, "connected", transport.tracks, slots
+        )
 
 
 class FakeRouter:
@@ -214,10 +225,13 @@ class FakeRouter:
         *,
         audio_paused: bool,
         video_paused: bool,
+        wishes: PictureWishes,
     ) -> tuple[int | None, int | None]:
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
         reply = await self._ask(
-            wire.Bind(next(self._ids), transport_id, slot, generation, origin, audio_paused, video_paused)
+            wire.Bind(
+                next(self._ids), transport_id, slot, generation, origin, audio_paused, video_paused, _wishes(wishes)
+            )
         )
         assert isinstance(reply, wire.BindReply)
         return reply.audio_rtp_timestamp, reply.video_rtp_timestamp
@@ -235,6 +249,11 @@ class FakeRouter:
         video_paused: bool,
     ) -> None:
         await self._ask(wire.Pause(next(self._ids), transport_id, slot, generation, audio_paused, video_paused))
+
+    async def prefer(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+    ) -> None:
+        await self._ask(wire.Prefer(next(self._ids), transport_id, slot, generation, _wishes(wishes)))
 
     async def list_transports(self) -> list[TransportListing]:
         reply = await self._ask(wire.ListTransports(next(self._ids)))
@@ -316,3 +335,10 @@ class FakeRouterServer:
 
 def _pairs(pairs: Sequence[NewPair]) -> list[wire.SlotPair]:
     return [wire.SlotPair(pair.slot, pair.audio_mid, pair.video_mid) for pair in pairs]
+
+
+def _wishes(wishes: PictureWishes) -> wire.Wishes | None:
+    if wishes == NO_WISHES:
+        return None
+    width, height = (None, None) if wishes.size is None else (wishes.size.width, wishes.size.height)
+    return wire.Wishes(width, height, wishes.frame_rate)

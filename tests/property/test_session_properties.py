@@ -57,6 +57,7 @@ from tertulia.domain.events import (
     One,
     OpenTransport,
     PauseSlot,
+    PreferSlot,
     Recipients,
     RenegotiateTransport,
     Resumed,
@@ -287,7 +288,7 @@ class World:
                 return SettleUnbind(connection_id, transport_id, slot, generation)
             case CloseTransport(_, transport_id):
                 self.router.transports.pop(transport_id, None)
-            case PauseSlot():
+            case PauseSlot() | PreferSlot():
                 pass
         return None
 

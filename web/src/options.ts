@@ -36,6 +36,8 @@ export interface PublisherOptions extends LookOptions {
   /** In small letters, the dearest first; undefined leaves it to the browser. */
   readonly videoCodecs: readonly string[] | undefined;
   readonly videoContentHint: string;
+  /** Whether the video may be sent in several sizes at once. */
+  readonly isScalable: boolean;
   /** Whether the router may leave the video out for a subscriber whose network is narrow. */
   readonly audioFallback: boolean;
   /** Whether the publisher itself leaves the video out while its own network is narrow. */
@@ -110,6 +112,8 @@ export function publisherOptions(properties: Properties): PublisherOptions {
     opus: { stereo: flag(properties['enableStereo'], false), dtx: flag(properties['enableDtx'], false) },
     videoCodecs: codecs(properties['preferredVideoCodecs']),
     videoContentHint: text(properties['videoContentHint']) ?? '',
+    isScalable:
+      videoKind === 'screen' ? flag(properties['scalableScreenshare'], false) : flag(properties['scalableVideo'], true),
     audioFallback: fallback(properties, videoKind !== 'screen'),
     publisherFallback: publisherFallback(properties['audioFallback']),
     senderStats: flag(properties['publishSenderStats'], false),

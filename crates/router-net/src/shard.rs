@@ -541,6 +541,7 @@ impl Shard {
                 unbound
             }
             Request::Pause(r) => router.pause(now, r).map(empty),
+            Request::Prefer(r) => router.prefer(now, r).map(empty),
             Request::RequestKeyFrame(r) => router.request_key_frame(now, r).map(empty),
             Request::List | Request::Hello(_) => {
                 let message = "this is not answered by one shard";

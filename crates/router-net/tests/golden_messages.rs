@@ -83,6 +83,7 @@ fn check_request(golden: &Golden) {
         "bind" => Request::Bind(parse(m)),
         "unbind" => Request::Unbind(parse(m)),
         "pause" => Request::Pause(parse(m)),
+        "prefer" => Request::Prefer(parse(m)),
         "request_key_frame" => Request::RequestKeyFrame(parse(m)),
         "list" => Request::List,
         other => panic!("no such request: {other}"),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::TransportState;
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::layers::Wishes;
 
 /// The two receive-only media lines of a client that one stream at a time is forwarded into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,9 @@ pub struct TrackInfo {
     pub codec: Option<String>,
     /// Whether a packet came.
     pub receiving: bool,
+    /// The encodings that nobody needs; absent for a line that has one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_rids: Option<Vec<String>>,
 }
 
 /// A client's first offer.
@@ -80,7 +84,7 @@ pub struct CloseTransport {
 }
 
 /// Forwards a source into a free slot pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bind {
     /// The subscriber's transport.
     pub transport: TransportId,
@@ -94,6 +98,13 @@ pub struct Bind {
     pub audio_paused: bool,
     /// Forward no video for now.
     pub video_paused: bool,
+    /// The picture that the subscriber would like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub wishes: Wishes,
+}
+
+fn is_default(wishes: &Wishes) -> bool {
+    *wishes == Wishes::default()
 }
 
 /// Frees a slot pair.
@@ -120,6 +131,20 @@ pub struct Pause {
     pub audio_paused: bool,
     /// Forward no video.
     pub video_paused: bool,
+}
+
+/// Says anew which picture the subscriber of a binding would like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prefer {
+    /// The subscriber's transport.
+    pub transport: TransportId,
+    /// The slot pair.
+    pub slot: SlotIndex,
+    /// The binding to change; another generation than the bound one changes nothing.
+    pub generation: Generation,
+    /// All wishes; what is absent is wished for no more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub wishes: Wishes,
 }
 
 /// Asks a publisher for a key frame.
@@ -163,7 +188,7 @@ pub struct Bound {
 }
 
 /// A slot pair and what it is bound to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BindingInfo {
     /// Index of the pair on its transport.
     pub slot: SlotIndex,
@@ -180,10 +205,13 @@ pub struct BindingInfo {
     pub audio_paused: bool,
     /// Whether video is held back.
     pub video_paused: bool,
+    /// The picture that the subscriber would like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub wishes: Wishes,
 }
 
 /// Everything control needs to find its way again after it was restarted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransportInfo {
     /// The transport.
     pub transport: TransportId,
@@ -200,7 +228,7 @@ pub struct TransportInfo {
 }
 
 /// Answer to a listing: every transport, by id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listing {
     /// By id.
     pub transports: Vec<TransportInfo>,

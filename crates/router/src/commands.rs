@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::command::{
-    Bind, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Renegotiate, Renegotiated,
-    RequestKeyFrame, SlotPair, Source, Unbind,
+    Bind, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Prefer, Renegotiate,
+    Renegotiated, RequestKeyFrame, SlotPair, Source, Unbind,
 };
 use crate::engine::{Answer, EngineError, EngineReport, Guarded};
 use crate::error::RouterError;
 use crate::event::TransportState;
 use crate::exchange::Formats;
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
+use crate::layers::Need;
 use crate::remote;
 use crate::router::Router;
 use crate::sdp::{self, Offer};
 use crate::sink::Sink;
 use crate::slot::Slot;
+use crate::track::Feed;
 use crate::transport::{Totals, Transport};
 use crate::wallclock::PublisherClock;
 
@@ -164,11 +166,7 @@ impl Router {
             self.push_notice(id, command.slot, command.generation, kind, codec, notice);
         }
         self.add_sink(source, Sink::Slot { transport: id, slot: command.slot });
-        // A subscriber that is not connected yet would miss it; it asks when it is.
-        let is_ready = self.transports.get(&id).is_some_and(|t| t.is_ready);
-        if let (Some(mid), false, true) = (source.video_mid, command.video_paused, is_ready) {
-            self.request_key_frame_of(now, source.transport, mid);
-        }
+        self.choose(now, id, command.slot);
         self.flush(now);
         Ok(bound)
     }
@@ -206,14 +204,22 @@ impl Router {
         if slot.generation != command.generation || slot.source.is_none() {
             return Ok(());
         }
-        let wants_key_frame = slot.pause(command.audio_paused, command.video_paused);
-        let source = slot.source;
-        if let (true, Some(Source { transport, video_mid: Some(mid), .. })) =
-            (wants_key_frame, source)
-        {
-            self.request_key_frame_of(now, transport, mid);
-            self.flush(now);
+        slot.pause(command.audio_paused, command.video_paused);
+        self.choose(now, command.transport, command.slot);
+        self.flush(now);
+        Ok(())
+    }
+
+    /// Says anew which picture the subscriber of a binding would like.
+    pub fn prefer(&mut self, now: Instant, command: Prefer) -> Result<(), RouterError> {
+        self.flush(now);
+        let slot = self.slot_mut(command.transport, command.slot)?;
+        if slot.generation != command.generation || slot.source.is_none() {
+            return Ok(());
         }
+        slot.wishes = command.wishes;
+        self.choose(now, command.transport, command.slot);
+        self.flush(now);
         Ok(())
     }
 
@@ -228,7 +234,7 @@ impl Router {
             Some(track) if track.kind == Kind::Video && track.is_sending => {}
             _ => return Err(RouterError::TrackNotFound(command.mid)),
         }
-        self.request_key_frame_of(now, command.transport, command.mid);
+        self.request_watched_key_frames(now, command.transport, command.mid);
         self.flush(now);
         Ok(())
     }
@@ -259,8 +265,9 @@ impl Router {
             return;
         };
         for mid in remote::mids(source) {
-            if let Some(track) = publisher.track_mut(mid).filter(|t| !t.sinks.contains(&sink)) {
-                track.sinks.push(sink);
+            let track = publisher.track_mut(mid);
+            if let Some(track) = track.filter(|t| t.feeds.iter().all(|feed| feed.sink != sink)) {
+                track.feeds.push(Feed { sink, need: Need::ALL });
             }
         }
     }
@@ -268,7 +275,7 @@ impl Router {
     pub(crate) fn remove_sink(&mut self, publisher: TransportId, mid: Mid, gone: Sink) {
         let publisher = self.transports.get_mut(&publisher);
         if let Some(track) = publisher.and_then(|p| p.track_mut(mid)) {
-            track.sinks.retain(|sink| *sink != gone);
+            track.feeds.retain(|feed| feed.sink != gone);
         }
     }
 

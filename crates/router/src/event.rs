@@ -108,6 +108,16 @@ pub enum Event {
         /// The track as it is now.
         track: TrackInfo,
     },
+    /// Other encodings of a line are needed by nobody than before: the publisher may stop to send
+    /// these, and should send all others.
+    LayersPaused {
+        /// The publisher's transport.
+        transport: TransportId,
+        /// The line.
+        mid: Mid,
+        /// By `rid`; never the lowest.
+        rids: Vec<String>,
+    },
     /// The first packet of a binding left.
     BindingStarted(BindingEvent),
     /// The subscriber negotiated no payload type for what the publisher sends.

@@ -11,6 +11,7 @@ use crate::command::Source;
 use crate::engine::{Extensions, RtpIn};
 use crate::error::RouterError;
 use crate::ids::{Kind, Mid, TransportId};
+use crate::layers::{Layer, Need};
 use crate::plane::MediaBytes;
 use crate::sink::ShardIndex;
 
@@ -24,7 +25,7 @@ pub enum Recipient {
 }
 
 /// One thing that a shard tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ShardMessage {
     /// Checks with this local ICE user name are for the sender.
     UfragAdded(String),
@@ -41,8 +42,6 @@ pub enum ShardMessage {
         request: u64,
         /// What is wanted.
         source: Source,
-        /// Whether the video must start now.
-        wants_key_frame: bool,
     },
     /// The answer: what is known of the formats of audio and video, or why the source cannot be had.
     Subscribed {
@@ -58,12 +57,32 @@ pub enum ShardMessage {
         /// The line.
         mid: Mid,
     },
+    /// What there is to choose from on a line of the sender's, for a shard that has subscribers of it.
+    Layers {
+        /// The publisher's transport.
+        transport: TransportId,
+        /// The line.
+        mid: Mid,
+        /// The lowest first.
+        layers: Vec<Layer>,
+    },
+    /// What the subscribers of the sender need of a line.
+    Need {
+        /// The publisher's transport.
+        transport: TransportId,
+        /// The line.
+        mid: Mid,
+        /// Of all of them together.
+        need: Need,
+    },
     /// A subscriber of the sender needs a key frame.
     KeyFrame {
         /// The publisher's transport.
         transport: TransportId,
         /// The line.
         mid: Mid,
+        /// Of this encoding of it.
+        encoding: u8,
         /// It was asked for before and has not come.
         is_retry: bool,
     },
@@ -102,6 +121,10 @@ pub struct MediaHeader {
     pub frame: FrameInfo,
     /// When it was captured, on the router's clock.
     pub captured: Instant,
+    /// The same on the publisher's clock, in microseconds, once it told.
+    pub source_us: Option<i64>,
+    /// Which encoding of the line.
+    pub encoding: u8,
     /// As in [`RtpIn`].
     pub ssrc: u32,
     /// As in [`RtpIn`].

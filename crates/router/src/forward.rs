@@ -7,11 +7,21 @@ use crate::engine::RtpIn;
 use crate::event::{BindingEvent, Event};
 use crate::exchange::{Media, MediaHeader, Recipient, ShardMessage};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::layers::{Encodings, Need};
 use crate::line::{Incoming, Notice, Verdict};
 use crate::router::Router;
 use crate::sink::{ShardIndex, Sink};
 use crate::statistics::DropCause;
 use crate::track::Track;
+
+/// What became of a packet in a slot.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// The slot waits for a key frame of the packet's encoding.
+    pub(crate) is_waiting: bool,
+    /// What it needs from now on, if that is known.
+    pub(crate) need: Option<Need>,
+}
 
 impl Router {
     /// A publisher's packet goes to every sink of its track.
@@ -36,43 +46,47 @@ impl Router {
         let is_news = track.set_format(format);
         let level = packet.extensions.audio_level_dbov.filter(|_| track.kind == Kind::Audio);
         track.level_dbov = track.level_dbov.max(level);
-        let (is_chosen, changes) = track.choose(now, index, frame.starts_key_frame);
+        let has_changed = track.measure(now, index, frame, packet);
         let mut report = None;
-        if let Some(encoding) = track.encodings.get_mut(index) {
+        if let Some(encoding) = track.encodings.get_mut(usize::from(index)) {
             report = encoding.report;
             if frame.starts_key_frame {
                 encoding.throttle.key_frame_started();
             }
         }
         let kind = track.kind;
-        let captured = clock.captured(start, now, report, packet.timestamp, kind.clock_hz());
+        let clock_hz = kind.clock_hz();
+        let captured = clock.captured(start, now, report, packet.timestamp, clock_hz);
+        let source_us = report.map(|report| report.source_us(packet.timestamp, clock_hz));
         let news = is_news.then(|| Event::Track { transport: id, track: track.info() });
-        let sinks = if is_chosen { std::mem::take(&mut track.sinks) } else { Vec::new() };
         self.events.extend(news);
         if level.is_some() {
             self.note_level(now);
         }
+        if has_changed {
+            let served = frame.starts_key_frame.then_some(index);
+            self.choose_all(now, id, packet.mid, served);
+        }
 
-        let incoming = Incoming { packet, format, frame, captured };
+        let incoming = Incoming { packet, format, frame, captured, encoding: index, source_us };
+        let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid));
+        let mut feeds = track.map(|track| std::mem::take(&mut track.feeds)).unwrap_or_default();
         let mut is_waited_for = false;
-        for sink in &sinks {
-            match *sink {
+        for feed in feeds.iter_mut().filter(|feed| feed.need.receives.has(index)) {
+            match feed.sink {
                 Sink::Slot { transport, slot } => {
-                    is_waited_for |= self.forward_to_slot(now, transport, slot, kind, incoming);
+                    let outcome = self.forward_to_slot(now, transport, slot, kind, incoming);
+                    is_waited_for |= outcome.is_waiting;
+                    feed.need = outcome.need.unwrap_or(feed.need);
                 }
                 Sink::Shard(shard) => self.hand_over(shard, id, kind, incoming),
                 Sink::Tap(_) | Sink::Router(_) => self.counters.without_sink += 1,
             }
         }
         if let Some(track) = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid)) {
-            if is_chosen {
-                track.sinks = sinks;
-            }
-            let asks = track.key_frame_encoding().is_some_and(|e| {
-                (changes && e.throttle.request(now)) || (is_waited_for && e.throttle.retry(now))
-            });
-            if asks {
-                self.send_key_frame_request(id, packet.mid);
+            track.feeds = feeds;
+            if is_waited_for && track.throttle(index).is_some_and(|throttle| throttle.retry(now)) {
+                self.ask_engine(id, packet.mid, index);
             }
         }
         self.end_failing();
@@ -80,7 +94,7 @@ impl Router {
 
     /// The packet goes to the slots of another shard, once for all of them.
     fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
-        let Incoming { packet, format, frame, captured } = incoming;
+        let Incoming { packet, format, frame, captured, encoding, source_us } = incoming;
         let header = MediaHeader {
             transport: id,
             mid: packet.mid,
@@ -88,6 +102,8 @@ impl Router {
             format,
             frame,
             captured,
+            source_us,
+            encoding,
             ssrc: packet.ssrc,
             payload_type: packet.payload_type,
             sequence_number: packet.sequence_number,
@@ -98,7 +114,7 @@ impl Router {
         self.media.push_back((to, Media { header, payload: packet.payload.clone() }));
     }
 
-    /// Returns whether the slot waits for a key frame.
+    /// A packet comes to a slot.
     pub(crate) fn forward_to_slot(
         &mut self,
         now: Instant,
@@ -106,17 +122,18 @@ impl Router {
         index: SlotIndex,
         kind: Kind,
         incoming: Incoming<'_>,
-    ) -> bool {
+    ) -> Outcome {
         let Some(transport) = self.transports.get_mut(&id).filter(|t| t.is_ready) else {
-            return false;
+            return Outcome::default();
         };
         let Some(slot) = transport.slot_mut(index) else {
-            return false;
+            return Outcome::default();
         };
         let generation = slot.generation;
         let line = slot.line_mut(kind);
         let mid = line.mid;
         let (verdict, notice) = line.forward(now, incoming);
+        let need = Some(line.need());
         let mut is_waiting = false;
         match verdict {
             Verdict::Send(packet) => {
@@ -134,7 +151,7 @@ impl Router {
         if let Some(notice) = notice {
             self.push_notice(id, index, generation, kind, incoming.format.codec(), notice);
         }
-        is_waiting
+        Outcome { is_waiting, need }
     }
 
     pub(crate) fn push_notice(
@@ -162,26 +179,29 @@ impl Router {
         };
         transport.totals.key_frame_requests += 1;
         let slot = transport.slots.iter().find(|s| s.video.mid == line && s.video.is_active());
-        if let Some((source, mid)) =
-            slot.and_then(|s| Some((s.source?, s.source_mid(Kind::Video)?)))
-        {
-            self.request_key_frame_of(now, source.transport, mid);
+        let wanted = slot.and_then(|s| {
+            Some((s.source?.transport, s.source_mid(Kind::Video)?, s.video.encoding()?))
+        });
+        if let Some((publisher, mid, encoding)) = wanted {
+            self.request_key_frame_of(now, publisher, mid, encoding);
         }
     }
 
-    /// A subscriber is reachable now: everything bound for it starts at a key frame.
+    /// A subscriber is reachable now, or at another address: everything bound for it goes on at a key
+    /// frame.
     pub(crate) fn request_bound_key_frames(&mut self, now: Instant, id: TransportId) {
         let Some(transport) = self.transports.get(&id) else {
             return;
         };
-        let sources: Vec<_> = transport
-            .slots
-            .iter()
-            .filter(|s| s.video.is_active())
-            .filter_map(|s| Some((s.source?.transport, s.source_mid(Kind::Video)?)))
+        let active = transport.slots.iter().filter(|s| s.video.is_active());
+        let wanted: Vec<_> = active
+            .filter_map(|s| {
+                let encoding = s.video.awaited().or(s.video.encoding())?;
+                Some((s.source?.transport, s.source_mid(Kind::Video)?, encoding))
+            })
             .collect();
-        for (publisher, mid) in sources {
-            self.request_key_frame_of(now, publisher, mid);
+        for (publisher, mid, encoding) in wanted {
+            self.request_key_frame_of(now, publisher, mid, encoding);
         }
     }
 
@@ -191,17 +211,32 @@ impl Router {
             return;
         };
         let watched =
-            transport.tracks.iter().filter(|t| t.kind == Kind::Video && !t.sinks.is_empty());
+            transport.tracks.iter().filter(|t| t.kind == Kind::Video && !t.feeds.is_empty());
         let watched: Vec<_> = watched.map(|t| t.mid).collect();
         for mid in watched {
-            self.request_key_frame_of(now, id, mid);
+            self.request_watched_key_frames(now, id, mid);
         }
     }
 
-    /// Asks a publisher for a key frame, unless it was asked just now.
-    pub(crate) fn request_key_frame_of(&mut self, now: Instant, id: TransportId, mid: Mid) {
+    /// Asks a publisher of this shard for a key frame of every encoding that somebody gets.
+    pub(crate) fn request_watched_key_frames(&mut self, now: Instant, id: TransportId, mid: Mid) {
+        let track = self.transports.get(&id).and_then(|t| t.track(mid));
+        let watched = track.map_or(Encodings::NONE, Track::watched);
+        for encoding in watched.iter() {
+            self.request_key_frame_of(now, id, mid, encoding);
+        }
+    }
+
+    /// Asks a publisher for a key frame of one encoding, unless it was asked just now.
+    pub(crate) fn request_key_frame_of(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        mid: Mid,
+        encoding: u8,
+    ) {
         if !self.is_local(id) {
-            let message = ShardMessage::KeyFrame { transport: id, mid, is_retry: false };
+            let message = ShardMessage::KeyFrame { transport: id, mid, encoding, is_retry: false };
             let request = (Recipient::Shard(id.shard()), message);
             // A peer may ask as often as it likes; one request of a round says it all.
             if !self.messages.contains(&request) {
@@ -209,15 +244,11 @@ impl Router {
             }
             return;
         }
-        let encoding = self
-            .transports
-            .get_mut(&id)
-            .and_then(|t| t.track_mut(mid))
-            .filter(|t| t.kind == Kind::Video)
-            .and_then(|t| t.key_frame_encoding());
-        if let Some(encoding) = encoding {
-            if encoding.throttle.request(now) {
-                self.send_key_frame_request(id, mid);
+        let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(mid));
+        let track = track.filter(|t| t.kind == Kind::Video);
+        if let Some(throttle) = track.and_then(|t| t.throttle(encoding)) {
+            if throttle.request(now) {
+                self.ask_engine(id, mid, encoding);
             } else {
                 self.arm(id);
             }
@@ -225,10 +256,16 @@ impl Router {
     }
 
     /// A subscriber of another shard waits for a key frame that was asked for before.
-    pub(crate) fn retry_key_frame_of(&mut self, now: Instant, id: TransportId, mid: Mid) {
+    pub(crate) fn retry_key_frame_of(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        mid: Mid,
+        encoding: u8,
+    ) {
         let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(mid));
-        if track.and_then(Track::key_frame_encoding).is_some_and(|e| e.throttle.retry(now)) {
-            self.send_key_frame_request(id, mid);
+        if track.and_then(|t| t.throttle(encoding)).is_some_and(|throttle| throttle.retry(now)) {
+            self.ask_engine(id, mid, encoding);
         }
     }
 
@@ -240,30 +277,22 @@ impl Router {
         let mut due = Vec::new();
         for track in &mut transport.tracks {
             let mid = track.mid;
-            let encodings = track.encodings.iter_mut();
-            due.extend(
-                encodings.filter_map(|e| e.throttle.handle_timeout(now).then_some((mid, e.rid))),
-            );
+            let encodings = (0..).zip(track.encodings.iter_mut());
+            due.extend(encodings.filter_map(|(index, encoding)| {
+                encoding.throttle.handle_timeout(now).then_some((mid, index))
+            }));
         }
-        for (mid, rid) in due {
-            self.ask_engine(id, mid, rid);
+        for (mid, encoding) in due {
+            self.ask_engine(id, mid, encoding);
         }
     }
 
-    fn send_key_frame_request(&mut self, id: TransportId, mid: Mid) {
-        let rid = self
-            .transports
-            .get_mut(&id)
-            .and_then(|t| t.track_mut(mid))
-            .and_then(|t| t.key_frame_encoding())
-            .and_then(|e| e.rid);
-        self.ask_engine(id, mid, rid);
-    }
-
-    fn ask_engine(&mut self, id: TransportId, mid: Mid, rid: Option<str0m::media::Rid>) {
+    fn ask_engine(&mut self, id: TransportId, mid: Mid, encoding: u8) {
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
         };
+        let known = transport.track(mid).and_then(|t| t.encodings.get(usize::from(encoding)));
+        let rid = known.and_then(|e| e.rid);
         if let Err(error) = transport.engine.call(|e| e.request_key_frame(mid, rid)) {
             self.failing.push((id, error));
             return;

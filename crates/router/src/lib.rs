@@ -11,6 +11,7 @@
 //! One *transport* is one client's ICE and DTLS association. A client sends on *tracks* and receives
 //! on *slots*, pairs of an audio and a video line that one stream at a time is bound to.
 
+mod choice;
 mod codec;
 mod command;
 mod commands;
@@ -23,23 +24,29 @@ mod exchange;
 mod forward;
 mod ids;
 mod keyframe;
+mod layers;
 mod line;
 mod plane;
 mod remote;
+mod renumbering;
 mod router;
 pub mod rtp;
 mod sdp;
 mod sink;
 mod slot;
 mod statistics;
+mod thinning;
 mod track;
 mod transport;
 mod wallclock;
 
-pub use codec::{Codec, Format, FrameInfo, H264Profile, Payload, PictureId, Tl0PictureIndex};
+pub use codec::{
+    Codec, Format, FrameInfo, FrameSize, H264Profile, Payload, PictureId, TemporalLayer,
+    Tl0PictureIndex,
+};
 pub use command::{
-    Bind, BindingInfo, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Renegotiate,
-    Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
+    Bind, BindingInfo, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Prefer,
+    Renegotiate, Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
 };
 pub use config::{Config, LocalAddress, Protocol};
 pub use demux::stun_local_ufrag;
@@ -51,6 +58,7 @@ pub use error::RouterError;
 pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+pub use layers::{Budget, Encodings, Layer, MAX_TEMPORAL_LAYERS, Need, Rate, Step, Wishes, steps};
 pub use plane::{
     Buffers, Datagrams, Departure, Description, LineDescription, MediaBytes, PayloadDescription,
     Plane, ReportedPacket, SentPacket, SourceDescription,

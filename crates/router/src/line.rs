@@ -5,10 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::codec::{Format, FrameInfo, Payload, payload_type_for};
+use crate::codec::{Format, FrameInfo, Payload, PictureId, payload_type_for};
 use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
+use crate::layers::{Aim, Encodings, Need};
+use crate::renumbering::Renumbering;
 use crate::statistics::DropCause;
+use crate::thinning::Thinning;
 
 /// Between the newest timestamp of the former binding and the first of the next, beyond the time
 /// that passed: senders write timestamps a little ahead of time, and 20 ms delays nobody.
@@ -18,6 +21,14 @@ const MARGIN: Duration = Duration::from_millis(20);
 /// index from the lower 16 and lose them after a jump of half the range.
 const LARGEST_GAP: u64 = 5_000;
 
+/// Two encodings of one source differ less; sender reports that say more are not believed. In ticks
+/// of the video clock.
+const LARGEST_SHIFT: u32 = 90_000;
+/// So long after a change of encoding its first timestamps may have been pressed together, in ticks.
+const SQUEEZED: u32 = 1 << 20;
+/// How closely: of two timestamps that are at least this far apart the later stays the later.
+const SQUEEZE_SHIFT: u32 = 6;
+
 /// A packet of the source, with what the router found out about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Incoming<'a> {
@@ -25,12 +36,16 @@ pub(crate) struct Incoming<'a> {
     pub(crate) format: Format,
     pub(crate) frame: FrameInfo,
     pub(crate) captured: Instant,
+    /// Which encoding of the track.
+    pub(crate) encoding: u8,
+    /// When it was captured on the publisher's own clock, in microseconds, once a report told.
+    pub(crate) source_us: Option<i64>,
 }
 
 /// What becomes of a packet.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Nothing is bound, or the line is paused.
+    /// Nothing is bound, the line is paused, or it gets another encoding.
     Ignore,
     /// It cannot be sent.
     Drop(DropCause),
@@ -38,6 +53,13 @@ pub(crate) enum Verdict {
     NeedsKeyFrame,
     /// Send this.
     Send(RtpOut),
+}
+
+/// Whether a packet of what does not flow may begin to.
+enum Admission {
+    Open,
+    NeedsKeyFrame,
+    Refused,
 }
 
 /// What control should hear of.
@@ -57,6 +79,8 @@ pub(crate) struct Line {
     payloads: Vec<Payload>,
     left: Left,
     binding: Option<Binding>,
+    /// What it goes for; video only.
+    aim: Aim,
 }
 
 /// What left the line so far; survives every binding.
@@ -67,6 +91,8 @@ struct Left {
     /// Greatest timestamp (mod 2^32), and when it left.
     timestamp: u32,
     at: Option<Instant>,
+    /// When that was captured on the clock of the bound source, in microseconds.
+    source_us: Option<i64>,
     /// Greatest picture identifiers (mod their length).
     picture_id: u16,
     tl0_picture_index: u8,
@@ -84,18 +110,65 @@ struct Binding {
     not_supported: bool,
     /// Set while packets flow; video waits for a key frame without it.
     flow: Option<Flow>,
-    /// What is added to timestamps of this SSRC.
-    clock: Option<(u32, u32)>,
+    clock: Option<Clock>,
 }
 
 /// How one SSRC's numbers become the line's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Flow {
     ssrc: u32,
-    first_in: u64,
-    first_out: u64,
-    picture_id: u16,
+    encoding: u8,
+    sequence: Renumbering,
+    pictures: Option<Pictures>,
     tl0_picture_index: u8,
+    thinning: Thinning,
+}
+
+/// How picture identifiers become the line's.
+#[derive(Debug)]
+struct Pictures {
+    numbers: Renumbering,
+    /// Greatest identifier so far, extended beyond its length.
+    newest: u64,
+}
+
+impl Pictures {
+    /// Extends an identifier to the nearest number.
+    fn extend(&mut self, id: PictureId) -> u64 {
+        let mask = u64::from(id.mask());
+        let ahead = u64::from(id.value).wrapping_sub(self.newest) & mask;
+        if ahead <= mask / 2 {
+            self.newest += ahead;
+            return self.newest;
+        }
+        self.newest.saturating_sub(mask + 1 - ahead)
+    }
+}
+
+/// How one SSRC's timestamps become the line's.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    ssrc: u32,
+    /// What is added.
+    offset: u32,
+    /// The first timestamp of the SSRC.
+    first: u32,
+    /// It comes after this one, which has left.
+    floor: u32,
+}
+
+impl Clock {
+    /// What a timestamp becomes. Frames of the former encoding may have left that were captured after
+    /// the first of this one; those that would come before are pressed together behind them.
+    fn map(&self, timestamp: u32) -> u32 {
+        let exact = timestamp.wrapping_add(self.offset);
+        let since_first = timestamp.wrapping_sub(self.first);
+        if since_first >= SQUEEZED {
+            return exact;
+        }
+        let least = self.floor.wrapping_add(1).wrapping_add(since_first >> SQUEEZE_SHIFT);
+        if is_before(exact, least) { least } else { exact }
+    }
 }
 
 impl Line {
@@ -111,10 +184,12 @@ impl Line {
                 sequence_number: u64::from(first & 0x7fff),
                 timestamp: (seed >> 16) as u32,
                 at: None,
+                source_us: None,
                 picture_id: seed as u16 & 0x7fff,
                 tl0_picture_index: seed as u8,
             },
             binding: None,
+            aim: Aim::UNKNOWN,
         }
     }
 
@@ -132,6 +207,8 @@ impl Line {
             Some(at) => self.later(at, now + MARGIN),
             None => self.left.timestamp,
         };
+        self.aim = Aim::UNKNOWN;
+        self.left.source_us = None;
         self.binding = Some(Binding {
             bound_at: now,
             first_timestamp,
@@ -149,22 +226,53 @@ impl Line {
         self.binding = None;
     }
 
-    /// Returns whether the line wants a key frame now.
-    pub(crate) fn set_paused(&mut self, paused: bool) -> bool {
-        let Some(binding) = &mut self.binding else {
-            return false;
-        };
-        let resumed = binding.paused && !paused;
-        binding.paused = paused;
-        if paused {
-            binding.flow = None;
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        if let Some(binding) = &mut self.binding {
+            binding.paused = paused;
+            if paused {
+                binding.flow = None;
+            }
         }
-        resumed && self.kind == Kind::Video
     }
 
     /// Whether packets of the bound source are wanted.
     pub(crate) fn is_active(&self) -> bool {
         self.binding.as_ref().is_some_and(|b| !b.paused)
+    }
+
+    /// Sets what the line goes for. Returns whether that is to follow another encoding than before.
+    pub(crate) fn set_aim(&mut self, aim: Aim) -> bool {
+        let former = std::mem::replace(&mut self.aim, aim);
+        former.follow != aim.follow
+    }
+
+    /// The encoding that the line needs a key frame of.
+    pub(crate) fn awaited(&self) -> Option<u8> {
+        let flow = self.binding.as_ref().filter(|b| !b.paused)?.flow.as_ref();
+        let follow = self.aim.follow?;
+        flow.is_none_or(|flow| flow.encoding != follow).then_some(follow)
+    }
+
+    /// The encoding that it shows, or waits for.
+    pub(crate) fn encoding(&self) -> Option<u8> {
+        let flow = self.binding.as_ref().and_then(|b| b.flow.as_ref());
+        flow.map(|flow| flow.encoding).or(self.aim.follow)
+    }
+
+    /// What it needs of its source.
+    pub(crate) fn need(&self) -> Need {
+        let Some(binding) = self.binding.as_ref().filter(|b| !b.paused) else {
+            return Need::NONE;
+        };
+        let Some(wanted) = self.aim.wanted else {
+            return Need::ALL;
+        };
+        let follow = self.aim.follow.map_or(Encodings::NONE, Encodings::one);
+        let receives = match &binding.flow {
+            Some(flow) => follow.and(Encodings::one(flow.encoding)),
+            None => self.aim.first,
+        };
+        Need { receives, wants: Encodings::one(wanted) }
     }
 
     /// Learns the format of the source; also called before its first packet, when it is known.
@@ -218,26 +326,32 @@ impl Line {
         let Some((_, Some(payload_type))) = self.binding.as_ref().and_then(|b| b.mapping) else {
             return Verdict::Drop(DropCause::CodecNotSupported);
         };
-        let flow = match self.flow_for(packet) {
-            Some(flow) => flow,
-            None if self.kind == Kind::Video && !incoming.frame.starts_key_frame => {
-                return Verdict::NeedsKeyFrame;
+        if !self.flows(packet) {
+            match self.admit(incoming) {
+                Admission::Open => self.open(now, incoming),
+                Admission::NeedsKeyFrame => return Verdict::NeedsKeyFrame,
+                Admission::Refused => return Verdict::Ignore,
             }
-            None => self.open(now, incoming),
+        }
+        let aim = self.aim.temporal;
+        let Some(Binding { flow: Some(flow), clock: Some(clock), first_timestamp, .. }) =
+            &mut self.binding
+        else {
+            return Verdict::Ignore;
         };
-        let (Some(ahead), Some(binding)) =
-            (packet.sequence_number.checked_sub(flow.first_in), &self.binding)
+        let is_key = incoming.frame.starts_key_frame;
+        if !flow.thinning.keeps(aim, incoming.frame.temporal_layer, packet.timestamp, is_key) {
+            flow.leave_out(packet.sequence_number, incoming.frame);
+            return Verdict::Ignore;
+        }
+        let timestamp = clock.map(packet.timestamp);
+        let (Some(sequence_number), false) =
+            (flow.sequence.map(packet.sequence_number), is_before(timestamp, *first_timestamp))
         else {
             return Verdict::Drop(DropCause::BeforeBinding);
         };
-        let offset = binding.clock.map_or(0, |(_, offset)| offset);
-        let timestamp = packet.timestamp.wrapping_add(offset);
-        if is_before(timestamp, binding.first_timestamp) {
-            return Verdict::Drop(DropCause::BeforeBinding);
-        }
-        let sequence_number = flow.first_out + ahead;
-        let rewrite = rewrite(incoming.frame, flow);
-        self.remember(now, sequence_number, timestamp, rewrite);
+        let rewrite = flow.rewrite(incoming.frame);
+        self.remember(now, sequence_number, timestamp, incoming.source_us, rewrite);
         Verdict::Send(RtpOut {
             payload_type,
             sequence_number,
@@ -251,52 +365,89 @@ impl Line {
         })
     }
 
-    /// The running flow, if the packet belongs to it.
-    fn flow_for(&self, packet: &RtpIn) -> Option<Flow> {
-        let flow = self.binding.as_ref()?.flow?;
-        let ahead = packet.sequence_number.saturating_sub(flow.first_in);
-        let is_near = flow.first_out + ahead <= self.left.sequence_number + LARGEST_GAP;
-        (flow.ssrc == packet.ssrc && is_near).then_some(flow)
+    /// Whether the packet goes on with what flows.
+    fn flows(&self, packet: &RtpIn) -> bool {
+        let Some(flow) = self.binding.as_ref().and_then(|b| b.flow.as_ref()) else {
+            return false;
+        };
+        flow.ssrc == packet.ssrc && packet.sequence_number <= flow.sequence.newest() + LARGEST_GAP
+    }
+
+    /// Whether a packet of what does not flow may begin to: at a key frame, of the encoding that is
+    /// gone for, or of any lower one if nothing flows yet.
+    fn admit(&self, incoming: Incoming<'_>) -> Admission {
+        let Incoming { encoding, frame, .. } = incoming;
+        if self.kind == Kind::Audio {
+            return Admission::Open;
+        }
+        let shown = self.binding.as_ref().and_then(|b| b.flow.as_ref()).map(|f| f.encoding);
+        // What is shown and does not go on: the source began anew.
+        let is_aim = self.aim.follow.is_none_or(|follow| follow == encoding)
+            || shown.is_some_and(|shown| shown == encoding);
+        let is_welcome = is_aim || (shown.is_none() && self.aim.first.has(encoding));
+        match (is_welcome && frame.starts_key_frame, is_aim) {
+            (true, _) => Admission::Open,
+            (false, true) => Admission::NeedsKeyFrame,
+            (false, false) => Admission::Refused,
+        }
     }
 
     /// Lets the source in, at this packet.
-    fn open(&mut self, now: Instant, incoming: Incoming<'_>) -> Flow {
-        let Incoming { packet, frame, .. } = incoming;
-        let picture_id = frame
-            .picture_id
-            .map_or(0, |id| self.left.picture_id.wrapping_add(1).wrapping_sub(id.value));
-        let tl0_picture_index = frame.tl0_picture_index.map_or(0, |index| {
-            self.left.tl0_picture_index.wrapping_add(1).wrapping_sub(index.value)
-        });
+    fn open(&mut self, now: Instant, incoming: Incoming<'_>) {
+        let Incoming { packet, frame, encoding, .. } = incoming;
         let flow = Flow {
             ssrc: packet.ssrc,
-            first_in: packet.sequence_number,
-            first_out: self.left.sequence_number + 1,
-            picture_id,
-            tl0_picture_index,
+            encoding,
+            sequence: Renumbering::new(packet.sequence_number, self.left.sequence_number + 1),
+            pictures: frame.picture_id.map(|id| {
+                // Room below, for those that come late.
+                let first = u64::from(id.value) + (1 << 16);
+                let first_out = u64::from(self.left.picture_id) + 1 + (1 << 16);
+                Pictures { numbers: Renumbering::new(first, first_out), newest: first }
+            }),
+            tl0_picture_index: frame.tl0_picture_index.map_or(0, |index| {
+                self.left.tl0_picture_index.wrapping_add(1).wrapping_sub(index.value)
+            }),
+            thinning: Thinning::new(self.aim.temporal),
         };
-        let target = self.next_timestamp(now);
+        let target = self.next_timestamp(now, incoming.source_us);
+        let floor = if self.binding.as_ref().is_some_and(|b| b.clock.is_some()) {
+            self.left.timestamp
+        } else {
+            target.wrapping_sub(1)
+        };
         if let Some(binding) = &mut self.binding {
             binding.flow = Some(flow);
             // A source that merely paused goes on on its own clock.
-            if binding.clock.is_none_or(|(ssrc, _)| ssrc != packet.ssrc) {
-                binding.clock = Some((packet.ssrc, target.wrapping_sub(packet.timestamp)));
+            if binding.clock.is_none_or(|clock| clock.ssrc != packet.ssrc) {
+                let first = packet.timestamp;
+                let offset = target.wrapping_sub(first);
+                binding.clock = Some(Clock { ssrc: packet.ssrc, offset, first, floor });
             }
         }
-        flow
     }
 
     /// The timestamp for a source that starts now.
-    fn next_timestamp(&self, now: Instant) -> u32 {
-        match &self.binding {
-            Some(b) if b.clock.is_none() => b
-                .first_timestamp
-                .wrapping_add(self.ticks(now.saturating_duration_since(b.bound_at))),
-            _ => match self.left.at {
-                Some(at) => self.later(at, now).wrapping_add(1),
-                None => self.left.timestamp,
-            },
-        }
+    fn next_timestamp(&self, now: Instant, source_us: Option<i64>) -> u32 {
+        let (binding, at) = match (&self.binding, self.left.at) {
+            (Some(b), _) if b.clock.is_none() => {
+                let waited = self.ticks(now.saturating_duration_since(b.bound_at));
+                return b.first_timestamp.wrapping_add(waited);
+            }
+            (Some(b), Some(at)) => (b, at),
+            _ => return self.left.timestamp,
+        };
+        let by_time = self.later(at, now).wrapping_add(1);
+        let exact = self.left.source_us.zip(source_us).map(|(former, this)| {
+            let ticks = this.saturating_sub(former).saturating_mul(self.kind.clock_hz().into());
+            self.left.timestamp.wrapping_add((ticks / 1_000_000) as u32)
+        });
+        exact
+            .filter(|exact| {
+                exact.wrapping_sub(by_time).wrapping_add(LARGEST_SHIFT) <= 2 * LARGEST_SHIFT
+            })
+            .filter(|exact| !is_before(*exact, binding.first_timestamp))
+            .unwrap_or(by_time)
     }
 
     /// The newest timestamp, carried on from when it left to `until`.
@@ -308,13 +459,21 @@ impl Line {
         (elapsed.as_micros() * u128::from(self.kind.clock_hz()) / 1_000_000) as u32
     }
 
-    fn remember(&mut self, now: Instant, sequence: u64, timestamp: u32, ids: DescriptorRewrite) {
+    fn remember(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        timestamp: u32,
+        source_us: Option<i64>,
+        ids: DescriptorRewrite,
+    ) {
         let left = &mut self.left;
         let is_first = left.at.is_none();
         left.sequence_number = left.sequence_number.max(sequence);
         if is_first || !is_before(timestamp, left.timestamp) {
             left.timestamp = timestamp;
             left.at = Some(now);
+            left.source_us = source_us;
         }
         if let Some(id) = ids.picture_id {
             let ahead = id.value.wrapping_sub(left.picture_id) & id.mask();
@@ -330,17 +489,33 @@ impl Line {
     }
 }
 
-/// The identifiers that the packet leaves with.
-fn rewrite(frame: FrameInfo, flow: Flow) -> DescriptorRewrite {
-    DescriptorRewrite {
-        picture_id: frame.picture_id.map(|mut id| {
-            id.value = id.value.wrapping_add(flow.picture_id) & id.mask();
-            id
-        }),
-        tl0_picture_index: frame.tl0_picture_index.map(|mut index| {
-            index.value = index.value.wrapping_add(flow.tl0_picture_index);
-            index
-        }),
+impl Flow {
+    /// The packet is not sent: what follows closes the gap.
+    fn leave_out(&mut self, sequence_number: u64, frame: FrameInfo) {
+        self.sequence.leave_out(sequence_number);
+        if let (Some(pictures), Some(id)) = (&mut self.pictures, frame.picture_id) {
+            let number = pictures.extend(id);
+            pictures.numbers.leave_out(number);
+        }
+    }
+
+    /// The identifiers that the packet leaves with.
+    fn rewrite(&mut self, frame: FrameInfo) -> DescriptorRewrite {
+        let pictures = &mut self.pictures;
+        DescriptorRewrite {
+            picture_id: frame.picture_id.map(|mut id| {
+                if let Some(pictures) = pictures {
+                    let number = pictures.extend(id);
+                    let mapped = pictures.numbers.map(number).unwrap_or(number);
+                    id.value = mapped as u16 & id.mask();
+                }
+                id
+            }),
+            tl0_picture_index: frame.tl0_picture_index.map(|mut index| {
+                index.value = index.value.wrapping_add(self.tl0_picture_index);
+                index
+            }),
+        }
     }
 }
 

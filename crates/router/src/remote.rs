@@ -15,6 +15,7 @@ use crate::engine::RtpIn;
 use crate::error::RouterError;
 use crate::exchange::{Formats, MediaHeader, Recipient, ShardMessage};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::layers::{Layer, MAX_ENCODINGS, Need};
 use crate::line::Incoming;
 use crate::router::Router;
 use crate::sink::{ShardIndex, Sink};
@@ -33,10 +34,59 @@ pub(crate) struct Remote {
 }
 
 /// A line on another shard that slots of this one want.
-#[derive(Default)]
 struct RemoteLine {
-    slots: Vec<(TransportId, SlotIndex)>,
-    reminded_at: Option<Instant>,
+    slots: Vec<RemoteSlot>,
+    layers: Vec<Layer>,
+    /// What the publisher's shard knows that they need.
+    told: Need,
+    /// By encoding.
+    reminded_at: [Option<Instant>; MAX_ENCODINGS],
+}
+
+/// A slot of this shard, and what it needs.
+struct RemoteSlot {
+    place: (TransportId, SlotIndex),
+    need: Need,
+}
+
+impl Default for RemoteLine {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            layers: Vec::new(),
+            told: Need::ALL,
+            reminded_at: [None; MAX_ENCODINGS],
+        }
+    }
+}
+
+impl RemoteLine {
+    /// What all slots need together, if the publisher's shard does not know it yet.
+    fn news(&mut self) -> Option<Need> {
+        let need = self.slots.iter().fold(Need::NONE, |all, slot| all.and(slot.need));
+        (std::mem::replace(&mut self.told, need) != need).then_some(need)
+    }
+}
+
+impl Remote {
+    /// What a line of another shard has to choose from.
+    pub(crate) fn layers(&self, publisher: TransportId, mid: Mid) -> Option<&Vec<Layer>> {
+        self.lines.get(&(publisher, mid)).map(|line| &line.layers)
+    }
+
+    pub(crate) fn layers_mut(
+        &mut self,
+        publisher: TransportId,
+        mid: Mid,
+    ) -> Option<&mut Vec<Layer>> {
+        self.lines.get_mut(&(publisher, mid)).map(|line| &mut line.layers)
+    }
+
+    /// The slots that want a line of another shard.
+    pub(crate) fn slots(&self, publisher: TransportId, mid: Mid) -> Vec<(TransportId, SlotIndex)> {
+        let line = self.lines.get(&(publisher, mid));
+        line.into_iter().flat_map(|line| &line.slots).map(|slot| slot.place).collect()
+    }
 }
 
 /// A binding that the publisher's shard has not said anything about yet.
@@ -92,11 +142,8 @@ impl Router {
         let bound = slot.bind(now, command);
         for mid in mids(source) {
             let line = self.remote.lines.entry((source.transport, mid)).or_default();
-            line.slots.push((transport, index));
+            line.slots.push(RemoteSlot { place: (transport, index), need: Need::ALL });
         }
-        // A subscriber that is not connected yet would miss it; it asks when it is.
-        let is_ready = self.transports.get(&transport).is_some_and(|t| t.is_ready);
-        let wants_key_frame = source.video_mid.is_some() && !command.video_paused && is_ready;
         self.remote.last_request += 1;
         let request = self.remote.last_request;
         self.remote.pending.push_back(PendingBind {
@@ -108,22 +155,23 @@ impl Router {
             former,
             bound,
         });
-        self.tell(publisher, ShardMessage::Subscribe { request, source, wants_key_frame });
+        self.tell(publisher, ShardMessage::Subscribe { request, source });
+        self.choose(now, transport, index);
         Ok(())
     }
 
     /// The publisher's shard: may a slot of `from` have this source?
     pub(crate) fn handle_subscribe(
         &mut self,
-        now: Instant,
         from: ShardIndex,
         source: Source,
-        wants_key_frame: bool,
     ) -> Result<Formats, RouterError> {
         let formats = self.check_formats(source)?;
         self.add_sink(source, Sink::Shard(from));
-        if let (Some(mid), true) = (source.video_mid, wants_key_frame) {
-            self.request_key_frame_of(now, source.transport, mid);
+        let publisher = self.transports.get(&source.transport);
+        let track = source.video_mid.and_then(|mid| publisher?.track(mid));
+        if let Some((mid, layers)) = track.map(|track| (track.mid, track.layers.clone())) {
+            self.tell_layers(from, source.transport, mid, &layers);
         }
         Ok(formats)
     }
@@ -180,11 +228,14 @@ impl Router {
             let Some(line) = self.remote.lines.get_mut(&key) else {
                 continue;
             };
-            line.slots.retain(|slot| *slot != (id, index));
+            line.slots.retain(|slot| slot.place != (id, index));
+            let news = line.news();
             if line.slots.is_empty() {
                 self.remote.lines.remove(&key);
                 let gone = ShardMessage::Unsubscribe { transport: source.transport, mid };
                 self.tell(source.transport.shard(), gone);
+            } else if let Some(need) = news {
+                self.tell_need(source.transport, mid, need);
             }
         }
     }
@@ -195,23 +246,58 @@ impl Router {
         let Some(line) = self.remote.lines.get_mut(&key) else {
             return;
         };
-        let slots = std::mem::take(&mut line.slots);
-        let MediaHeader { format, frame, captured, kind, .. } = *header;
-        let incoming = Incoming { packet, format, frame, captured };
+        let mut slots = std::mem::take(&mut line.slots);
+        let MediaHeader { format, frame, captured, kind, encoding, source_us, .. } = *header;
+        let incoming = Incoming { packet, format, frame, captured, encoding, source_us };
         let mut is_waited_for = false;
-        for (transport, slot) in &slots {
-            is_waited_for |= self.forward_to_slot(now, *transport, *slot, kind, incoming);
+        for slot in slots.iter_mut().filter(|slot| slot.need.receives.has(encoding)) {
+            let (transport, index) = slot.place;
+            let outcome = self.forward_to_slot(now, transport, index, kind, incoming);
+            is_waited_for |= outcome.is_waiting;
+            slot.need = outcome.need.unwrap_or(slot.need);
         }
         let Some(line) = self.remote.lines.get_mut(&key) else {
             return;
         };
         line.slots = slots;
-        if is_waited_for && line.reminded_at.is_none_or(|at| now >= at + REMIND) {
-            line.reminded_at = Some(now);
-            let (transport, mid) = key;
-            self.tell(transport.shard(), ShardMessage::KeyFrame { transport, mid, is_retry: true });
+        let news = line.news();
+        let reminded_at = line.reminded_at.get_mut(usize::from(encoding));
+        let reminds = reminded_at
+            .filter(|at| is_waited_for && at.is_none_or(|at| now >= at + REMIND))
+            .map(|at| *at = Some(now))
+            .is_some();
+        let (transport, mid) = key;
+        if let Some(need) = news {
+            self.tell_need(transport, mid, need);
+        }
+        if reminds {
+            let shard = transport.shard();
+            self.tell(shard, ShardMessage::KeyFrame { transport, mid, encoding, is_retry: true });
         }
         self.end_failing();
+    }
+
+    /// What a slot of this shard needs of a line of another is this now.
+    pub(crate) fn set_remote_need(
+        &mut self,
+        publisher: TransportId,
+        mid: Mid,
+        place: (TransportId, SlotIndex),
+        need: Need,
+    ) {
+        let Some(line) = self.remote.lines.get_mut(&(publisher, mid)) else {
+            return;
+        };
+        if let Some(slot) = line.slots.iter_mut().find(|slot| slot.place == place) {
+            slot.need = need;
+        }
+        if let Some(need) = line.news() {
+            self.tell_need(publisher, mid, need);
+        }
+    }
+
+    fn tell_need(&mut self, transport: TransportId, mid: Mid, need: Need) {
+        self.tell(transport.shard(), ShardMessage::Need { transport, mid, need });
     }
 
     pub(crate) fn is_local(&self, id: TransportId) -> bool {

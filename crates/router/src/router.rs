@@ -326,8 +326,8 @@ impl Router {
             ShardMessage::AddressForgotten(address) => {
                 self.demux.forget_address(address, Owner::Shard(from));
             }
-            ShardMessage::Subscribe { request, source, wants_key_frame } => {
-                let outcome = self.handle_subscribe(now, from, source, wants_key_frame);
+            ShardMessage::Subscribe { request, source } => {
+                let outcome = self.handle_subscribe(from, source);
                 self.tell(from, ShardMessage::Subscribed { request, outcome });
             }
             ShardMessage::Subscribed { request, outcome } => {
@@ -336,14 +336,20 @@ impl Router {
             ShardMessage::Unsubscribe { transport, mid } => {
                 self.remove_sink(transport, mid, Sink::Shard(from));
             }
-            ShardMessage::KeyFrame { transport, mid, is_retry: false } => {
+            ShardMessage::Layers { transport, mid, layers } => {
+                self.choose_all_remote(now, transport, mid, layers);
+            }
+            ShardMessage::Need { transport, mid, need } => {
+                self.set_need(now, transport, mid, Sink::Shard(from), need);
+            }
+            ShardMessage::KeyFrame { transport, mid, encoding, is_retry: false } => {
                 // Never passed on: a request for another shard's publisher is a mistake.
                 if self.is_local(transport) {
-                    self.request_key_frame_of(now, transport, mid);
+                    self.request_key_frame_of(now, transport, mid, encoding);
                 }
             }
-            ShardMessage::KeyFrame { transport, mid, is_retry: true } => {
-                self.retry_key_frame_of(now, transport, mid);
+            ShardMessage::KeyFrame { transport, mid, encoding, is_retry: true } => {
+                self.retry_key_frame_of(now, transport, mid, encoding);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::command::{Bind, BindingInfo, Bound, SlotPair, Source};
 use crate::error::RouterError;
 use crate::ids::{Generation, Kind, Mid, SlotIndex};
+use crate::layers::{Budget, Layer, Need, Wishes, aim};
 use crate::line::Line;
 
 /// A slot pair of a transport. While it has a source, its two lines are bound to the source's lines
@@ -16,6 +17,10 @@ pub(crate) struct Slot {
     pub(crate) source: Option<Source>,
     pub(crate) audio: Line,
     pub(crate) video: Line,
+    /// The picture that the subscriber would like.
+    pub(crate) wishes: Wishes,
+    /// What its network bears.
+    pub(crate) budget: Budget,
     audio_paused: bool,
     video_paused: bool,
 }
@@ -29,6 +34,8 @@ impl Slot {
             source: None,
             audio: Line::new(pair.audio_mid, Kind::Audio, audio_seed),
             video: Line::new(pair.video_mid, Kind::Video, video_seed),
+            wishes: Wishes::default(),
+            budget: Budget::default(),
             audio_paused: false,
             video_paused: false,
         }
@@ -43,6 +50,7 @@ impl Slot {
             source: self.source,
             audio_paused: self.audio_paused,
             video_paused: self.video_paused,
+            wishes: self.wishes,
         }
     }
 
@@ -69,6 +77,7 @@ impl Slot {
         self.generation = bind.generation;
         self.source = Some(bind.source);
         (self.audio_paused, self.video_paused) = (bind.audio_paused, bind.video_paused);
+        (self.wishes, self.budget) = (bind.wishes, Budget::default());
         let source = bind.source;
         Bound {
             audio_rtp_timestamp: source.audio_mid.map(|_| self.audio.bind(now, bind.audio_paused)),
@@ -84,11 +93,28 @@ impl Slot {
         self.source.take()
     }
 
-    /// Sets both flags; returns whether video wants a key frame now.
-    pub(crate) fn pause(&mut self, audio: bool, video: bool) -> bool {
+    /// Sets both flags.
+    pub(crate) fn pause(&mut self, audio: bool, video: bool) {
         (self.audio_paused, self.video_paused) = (audio, video);
         self.audio.set_paused(audio);
-        self.video.set_paused(video)
+        self.hold_video();
+    }
+
+    /// Sets what the subscriber's network bears of the video.
+    pub(crate) fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+        self.hold_video();
+    }
+
+    fn hold_video(&mut self) {
+        self.video.set_paused(self.video_paused || self.budget == Budget::Nothing);
+    }
+
+    /// Chooses of the layers of the bound video. Returns what the slot needs of them, and whether it
+    /// follows another encoding than before.
+    pub(crate) fn choose(&mut self, layers: &[Layer]) -> (Need, bool) {
+        let has_changed = self.video.set_aim(aim(layers, self.wishes, self.budget));
+        (self.video.need(), has_changed)
     }
 
     /// The publisher's line of this kind.

@@ -4,20 +4,26 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Rid;
 
-use crate::codec::{Codec, Format, Payload};
+use crate::codec::{Codec, Format, FrameInfo, FrameSize, Payload};
 use crate::command::TrackInfo;
 use crate::engine::RtpIn;
 use crate::ids::{Kind, Mid};
 use crate::keyframe::KeyFrameThrottle;
+use crate::layers::{Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate};
 use crate::sink::Sink;
 use crate::wallclock::Report;
 
-/// How long bytes are counted before encodings are compared.
-const WINDOW: Duration = Duration::from_millis(500);
-/// An encoding from which nothing came for this long is not live.
-const LIVENESS: Duration = Duration::from_secs(1);
-/// Encodings of one line; browsers send at most three.
-const MAX_ENCODINGS: usize = 4;
+/// How long packets are counted before rates, order and liveness are looked at again.
+const WINDOW: Duration = Duration::from_millis(250);
+/// An encoding is not live any more after so much silence in which the others brought so many frames: a
+/// key frame on a narrow path takes its time, and a picture that stands still has few frames.
+const SILENCE: [(Duration, u32); 2] =
+    [(Duration::from_millis(500), 10), (Duration::from_secs(1), 6)];
+/// How long nobody wants an encoding before the publisher is told: elements change their sizes and
+/// networks their width, and to begin again costs a key frame.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How much of a measured rate the newest window makes: rates follow within about a second.
+const SHARE: f32 = 0.25;
 
 /// One of the sizes in which a publisher sends a line: one simulcast `rid`, or the only one.
 #[derive(Debug)]
@@ -27,18 +33,110 @@ pub(crate) struct Encoding {
     pub(crate) report: Option<Report>,
     ssrc: u32,
     last_packet: Instant,
-    window_bytes: usize,
     first_sequence: u64,
     last_sequence: u64,
     received: u64,
     lost_before: u64,
+    is_live: bool,
+    size: Option<FrameSize>,
+    temporal_layers: u8,
+    last_timestamp: Option<u32>,
+    /// Frames of the line as a whole when its last packet came.
+    frames_then: u32,
+    /// Since when nobody wants it.
+    unwanted_since: Option<Instant>,
+    is_paused: bool,
+    /// By temporal layer, without those below.
+    window: [Window; MAX_TEMPORAL_LAYERS],
+    rates: [Rate; MAX_TEMPORAL_LAYERS],
+    is_measured: bool,
+}
+
+/// What came in a window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    bytes: u32,
+    frames: u16,
 }
 
 impl Encoding {
+    fn new(now: Instant, packet: &RtpIn) -> Self {
+        Self {
+            rid: packet.rid,
+            throttle: KeyFrameThrottle::default(),
+            report: None,
+            ssrc: packet.ssrc,
+            last_packet: now,
+            first_sequence: packet.sequence_number,
+            last_sequence: packet.sequence_number,
+            received: 0,
+            lost_before: 0,
+            is_live: false,
+            size: None,
+            temporal_layers: 1,
+            last_timestamp: None,
+            frames_then: 0,
+            unwanted_since: None,
+            is_paused: false,
+            window: [Window::default(); MAX_TEMPORAL_LAYERS],
+            rates: [Rate::default(); MAX_TEMPORAL_LAYERS],
+            is_measured: false,
+        }
+    }
+
     fn lost(&self) -> u64 {
         let expected = self.last_sequence.saturating_sub(self.first_sequence) + 1;
         self.lost_before + expected.saturating_sub(self.received)
     }
+
+    fn count(&mut self, now: Instant, packet: &RtpIn) {
+        if self.ssrc != packet.ssrc {
+            self.lost_before = self.lost();
+            self.ssrc = packet.ssrc;
+            self.report = None;
+            (self.first_sequence, self.received) = (packet.sequence_number, 0);
+            self.last_sequence = packet.sequence_number;
+        }
+        self.received += 1;
+        self.first_sequence = self.first_sequence.min(packet.sequence_number);
+        self.last_sequence = self.last_sequence.max(packet.sequence_number);
+        self.last_packet = now;
+    }
+
+    fn layer(&self, index: u8) -> Layer {
+        let mut sum = Rate::default();
+        let rates = self.rates.map(|rate| {
+            sum.bitrate_bps = sum.bitrate_bps.saturating_add(rate.bitrate_bps);
+            sum.frame_rate += rate.frame_rate;
+            sum
+        });
+        let Self { is_live, size, temporal_layers, .. } = *self;
+        Layer { encoding: index, is_live, size, rates, temporal_layers }
+    }
+
+    fn bitrate_bps(&self) -> f32 {
+        self.rates.iter().map(|rate| rate.bitrate_bps as f32).sum()
+    }
+
+    fn measure(&mut self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f32().max(0.01);
+        let share = if self.is_measured { SHARE } else { 1.0 };
+        for (rate, window) in self.rates.iter_mut().zip(&mut self.window) {
+            let follow = |former: f32, newest: f32| former + share * (newest - former);
+            let bitrate = follow(rate.bitrate_bps as f32, window.bytes as f32 * 8.0 / seconds);
+            rate.bitrate_bps = bitrate as u32;
+            rate.frame_rate = follow(rate.frame_rate, f32::from(window.frames) / seconds);
+            *window = Window::default();
+        }
+        self.is_measured = true;
+    }
+}
+
+/// Somebody who gets packets of a track, and what of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Feed {
+    pub(crate) sink: Sink,
+    pub(crate) need: Need,
 }
 
 /// A media line on which a client sends.
@@ -48,17 +146,18 @@ pub(crate) struct Track {
     pub(crate) kind: Kind,
     /// The newest offer says that the client sends on it; a line may stop and come back.
     pub(crate) is_sending: bool,
-    pub(crate) sinks: Vec<Sink>,
+    pub(crate) feeds: Vec<Feed>,
     pub(crate) payloads: Vec<Payload>,
     pub(crate) encodings: Vec<Encoding>,
+    /// What there is to choose from, the lowest first; video only.
+    pub(crate) layers: Vec<Layer>,
     /// The loudest level since it was last told.
     pub(crate) level_dbov: Option<i8>,
     format: Option<Format>,
-    /// The encoding that is forwarded.
-    selected: usize,
-    /// The one to change to at its next key frame.
-    wanted: Option<usize>,
-    window_started: Option<Instant>,
+    /// Indices of encodings, the lowest first.
+    order: Vec<u8>,
+    frames: u32,
+    measured_at: Option<Instant>,
 }
 
 impl Track {
@@ -67,14 +166,15 @@ impl Track {
             mid,
             kind,
             is_sending: true,
-            sinks: Vec::new(),
+            feeds: Vec::new(),
             payloads: Vec::new(),
             encodings: Vec::new(),
+            layers: Vec::new(),
             level_dbov: None,
             format: None,
-            selected: 0,
-            wanted: None,
-            window_started: None,
+            order: Vec::new(),
+            frames: 0,
+            measured_at: None,
         }
     }
 
@@ -84,6 +184,7 @@ impl Track {
             kind: self.kind,
             codec: self.format.map(|f| f.codec().name().to_owned()),
             receiving: self.format.is_some(),
+            paused_rids: (self.order.len() > 1).then(|| self.paused_rids()),
         }
     }
 
@@ -107,45 +208,135 @@ impl Track {
 
     /// The client stopped sending: what comes next is a new beginning.
     pub(crate) fn stop(&mut self) {
-        let sinks = std::mem::take(&mut self.sinks);
-        *self = Self { sinks, is_sending: false, ..Self::new(self.mid, self.kind) };
+        let mut feeds = std::mem::take(&mut self.feeds);
+        for feed in &mut feeds {
+            feed.need = Need::ALL;
+        }
+        *self = Self { feeds, is_sending: false, ..Self::new(self.mid, self.kind) };
     }
 
     /// Counts a packet and returns the index of its encoding; `None` if it has one too many.
-    pub(crate) fn count(&mut self, now: Instant, packet: &RtpIn) -> Option<usize> {
-        let index = match self.encodings.iter().position(|e| e.rid == packet.rid) {
-            Some(index) => index,
+    pub(crate) fn count(&mut self, now: Instant, packet: &RtpIn) -> Option<u8> {
+        let place = match self.encodings.iter().position(|e| e.rid == packet.rid) {
+            Some(place) => place,
             None if self.encodings.len() < MAX_ENCODINGS => {
-                self.encodings.push(Encoding {
-                    rid: packet.rid,
-                    throttle: KeyFrameThrottle::default(),
-                    report: None,
-                    ssrc: packet.ssrc,
-                    last_packet: now,
-                    window_bytes: 0,
-                    first_sequence: packet.sequence_number,
-                    last_sequence: packet.sequence_number,
-                    received: 0,
-                    lost_before: 0,
-                });
+                self.encodings.push(Encoding::new(now, packet));
                 self.encodings.len() - 1
             }
             None => return None,
         };
-        let encoding = self.encodings.get_mut(index)?;
-        if encoding.ssrc != packet.ssrc {
-            encoding.lost_before = encoding.lost();
-            encoding.ssrc = packet.ssrc;
-            encoding.report = None;
-            (encoding.first_sequence, encoding.received) = (packet.sequence_number, 0);
-            encoding.last_sequence = packet.sequence_number;
+        self.encodings.get_mut(place)?.count(now, packet);
+        u8::try_from(place).ok()
+    }
+
+    /// Measures a packet of encoding `index`. Returns whether those who get the track must hear of
+    /// its layers anew.
+    pub(crate) fn measure(
+        &mut self,
+        now: Instant,
+        index: u8,
+        frame: FrameInfo,
+        packet: &RtpIn,
+    ) -> bool {
+        if self.kind == Kind::Audio {
+            return false;
         }
-        encoding.received += 1;
-        encoding.first_sequence = encoding.first_sequence.min(packet.sequence_number);
-        encoding.last_sequence = encoding.last_sequence.max(packet.sequence_number);
-        encoding.last_packet = now;
-        encoding.window_bytes += packet.payload.len();
-        Some(index)
+        let Some(encoding) = self.encodings.get_mut(usize::from(index)) else {
+            return false;
+        };
+        let temporal = frame.temporal_layer.map_or(0, |layer| layer.index);
+        let is_frame = encoding.last_timestamp != Some(packet.timestamp);
+        let is_grown = temporal >= encoding.temporal_layers;
+        if is_grown {
+            encoding.temporal_layers = temporal.saturating_add(1).min(MAX_TEMPORAL_LAYERS as u8);
+        }
+        if let Some(window) = encoding.window.get_mut(usize::from(temporal)) {
+            window.bytes = window.bytes.saturating_add(packet.payload.len() as u32);
+            window.frames = window.frames.saturating_add(is_frame.into());
+        }
+        if is_frame {
+            encoding.last_timestamp = Some(packet.timestamp);
+            self.frames = self.frames.wrapping_add(1);
+        }
+        encoding.frames_then = self.frames;
+        let is_resized = frame.size.is_some() && frame.size != encoding.size;
+        if is_resized {
+            encoding.size = frame.size;
+        }
+        // An encoding is one to choose from its first key frame on: nothing can start before.
+        let is_known = self.order.contains(&index);
+        let is_back = !encoding.is_live && (is_known || frame.starts_key_frame);
+        if is_back {
+            encoding.is_live = true;
+            encoding.is_measured = false;
+            if !is_known {
+                self.order.push(index);
+            }
+        }
+        self.look(now, is_grown || is_resized || is_back)
+    }
+
+    /// Looks at rates and liveness once per window, and at the order if there is news.
+    fn look(&mut self, now: Instant, is_news: bool) -> bool {
+        let started = *self.measured_at.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(started);
+        let is_due = elapsed >= WINDOW;
+        let mut is_dead = false;
+        if is_due {
+            self.measured_at = Some(now);
+            for encoding in self.encodings.iter_mut().filter(|e| e.is_live) {
+                let silence = now.saturating_duration_since(encoding.last_packet);
+                let missed = self.frames.wrapping_sub(encoding.frames_then);
+                if SILENCE.iter().any(|(time, frames)| silence >= *time && missed >= *frames) {
+                    encoding.is_live = false;
+                    is_dead = true;
+                } else {
+                    encoding.measure(elapsed);
+                }
+            }
+        }
+        if !is_due && !is_news {
+            return false;
+        }
+        let is_sorted = self.sort();
+        let encodings = &self.encodings;
+        let layers = self.order.iter().filter_map(|index| {
+            encodings.get(usize::from(*index)).map(|encoding| encoding.layer(*index))
+        });
+        self.layers.clear();
+        self.layers.extend(layers);
+        let is_choice = self.layers.len() > 1 || self.layers.iter().any(|l| l.temporal_layers > 1);
+        is_news || is_dead || is_sorted || (is_due && is_choice)
+    }
+
+    /// Puts encodings into order: by the size of their pictures, and where that does not tell by their
+    /// rate, if it differs by a quarter. Rids have no order of their own. Returns whether it changed.
+    fn sort(&mut self) -> bool {
+        let encodings = &self.encodings;
+        let is_above = |low: u8, high: u8| {
+            let (Some(low), Some(high)) =
+                (encodings.get(usize::from(low)), encodings.get(usize::from(high)))
+            else {
+                return false;
+            };
+            match (low.size.map(FrameSize::pixels), high.size.map(FrameSize::pixels)) {
+                (Some(low), Some(high)) if low != high => low > high,
+                _ if low.is_live && high.is_live => low.bitrate_bps() > 1.25 * high.bitrate_bps(),
+                _ => false,
+            }
+        };
+        let mut has_changed = false;
+        for end in (1..self.order.len()).rev() {
+            for place in 0..end {
+                if let Some([low, high]) = self.order.get_mut(place..place + 2)
+                    && is_above(*low, *high)
+                {
+                    std::mem::swap(low, high);
+                    has_changed = true;
+                }
+            }
+        }
+        has_changed
     }
 
     /// Packets of this line that never came.
@@ -153,50 +344,53 @@ impl Track {
         self.encodings.iter().map(Encoding::lost).sum()
     }
 
-    /// The encoding from which a key frame is to be asked for.
-    pub(crate) fn key_frame_encoding(&mut self) -> Option<&mut Encoding> {
-        self.encodings.get_mut(self.wanted.unwrap_or(self.selected))
+    /// What all who get it need of it together.
+    pub(crate) fn need(&self) -> Need {
+        self.feeds.iter().fold(Need::NONE, |all, feed| all.and(feed.need))
     }
 
-    /// Decides whether packets of encoding `index` are forwarded: those of the highest live one.
-    /// Rids have no order of their own, so the highest is the one with most bytes. The change
-    /// waits for a key frame of the new one. Returns `(forward, ask for a key frame)`.
-    pub(crate) fn choose(&mut self, now: Instant, index: usize, key_frame: bool) -> (bool, bool) {
-        if self.encodings.len() == 1 {
-            self.selected = index;
-            return (true, false);
+    /// Pauses encodings that nobody has wanted for a while, and ends the pause of those that somebody
+    /// wants; the lowest is never paused. Returns whether something changed.
+    pub(crate) fn update_pauses(&mut self, now: Instant) -> bool {
+        let wants = self.need().wants;
+        let mut has_changed = false;
+        for (place, index) in self.order.iter().enumerate() {
+            let Some(encoding) = self.encodings.get_mut(usize::from(*index)) else {
+                continue;
+            };
+            let is_paused = if place == 0 || wants.has(*index) {
+                encoding.unwanted_since = None;
+                false
+            } else {
+                let since = *encoding.unwanted_since.get_or_insert(now);
+                encoding.is_paused || now.saturating_duration_since(since) >= PATIENCE
+            };
+            has_changed |= std::mem::replace(&mut encoding.is_paused, is_paused) != is_paused;
         }
-        let mut ask = false;
-        let started = *self.window_started.get_or_insert(now);
-        if now.saturating_duration_since(started) >= WINDOW {
-            ask = self.compare(now);
-        }
-        if key_frame && self.wanted == Some(index) {
-            self.selected = index;
-            self.wanted = None;
-        }
-        (index == self.selected, ask)
+        has_changed
     }
 
-    fn compare(&mut self, now: Instant) -> bool {
-        let is_live = |e: &Encoding| now.saturating_duration_since(e.last_packet) < LIVENESS;
-        let current =
-            self.encodings.get(self.selected).filter(|e| is_live(e)).map_or(0, |e| e.window_bytes);
-        let best = self
-            .encodings
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| is_live(e))
-            .max_by_key(|(_, e)| e.window_bytes)
-            .map(|(index, e)| (index, e.window_bytes));
-        let former = self.wanted;
-        self.wanted = best
-            .filter(|(index, bytes)| *index != self.selected && *bytes > current + current / 4)
-            .map(|(index, _)| index);
-        for encoding in &mut self.encodings {
-            encoding.window_bytes = 0;
+    /// The encodings that nobody needs.
+    pub(crate) fn paused_rids(&self) -> Vec<String> {
+        let paused = self.encodings.iter().filter(|encoding| encoding.is_paused);
+        paused.filter_map(|encoding| Some(encoding.rid?.to_string())).collect()
+    }
+
+    /// The throttle of one encoding.
+    pub(crate) fn throttle(&mut self, index: u8) -> Option<&mut KeyFrameThrottle> {
+        self.encodings.get_mut(usize::from(index)).map(|e| &mut e.throttle)
+    }
+
+    /// The live encodings that somebody gets, or the highest if nobody does.
+    pub(crate) fn watched(&self) -> Encodings {
+        let need = self.need();
+        let live = self.layers.iter().filter(|layer| layer.is_live).map(|layer| layer.encoding);
+        let watched = live.filter(|index| need.receives.has(*index));
+        let watched = watched.fold(Encodings::NONE, |all, index| all.and(Encodings::one(index)));
+        if watched != Encodings::NONE {
+            return watched;
         }
-        self.window_started = Some(now);
-        self.wanted.is_some() && self.wanted != former
+        let highest = self.layers.iter().rev().find(|layer| layer.is_live);
+        Encodings::one(highest.map_or(0, |layer| layer.encoding))
     }
 }

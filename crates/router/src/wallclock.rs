@@ -27,6 +27,14 @@ pub(crate) struct Report {
     timestamp: u32,
 }
 
+impl Report {
+    /// When `timestamp` was captured on the publisher's clock, in microseconds.
+    pub(crate) fn source_us(self, timestamp: u32, clock_hz: u32) -> i64 {
+        let ticks = i64::from(timestamp.wrapping_sub(self.timestamp) as i32);
+        self.ntp_us.saturating_add(ticks * 1_000_000 / i64::from(clock_hz))
+    }
+}
+
 impl PublisherClock {
     /// Learns from a report that came at `received`, counted from `start`.
     pub(crate) fn learn(
@@ -60,9 +68,7 @@ impl PublisherClock {
         let (Some(report), Some(offset)) = (report, self.offset_us) else {
             return now;
         };
-        let ticks = i64::from(timestamp.wrapping_sub(report.timestamp) as i32);
-        let elapsed_us = ticks * 1_000_000 / i64::from(clock_hz);
-        let at_us = report.ntp_us.saturating_add(elapsed_us).saturating_add(offset);
+        let at_us = report.source_us(timestamp, clock_hz).saturating_add(offset);
         let at =
             u64::try_from(at_us).ok().and_then(|us| start.checked_add(Duration::from_micros(us)));
         match at {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tertulia.domain.connection import NewPair, Origin
 from tertulia.domain.roles import Reason, Role
 from tertulia.domain.stream import Dimensions, Lines, VideoType
+from tertulia.domain.subscription import NO_WISHES, PictureWishes
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
@@ -29,6 +30,7 @@ __all__ = [
     "Leave",
     "LoseSocket",
     "Negotiate",
+    "PauseLayers",
     "Publish",
     "ReleaseSlot",
     "ReportSenderStats",
@@ -172,16 +174,18 @@ class Subscribe:
     stream_id: StreamId
     audio: bool
     video: bool
+    wishes: PictureWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateSubscription:
-    """A client turns the audio or video of a subscription on or off."""
+    """A client says anew what it wants of a subscription."""
 
     origin: Origin
     subscription_id: SubscriptionId
     audio: bool
     video: bool
+    wishes: PictureWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +339,16 @@ class FindTransport:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseLayers:
+    """The router found that nobody needs these encodings (`rid`) of a connection's video line, but all others."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    video_mid: str
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeCodecSupport:
     """The router found that a binding's video cannot, or can again, be sent to this subscriber."""
 
@@ -380,4 +394,5 @@ Command = (
     | EndTransport
     | FindTransport
     | ChangeCodecSupport
+    | PauseLayers
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tertulia.domain.connection import Connection, NewPair, Origin
 from tertulia.domain.roles import Reason
 from tertulia.domain.stream import PropertyValue, Stream, StreamProperty, StreamSource
-from tertulia.domain.subscription import SlotPair, Subscription
+from tertulia.domain.subscription import NO_WISHES, PictureWishes, SlotPair, Subscription
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
@@ -35,6 +35,7 @@ __all__ = [
     "Failed",
     "Happened",
     "Joined",
+    "LayersPaused",
     "MediaFailed",
     "MuteForced",
     "MuteStateSaved",
@@ -45,6 +46,7 @@ __all__ = [
     "PairRemoved",
     "PairSaved",
     "PauseSlot",
+    "PreferSlot",
     "Published",
     "Recipients",
     "RenegotiateTransport",
@@ -276,6 +278,15 @@ class SlotsNeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersPaused:
+    """The publisher need not send these encodings (`rid`) of its stream's video, and should send all others."""
+
+    connection_id: ConnectionId
+    stream_id: StreamId
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionVideoChanged:
     """The video of a subscription stopped or started for a reason that is not the subscriber's."""
 
@@ -321,6 +332,7 @@ Notice = (
     | SlotBound
     | SlotUnbound
     | SlotsNeeded
+    | LayersPaused
     | SubscriptionVideoChanged
     | SenderStatsTold
     | MediaFailed
@@ -420,6 +432,7 @@ class BindSlot:
     source: StreamSource
     audio_paused: bool
     video_paused: bool
+    wishes: PictureWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +457,18 @@ class PauseSlot:
     video_paused: bool
 
 
-RouterIntent = OpenTransport | RenegotiateTransport | CloseTransport | BindSlot | UnbindSlot | PauseSlot
+@dataclass(frozen=True, slots=True)
+class PreferSlot:
+    """Say which picture the subscriber of a binding would like; not answered."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    slot: SlotIndex
+    generation: Generation
+    wishes: PictureWishes
+
+
+RouterIntent = OpenTransport | RenegotiateTransport | CloseTransport | BindSlot | UnbindSlot | PauseSlot | PreferSlot
 
 # Changes.
 

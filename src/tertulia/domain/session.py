@@ -30,6 +30,7 @@ from tertulia.domain.commands import (
     Leave,
     LoseSocket,
     Negotiate,
+    PauseLayers,
     Publish,
     ReleaseSlot,
     ReportSenderStats,
@@ -142,6 +143,8 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(SettleBind, _ignore, Standing.ABSENT),
     _row(SettleUnbind, slots.settle_unbind, *_SEATED),
     _row(SettleUnbind, _ignore, Standing.ABSENT),
+    _row(PauseLayers, streams.pause_layers, *_SEATED),
+    _row(PauseLayers, _ignore, Standing.ABSENT),
     _row(ChangeCodecSupport, slots.change_codec_support, *_SEATED),
     _row(ChangeCodecSupport, _ignore, Standing.ABSENT),
 )

@@ -18,7 +18,9 @@ from tertulia.domain.events import (
     Binding,
     BindSlot,
     Done,
+    LayersPaused,
     PauseSlot,
+    PreferSlot,
     SlotBound,
     SlotsNeeded,
     SlotUnbound,
@@ -76,6 +78,7 @@ def subscribe(state: SessionState, command: Subscribe, now: MonotonicTime) -> No
             stream_id=command.stream_id,
             audio=command.audio,
             video=command.video,
+            wishes=command.wishes,
         )
     )
     state.emit(Answered(command.origin, Subscribed(subscription_id)))
@@ -83,26 +86,25 @@ def subscribe(state: SessionState, command: Subscribe, now: MonotonicTime) -> No
 
 
 def update_subscription(state: SessionState, command: UpdateSubscription, now: MonotonicTime) -> None:
-    """Hold back or let through what the subscriber turned off or on."""
-    subscription = _find_subscription(state, command.origin.connection_id, command.subscription_id)
+    """Hold back or let through what the subscriber turned off or on, and pass on which picture it would like."""
+    before = _find_subscription(state, command.origin.connection_id, command.subscription_id)
     state.emit(Answered(command.origin, Done()))
-    if subscription is None or (subscription.audio, subscription.video) == (command.audio, command.video):
+    if before is None:
         return
-    subscription = replace(subscription, audio=command.audio, video=command.video)
+    subscription = replace(before, audio=command.audio, video=command.video, wishes=command.wishes)
+    if subscription == before:
+        return
     state.save_subscription(subscription)
     connection = state.connections[subscription.connection_id]
-    if subscription.slot is not None and connection.transport_id is not None:
-        pair = state.pairs[connection.connection_id][subscription.slot]
-        state.emit(
-            PauseSlot(
-                connection_id=connection.connection_id,
-                transport_id=connection.transport_id,
-                slot=pair.slot,
-                generation=pair.generation,
-                audio_paused=not subscription.audio,
-                video_paused=not subscription.video,
-            )
-        )
+    if subscription.slot is None or connection.transport_id is None:
+        return
+    pair = state.pairs[connection.connection_id][subscription.slot]
+    binding = (connection.connection_id, connection.transport_id, pair.slot, pair.generation)
+    # Wishes first: what is resumed begins with the picture that is wanted.
+    if subscription.wishes != before.wishes:
+        state.emit(PreferSlot(*binding, subscription.wishes))
+    if (subscription.audio, subscription.video) != (before.audio, before.video):
+        state.emit(PauseSlot(*binding, audio_paused=not subscription.audio, video_paused=not subscription.video))
 
 
 def unsubscribe(state: SessionState, command: Unsubscribe, now: MonotonicTime) -> None:
@@ -212,6 +214,9 @@ def bindings_of(state: SessionState, connection_id: ConnectionId) -> tuple[Bindi
 
 def remind(state: SessionState, connection_id: ConnectionId) -> None:
     """Say again what a client may have missed while it had no socket, for notices are not logged."""
+    for stream in state.streams_of(connection_id):
+        if (rids := state.paused_layers.get(stream.stream_id)) is not None:
+            state.emit(LayersPaused(connection_id, stream.stream_id, rids))
     for pair in state.pairs_of(connection_id):
         if pair.state is PairState.RELEASING and not pair.client_released and pair.subscription_id is not None:
             state.emit(SlotUnbound(connection_id, pair.subscription_id, pair.slot, pair.generation))
@@ -251,6 +256,7 @@ def _bind(
             source=source,
             audio_paused=not subscription.audio,
             video_paused=not subscription.video,
+            wishes=subscription.wishes,
         )
     )
 

@@ -76,6 +76,7 @@ class SessionState:
         idle: When the connections that neither publish nor subscribe are to end, in the order of these times.
         stirred: Connections whose idleness may have begun or ended since it was last looked at.
         sender_stats_at: When the sender statistics of a stream were last passed on.
+        paused_layers: The encodings of a stream's video that its publisher was last told nobody needs.
         events: What happened since the last `take_events`.
         muted: Whether streams begin without sound.
         shared: The shared state, in order of the first setting.
@@ -94,6 +95,7 @@ class SessionState:
     idle: dict[ConnectionId, MonotonicTime] = field(default_factory=dict)
     stirred: dict[ConnectionId, None] = field(default_factory=dict)
     sender_stats_at: dict[StreamId, MonotonicTime] = field(default_factory=dict)
+    paused_layers: dict[StreamId, tuple[str, ...]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
     muted: bool = False
@@ -198,6 +200,7 @@ class SessionState:
         self.stirred[self.streams.pop(stream_id).connection_id] = None
         self.subscribers.pop(stream_id, None)
         self.sender_stats_at.pop(stream_id, None)
+        self.paused_layers.pop(stream_id, None)
         self.events.append(StreamRemoved(stream_id))
 
     def save_subscription(self, subscription: Subscription) -> None:

@@ -3,11 +3,19 @@
 from dataclasses import replace
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain.commands import ForceUnpublish, ReportSenderStats, SetLayoutClasses, Unpublish, UpdateStream
+from tertulia.domain.commands import (
+    ForceUnpublish,
+    PauseLayers,
+    ReportSenderStats,
+    SetLayoutClasses,
+    Unpublish,
+    UpdateStream,
+)
 from tertulia.domain.events import (
     All,
     Answered,
     Done,
+    LayersPaused,
     Recipients,
     SenderStatsTold,
     StreamDestroyed,
@@ -32,6 +40,7 @@ __all__ = [
     "end_stream",
     "force_unpublish",
     "own_stream",
+    "pause_layers",
     "report_sender_stats",
     "set_layout_classes",
     "unpublish",
@@ -138,6 +147,18 @@ def report_sender_stats(state: SessionState, command: ReportSenderStats, now: Mo
         )
 
 
+def pause_layers(state: SessionState, command: PauseLayers, now: MonotonicTime) -> None:
+    """Tell the publisher which encodings of its stream nobody needs."""
+    for stream in state.streams_of(command.connection_id):
+        source = stream.source
+        if source is not None and (source.transport_id, source.lines.video_mid) == (
+            command.transport_id,
+            command.video_mid,
+        ):
+            state.paused_layers[stream.stream_id] = command.rids
+            state.emit(LayersPaused(command.connection_id, stream.stream_id, command.rids))
+
+
 def end_stream(state: SessionState, stream: Stream, reason: Reason, recipients: Recipients) -> None:
     """Remove a stream and every subscription to it."""
     state.happen(StreamDestroyed(stream.stream_id, stream.connection_id, reason), recipients)
@@ -162,6 +183,7 @@ def attach(state: SessionState, stream: Stream, source: StreamSource) -> None:
 
 def detach(state: SessionState, stream: Stream) -> None:
     """Forget where a stream's media was; its subscriptions wait for the next source."""
+    state.paused_layers.pop(stream.stream_id, None)
     state.save_stream(stream.without_source())
     for subscription in state.subscriptions_to(stream.stream_id):
         if subscription.slot is not None:

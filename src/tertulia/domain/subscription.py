@@ -11,11 +11,22 @@ A pair is bound again only from FREE, so a client is never shown media of the st
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from tertulia.domain.limits import PAIR_STEPS
+from tertulia.domain.stream import Dimensions
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId
 
-__all__ = ["MAX_SUBSCRIPTIONS", "PairState", "SlotPair", "Subscription", "best_free_pair", "next_pool_size"]
+__all__ = [
+    "MAX_SUBSCRIPTIONS",
+    "NO_WISHES",
+    "PairState",
+    "PictureWishes",
+    "SlotPair",
+    "Subscription",
+    "best_free_pair",
+    "next_pool_size",
+]
 
 MAX_SUBSCRIPTIONS = PAIR_STEPS[-1]
 """Of one connection: each needs a pair, and the pool ends there."""
@@ -93,6 +104,22 @@ class SlotPair:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureWishes:
+    """The picture that a subscriber would like; the router sends the nearest that the publisher makes.
+
+    Attributes:
+        size: Width and height in pixels; None for the largest.
+        frame_rate: Frames per second; None for all.
+    """
+
+    size: Dimensions | None = None
+    frame_rate: float | None = None
+
+
+NO_WISHES: Final = PictureWishes()
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """One connection's wish to receive one stream. Invariant: it names a live stream of the same session.
 
@@ -102,6 +129,7 @@ class Subscription:
         stream_id: What it wants.
         audio: Whether the audio is wanted at present.
         video: Whether the video is wanted at present.
+        wishes: Which picture is wanted.
         slot: The pair that carries it, or None while it waits for one.
         failed_binds: Binds that the router refused since the stream's source was last named.
     """
@@ -111,6 +139,7 @@ class Subscription:
     stream_id: StreamId
     audio: bool
     video: bool
+    wishes: PictureWishes = NO_WISHES
     slot: SlotIndex | None = None
     failed_binds: int = 0
 

@@ -12,7 +12,7 @@ from tertulia.domain.events import Change, Fact, Joined, Notice, Recipients, Res
 from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Stream, StreamSource
-from tertulia.domain.subscription import SlotPair, Subscription
+from tertulia.domain.subscription import PictureWishes, SlotPair, Subscription
 from tertulia.errors import TertuliaError
 from tertulia.ids import ApiKey, ConnectionId, Generation, SessionId, SlotIndex, TransportId
 
@@ -387,6 +387,10 @@ class RouterListener(Protocol):
     def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
         """A transport failed or was closed by the router itself."""
 
+    def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
+        """Nobody needs these encodings (`rid`) of a publisher's line, but all others."""
+        ...
+
     def codec_support_changed(
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
     ) -> None:
@@ -422,6 +426,7 @@ class RouterPort(Protocol):
         *,
         audio_paused: bool,
         video_paused: bool,
+        wishes: PictureWishes,
     ) -> tuple[int | None, int | None]:
         """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
         ...
@@ -440,6 +445,12 @@ class RouterPort(Protocol):
         video_paused: bool,
     ) -> None:
         """Set what of a binding is held back."""
+        ...
+
+    async def prefer(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+    ) -> None:
+        """Say which picture the subscriber of a binding would like."""
         ...
 
     async def list_transports(self) -> list[TransportListing]:

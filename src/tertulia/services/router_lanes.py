@@ -13,6 +13,7 @@ from tertulia.domain.events import (
     CloseTransport,
     OpenTransport,
     PauseSlot,
+    PreferSlot,
     RenegotiateTransport,
     RouterIntent,
     UnbindSlot,
@@ -143,6 +144,7 @@ class RouterLanes:
                         intent.source,
                         audio_paused=intent.audio_paused,
                         video_paused=intent.video_paused,
+                        wishes=intent.wishes,
                     )
                     self._tell(_bind_settled(intent, accepted=True, audio=audio, video=video))
                 case UnbindSlot():
@@ -156,6 +158,8 @@ class RouterLanes:
                         audio_paused=intent.audio_paused,
                         video_paused=intent.video_paused,
                     )
+                case PreferSlot():
+                    await self._router.prefer(intent.transport_id, intent.slot, intent.generation, intent.wishes)
         except (RouterRefusedError, UnavailableError, UnexpectedAnswerError) as error:
             self._fail(intent, error)
 
@@ -173,7 +177,7 @@ class RouterLanes:
             case UnbindSlot() if isinstance(error, RouterRefusedError):
                 # The router knows nothing of the binding (any more), so it sends nothing of it either.
                 self._tell(_unbind_settled(intent))
-            case UnbindSlot() | CloseTransport() | PauseSlot():
+            case UnbindSlot() | CloseTransport() | PauseSlot() | PreferSlot():
                 # Refused: there is nothing left to act on. Away: all is compared when the router is back.
                 pass
 

@@ -21,6 +21,7 @@ from tertulia.domain.commands import (
     ForceMuteStream,
     ForceUnpublish,
     Join,
+    PauseLayers,
     ReportSenderStats,
     Request,
     Resume,
@@ -706,6 +707,13 @@ class Sessions:
         if known is not None:
             live, connection_id = known
             live.post(Tell(ChangeCodecSupport(connection_id, transport_id, slot, generation, supported)))
+
+    def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
+        """Tell the publisher which encodings nobody needs."""
+        known = self._directory.transports.get(transport_id)
+        if known is not None:
+            live, connection_id = known
+            live.post(Tell(PauseLayers(connection_id, transport_id, video_mid, tuple(rids))))
 
     def _tell(self, connection_id: ConnectionId, command: Command) -> None:
         live = self._directory.sessions.get(connection_id)

@@ -36,12 +36,14 @@ __all__ = [
     "FromRouter",
     "Hello",
     "HelloReply",
+    "LayersPaused",
     "LinkError",
     "ListReply",
     "ListTransports",
     "OpenTransport",
     "OpenTransportReply",
     "Pause",
+    "Prefer",
     "Renegotiate",
     "RenegotiateReply",
     "Reply",
@@ -58,6 +60,7 @@ __all__ = [
     "Transport",
     "TransportState",
     "Unbind",
+    "Wishes",
     "decode_from_router",
     "decode_reply",
     "decode_request",
@@ -138,13 +141,22 @@ class Source(_Part, frozen=True):
     video_mid: str | None = None
 
 
+class Wishes(_Part, frozen=True):
+    """The picture that a subscriber would like; what is absent is not wished for."""
+
+    width: int | None = None
+    height: int | None = None
+    frame_rate: float | None = None
+
+
 class Track(_Part, frozen=True):
-    """A media line on which a client sends; `codec` once a packet came."""
+    """A media line on which a client sends; `codec` once a packet came, `paused_rids` if it has several encodings."""
 
     mid: str
     kind: Kind
     receiving: bool
     codec: str | None = None
+    paused_rids: list[str] | None = None
 
 
 class Binding(_Part, frozen=True):
@@ -157,6 +169,7 @@ class Binding(_Part, frozen=True):
     audio_paused: bool
     video_paused: bool
     source: Source | None = None
+    wishes: Wishes | None = None
 
 
 class Transport(_Part, frozen=True):
@@ -256,6 +269,7 @@ class Bind(_Message, frozen=True, tag="bind"):
     source: Source
     audio_paused: bool
     video_paused: bool
+    wishes: Wishes | None = None
 
 
 class Unbind(_Message, frozen=True, tag="unbind"):
@@ -278,6 +292,16 @@ class Pause(_Message, frozen=True, tag="pause"):
     video_paused: bool
 
 
+class Prefer(_Message, frozen=True, tag="prefer"):
+    """Say anew which picture the subscriber of a binding would like."""
+
+    id: int
+    transport: int
+    slot: int
+    generation: int
+    wishes: Wishes | None = None
+
+
 class RequestKeyFrame(_Message, frozen=True, tag="request_key_frame"):
     """Ask a publisher for a key frame."""
 
@@ -293,7 +317,16 @@ class ListTransports(_Message, frozen=True, tag="list"):
 
 
 Request = (
-    Hello | OpenTransport | Renegotiate | CloseTransport | Bind | Unbind | Pause | RequestKeyFrame | ListTransports
+    Hello
+    | OpenTransport
+    | Renegotiate
+    | CloseTransport
+    | Bind
+    | Unbind
+    | Pause
+    | Prefer
+    | RequestKeyFrame
+    | ListTransports
 )
 
 # ---- replies
@@ -351,6 +384,7 @@ REPLIES: Final[Mapping[type[Request], type[ReplyBody]]] = {
     Bind: BindReply,
     Unbind: Empty,
     Pause: Empty,
+    Prefer: Empty,
     RequestKeyFrame: Empty,
     ListTransports: ListReply,
 }
@@ -384,6 +418,14 @@ class TrackChanged(_Message, frozen=True, tag="track"):
 
     transport: int
     track: Track
+
+
+class LayersPaused(_Message, frozen=True, tag="layers_paused"):
+    """Nobody needs these encodings of a line; all others are to be sent."""
+
+    transport: int
+    mid: str
+    rids: list[str]
 
 
 class BindingStarted(_Message, frozen=True, tag="binding_started"):
@@ -449,6 +491,7 @@ class RouterStatistics(_Message, frozen=True, tag="router_statistics"):
 Event = (
     TransportState
     | TrackChanged
+    | LayersPaused
     | BindingStarted
     | CodecNotSupported
     | CodecSupported
@@ -461,6 +504,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
     for event in (
         TransportState,
         TrackChanged,
+        LayersPaused,
         BindingStarted,
         CodecNotSupported,
         CodecSupported,

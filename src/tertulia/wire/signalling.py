@@ -48,6 +48,7 @@ __all__ = [
     "IceServer",
     "Join",
     "Joined",
+    "LayersPaused",
     "Leave",
     "MediaFailed",
     "MuteForced",
@@ -493,6 +494,13 @@ class SlotsNeeded(_Message, frozen=True, tag="slotsNeeded"):
     pairs: int
 
 
+class LayersPaused(_Message, frozen=True, tag="layersPaused"):
+    """Nobody needs these layers of an own stream's video; all others are to be sent."""
+
+    stream_id: str
+    rids: list[str]
+
+
 class SubscriptionVideo(_Message, frozen=True, tag="subscriptionVideo"):
     """The video of a subscription stopped or started."""
 
@@ -634,6 +642,7 @@ ServerMessage = (
     | Bound
     | Unbound
     | SlotsNeeded
+    | LayersPaused
     | SubscriptionVideo
     | Caption
     | SubscriptionVideoWarning
@@ -784,6 +793,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         Bound,
         Unbound,
         SlotsNeeded,
+        LayersPaused,
         SubscriptionVideo,
         Caption,
         SubscriptionVideoWarning,

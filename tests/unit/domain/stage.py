@@ -34,6 +34,7 @@ from tertulia.domain.events import (
     One,
     OpenTransport,
     PauseSlot,
+    PreferSlot,
     Published,
     RenegotiateTransport,
     Result,
@@ -47,6 +48,7 @@ from tertulia.domain.limits import SessionLimits
 from tertulia.domain.roles import Role
 from tertulia.domain.session import Session
 from tertulia.domain.stream import Dimensions, Lines, Stream, VideoType
+from tertulia.domain.subscription import NO_WISHES, PictureWishes
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
@@ -130,10 +132,16 @@ class Stage:
         )
 
     def subscribe(
-        self, connection_id: ConnectionId, stream: Stream, *, audio: bool = True, video: bool = True
+        self,
+        connection_id: ConnectionId,
+        stream: Stream,
+        *,
+        audio: bool = True,
+        video: bool = True,
+        wishes: PictureWishes = NO_WISHES,
     ) -> SubscriptionId:
         origin = self.origin(connection_id)
-        self.do(Subscribe(origin, stream.stream_id, audio, video))
+        self.do(Subscribe(origin, stream.stream_id, audio, video, wishes))
         answer = self.answers[origin]
         assert isinstance(answer, Subscribed), answer
         return answer.subscription_id
@@ -223,7 +231,7 @@ class Stage:
                 )
             case UnbindSlot(_, transport_id, slot, generation):
                 return SettleUnbind(connection_id, transport_id, slot, generation)
-            case CloseTransport() | PauseSlot():
+            case CloseTransport() | PauseSlot() | PreferSlot():
                 return None
 
     # ---- what was seen

@@ -72,6 +72,7 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.SettleUnbind: lambda _: commands.SettleUnbind(ME, GONE, SlotIndex(0), Generation(1)),
     commands.EndTransport: lambda _: commands.EndTransport(ME, GONE, "gone"),
     commands.FindTransport: lambda _: commands.FindTransport(ME, GONE, ()),
+    commands.PauseLayers: lambda _: commands.PauseLayers(ME, GONE, "1", ("f",)),
     commands.ChangeCodecSupport: lambda _: commands.ChangeCodecSupport(ME, GONE, SlotIndex(0), Generation(1), False),
 }
 """For each command one that does what it says when its connection is connected."""
@@ -84,6 +85,7 @@ ROUTER_REPORTS = {
     commands.SettleUnbind,
     commands.EndTransport,
     commands.FindTransport,
+    commands.PauseLayers,
     commands.ChangeCodecSupport,
 }
 SEATED = {Standing.CONNECTED, Standing.INTERRUPTED, Standing.ADOPTED}

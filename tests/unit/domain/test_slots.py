@@ -18,6 +18,7 @@ from tertulia.domain.events import (
     CloseTransport,
     Done,
     PauseSlot,
+    PreferSlot,
     Resumed,
     SlotBound,
     SlotsNeeded,
@@ -26,7 +27,8 @@ from tertulia.domain.events import (
     UnbindSlot,
 )
 from tertulia.domain.roles import Role
-from tertulia.domain.subscription import MAX_SUBSCRIPTIONS
+from tertulia.domain.stream import Dimensions
+from tertulia.domain.subscription import MAX_SUBSCRIPTIONS, NO_WISHES, PictureWishes
 from tertulia.errors import InvalidParameterError, PermissionDeniedError, StreamLimitError, StreamNotFoundError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 from tests.unit.domain.stage import Stage
@@ -97,6 +99,27 @@ def test_turning_a_half_off_pauses_the_binding() -> None:
     (pause,) = stage.intents_of(PauseSlot)
     assert isinstance(pause, PauseSlot)
     assert (pause.slot, pause.generation, pause.audio_paused, pause.video_paused) == (0, 1, False, True)
+
+
+def test_the_router_hears_which_picture_a_subscriber_would_like() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    stream = stage.publish(ana)
+    small, smaller = PictureWishes(Dimensions(640, 360), 15), PictureWishes(Dimensions(320, 180))
+    subscription_id = stage.subscribe(ben, stream, wishes=small)
+    (bind,) = stage.intents_of(BindSlot)
+    assert isinstance(bind, BindSlot)
+    assert bind.wishes == small
+    for _ in range(2):
+        stage.do(UpdateSubscription(stage.origin(ben), subscription_id, True, True, smaller))
+    (prefer,) = stage.intents_of(PreferSlot)
+    assert isinstance(prefer, PreferSlot)
+    assert (prefer.slot, prefer.generation, prefer.wishes) == (0, 1, smaller)
+    assert stage.intents_of(PauseSlot) == []
+    stage.do(UpdateSubscription(stage.origin(ben), subscription_id, True, True))
+    assert [intent.wishes for intent in stage.intents_of(PreferSlot) if isinstance(intent, PreferSlot)] == [
+        smaller,
+        NO_WISHES,
+    ]
 
 
 def test_without_a_transport_a_subscriber_is_asked_for_pairs() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tertulia.domain.commands import ForceUnpublish, ReportSenderStats, Unpublish, UpdateStream
+from tertulia.domain.commands import ForceUnpublish, PauseLayers, ReportSenderStats, Unpublish, UpdateStream
 from tertulia.domain.events import (
     Done,
+    LayersPaused,
     SenderStatsTold,
     SlotUnbound,
     StreamCreated,
@@ -216,3 +217,23 @@ def test_sender_statistics_are_passed_on_once_a_second_for_each_stream() -> None
     stage.pass_time(0.1)
     stage.do(ReportSenderStats(ana, one.stream_id, 0, 3))
     assert [told.estimated_bps for told in told_stats(stage, "ben")] == [1, 1, 3]
+
+
+def test_a_publisher_hears_which_layers_nobody_needs_and_again_when_it_was_away() -> None:
+    stage = Stage()
+    ana = stage.join("ana")
+    stream, other = stage.publish(ana), stage.publish(ana)
+    assert stream.source is not None
+    transport_id, mid = stream.source.transport_id, stream.source.lines.video_mid
+    assert mid is not None
+    stage.do(PauseLayers(ana, transport_id, mid, ("h", "f")))
+    stage.do(PauseLayers(ana, transport_id, "unknown", ("f",)))
+    paused = LayersPaused(ana, stream.stream_id, ("h", "f"))
+    assert [notice for notice in stage.notices[ana] if isinstance(notice, LayersPaused)] == [paused]
+    stage.lose(ana)
+    stage.do(PauseLayers(ana, transport_id, mid, ()))
+    stage.notices[ana].clear()
+    stage.resume(ana)
+    again = LayersPaused(ana, stream.stream_id, ())
+    assert [notice for notice in stage.notices[ana] if isinstance(notice, LayersPaused)] == [again]
+    assert other.stream_id != stream.stream_id

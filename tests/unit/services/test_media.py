@@ -1,6 +1,7 @@
 """Media through the services: what the router is asked, and what happens when it or control restarts."""
 
 from tertulia.domain.roles import Role
+from tertulia.ids import StreamId, TransportId
 from tertulia.wire import router as link
 from tertulia.wire import signalling
 from tests.fakes.house import House, settle
@@ -106,6 +107,20 @@ async def test_codec_news_reaches_the_subscriber(house: House) -> None:
         signalling.SubscriptionVideo(subscription_id, False, "codecNotSupported"),
         signalling.SubscriptionVideo(subscription_id, True, "codecChanged"),
     ]
+
+
+async def test_a_publisher_hears_which_layers_nobody_needs(house: House) -> None:
+    ana = await house.join()
+    stream = await ana.publish()
+    ((transport_id, (live, _)),) = house.sessions._directory.transports.items()
+    source = live.state._state.streams[StreamId(stream.id)].source
+    assert source is not None
+    video_mid = source.lines.video_mid
+    assert video_mid is not None
+    house.sessions.layers_paused(transport_id, video_mid, ["f"])
+    house.sessions.layers_paused(TransportId(99), "1", ["h", "f"])
+    await settle()
+    assert ana.of(signalling.LayersPaused) == [signalling.LayersPaused(stream.id, ["f"])]
 
 
 async def test_a_failed_transport_is_told_to_its_client(house: House) -> None:

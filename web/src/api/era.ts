@@ -37,6 +37,8 @@ export interface Era extends ListenerManners {
   readonly tellsArchives: boolean;
   /** Which of the events that go with the browser's question are marked as cancelable. */
   readonly cancelable: Readonly<Record<'accessAllowed' | 'accessDialogOpened', boolean>>;
+  /** Whether publishers send their video in several sizes, unless the application asks for one. */
+  readonly sendsLayers: boolean;
   /** The volume that a Subscriber starts with, 0 to 100. */
   readonly defaultVolume: number;
   /** A role that may not publish may not signal either. */

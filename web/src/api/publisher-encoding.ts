@@ -130,13 +130,9 @@ export class PublisherEncoding {
       throw new OTError('OT_UNEXPECTED_ERROR_CODE', 'Only the bitrate of a camera can be limited.');
     this.preset = preset;
     this.bitrateBps = bps;
-    const change = (encoding: RTCRtpEncodingParameters): void => {
-      if (bps === undefined) delete encoding.maxBitrate;
-      else encoding.maxBitrate = bps;
-    };
     await this.subject
       .lines()
-      ?.tune('video', change)
+      ?.limitVideo(bps)
       .catch((error: unknown) => {
         throw asOTError(error, 'OT_UNEXPECTED_ERROR_CODE');
       });

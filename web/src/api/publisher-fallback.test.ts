@@ -13,10 +13,8 @@ let fallback: PublisherFallback;
 
 function linesCalled(name: string): SentLines {
   return {
-    tune: (_kind: string, change: (encoding: RTCRtpEncodingParameters) => void) => {
-      const encoding: RTCRtpEncodingParameters = {};
-      change(encoding);
-      log.push(`${name} ${encoding.active === true ? 'sends' : 'is silent'}`);
+    switchVideo: (on: boolean) => {
+      log.push(`${name} ${on ? 'sends' : 'is silent'}`);
       return Promise.resolve();
     },
   } as unknown as SentLines;

@@ -113,12 +113,8 @@ export class PublisherFallback {
 
   private switchVideo(lines: SentLines | null, on: boolean): void {
     this.silenced = on ? null : lines;
-    lines
-      ?.tune('video', (encoding) => {
-        encoding.active = on;
-      })
-      .catch((error: unknown) => {
-        logger.warn('The video could not be switched for its quality.', error);
-      });
+    lines?.switchVideo(on).catch((error: unknown) => {
+      logger.warn('The video could not be switched for its quality.', error);
+    });
   }
 }

@@ -4,6 +4,7 @@ import type { Publication } from '../engine/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { flag, publisherOptions, type Properties, type PublisherOptions } from '../options.ts';
 import {
+  isRouted,
   merged,
   meterOf,
   Rates,
@@ -125,13 +126,14 @@ export class Publisher extends View implements Publication {
 
   /** What is sent now, and how. */
   tracks(): SendTracks {
-    const { audioBitrateBps, opus, videoCodecs } = this.#options;
+    const { audioBitrateBps, opus, videoCodecs, isScalable } = this.#options;
     return {
       audio: this.#sources.track('audio'),
       video: this.#sources.track('video'),
       audioBitrateBps,
       opus,
       videoCodecs,
+      isScalable: isScalable && this.#page.era.sendsLayers && isRouted(this.session?.sessionId ?? ''),
       ...this.#encoding.wishes(),
     };
   }

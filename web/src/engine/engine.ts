@@ -14,6 +14,7 @@ import {
 } from '../core/index.ts';
 import type { FrameEncryption } from '../encryption/index.ts';
 import { asOTError, OTError } from '../errors.ts';
+import { logger } from '../logger.ts';
 import type { PeerFactory, SentLines } from '../rtc/index.ts';
 import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
 import type {
@@ -352,6 +353,9 @@ export class SessionEngine {
             case 'senderStats':
               this.inputSubscription(notice);
               return;
+            case 'layersPaused':
+              this.pauseLayers(notice.streamId, notice.rids);
+              return;
             case 'slotsNeeded':
               this.media.slotsNeeded(notice.pairs);
               return;
@@ -386,6 +390,14 @@ export class SessionEngine {
     if (publication === undefined) return;
     this.publications.delete(streamId);
     this.media.unpublish(publication);
+  }
+
+  private pauseLayers(streamId: string, rids: readonly string[]): void {
+    const publication = this.publications.get(streamId);
+    const lines = publication === undefined ? null : this.media.lines(publication);
+    lines?.pauseLayers(rids).catch((error: unknown) => {
+      logger.warn('The layers of a stream could not be changed.', error);
+    });
   }
 
   private inputSubscription(input: SubscriptionInput): void {

@@ -43,6 +43,7 @@ export const v2: Era = {
   tellsMuting: true,
   tellsArchives: true,
   cancelable: { accessAllowed: false, accessDialogOpened: true },
+  sendsLayers: false,
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',

@@ -70,6 +70,18 @@ export class FakePeer implements Peer {
         this.log.push(`tune ${kind} ${JSON.stringify(encoding)}`);
         return Promise.resolve();
       },
+      limitVideo: (bps) => {
+        this.log.push(`limit ${String(bps)}`);
+        return Promise.resolve();
+      },
+      switchVideo: (on) => {
+        this.log.push(`video ${on ? 'on' : 'off'}`);
+        return Promise.resolve();
+      },
+      pauseLayers: (rids) => {
+        this.log.push(`pause [${rids.join()}]`);
+        return Promise.resolve();
+      },
       stop: () => {
         for (const mid of [mids.audio, mids.video]) {
           const line = this.lines[Number(mid)];

@@ -7,6 +7,7 @@ export type { CaptureWishes } from './capture.ts';
 export { canShareScreen, checkOutput, findOutput, listOutputs, routeSound, supportedCodecs } from './devices.ts';
 export type { OutputDevice, SupportedCodecs } from './devices.ts';
 export { canProcess, checkFilter, type Filter } from './filters.ts';
+export { isRouted } from './layers.ts';
 export { meterOf, type LevelMeter } from './sound-level.ts';
 export { nextCamera, Sources } from './sources.ts';
 export type { Kind, Processor, SourceWatcher, SourceWishes } from './sources.ts';

@@ -46,6 +46,8 @@ export interface SendTracks {
   readonly opus?: OpusWishes | undefined;
   /** Names in small letters, the dearest first. */
   readonly videoCodecs?: readonly string[] | undefined;
+  /** Whether the video may be sent in several sizes at once. */
+  readonly isScalable?: boolean | undefined;
 }
 
 /** The lines that carry one stream of ours. */
@@ -59,6 +61,12 @@ export interface SentLines {
   stats(kind: 'audio' | 'video'): Promise<RTCStatsReport | null>;
   /** Changes how the line is encoded; does nothing without such a line. Rejects when the browser refuses. */
   tune(kind: 'audio' | 'video', change: (encoding: RTCRtpEncodingParameters) => void): Promise<void>;
+  /** Lets the video take so many bits per second in all; undefined leaves it to the browser. Rejects as `tune`. */
+  limitVideo(bps: number | undefined): Promise<void>;
+  /** Encodes the video or does not; the track stays. Rejects as `tune`. */
+  switchVideo(on: boolean): Promise<void>;
+  /** These layers of the video need not be sent; all others are, and the smallest always. Rejects as `tune`. */
+  pauseLayers(rids: readonly string[]): Promise<void>;
   /** Sends nothing more; the lines stay and are used again by a later stream. */
   stop(): void;
 }

@@ -4,6 +4,7 @@ import type { FrameEncryption } from '../encryption/index.ts';
 import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
+import { layersOf, limited, type Layer } from './layers.ts';
 import { withOpusWishes, type OpusWishes } from './opus.ts';
 import { pathSample } from './statistics.ts';
 import type { Peer, PeerFactory, PeerState, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
@@ -18,6 +19,17 @@ interface Pair {
   readonly encrypted: readonly number[];
 }
 
+/** A line on which a track is sent. */
+interface SendLine {
+  readonly line: RTCRtpTransceiver;
+  /** What the line was made with: their number and names are for good. None for a single encoding. */
+  layers: readonly Layer[];
+  /** Changes of the parameters follow each other: the browser takes only those that it gave out last. */
+  turn: Promise<unknown>;
+  isOn: boolean;
+  paused: readonly string[];
+}
+
 /** Makes a peer on the browser's RTCPeerConnection. Throws what its constructor throws. */
 export const makeRtcPeer: PeerFactory = (configuration, onState, encryption = null) =>
   new RtcPeer(configuration, onState, encryption);
@@ -25,7 +37,7 @@ export const makeRtcPeer: PeerFactory = (configuration, onState, encryption = nu
 class RtcPeer implements Peer {
   private readonly pc: RTCPeerConnection;
   private readonly pairs: Pair[] = [];
-  private readonly idle: Record<Kind, RTCRtpTransceiver[]> = { audio: [], video: [] };
+  private readonly idle: Record<Kind, SendLine[]> = { audio: [], video: [] };
   private readonly opus = new Map<RTCRtpTransceiver, OpusWishes>();
   private readonly order = new CandidateOrder();
   private reported: PeerState = 'connecting';
@@ -86,6 +98,10 @@ class RtcPeer implements Peer {
   send(tracks: SendTracks): SentLines {
     const stream = new MediaStream([tracks.audio, tracks.video].filter((track) => track !== null));
     const audio = tracks.audio && this.sendLine(tracks.audio, stream, { maxBitrate: tracks.audioBitrateBps });
+    const layers =
+      tracks.video !== null && tracks.isScalable === true
+        ? layersOf(tracks.video.getSettings(), tracks.videoCodecs)
+        : [];
     const video =
       tracks.video &&
       this.sendLine(
@@ -93,36 +109,63 @@ class RtcPeer implements Peer {
         stream,
         { maxBitrate: tracks.videoBitrateBps, scalabilityMode: tracks.scalabilityMode },
         tracks.videoCodecs,
+        layers,
       );
-    if (audio !== null && tracks.opus !== undefined) this.opus.set(audio, tracks.opus);
+    if (audio !== null && tracks.opus !== undefined) this.opus.set(audio.line, tracks.opus);
     const lines = { audio, video };
     let stopped = false;
+    const change = async (
+      sent: SendLine | null,
+      run: (encodings: RTCRtpEncodingParameters[]) => void,
+    ): Promise<void> => {
+      if (!stopped && sent !== null) await tune(sent, run);
+    };
     return {
-      stats: async (kind) => (await lines[kind]?.sender.getStats()) ?? null,
-      tune: async (kind, change) => {
-        if (!stopped && lines[kind] !== null) await tune(lines[kind].sender, change);
+      stats: async (kind) => (await lines[kind]?.line.sender.getStats()) ?? null,
+      tune: (kind, each) =>
+        change(lines[kind], (encodings) => {
+          encodings.forEach(each);
+        }),
+      limitVideo: (bps) =>
+        change(video, (encodings) => {
+          if (video !== null) limit(video, encodings, bps);
+        }),
+      switchVideo: async (on) => {
+        if (video === null) return;
+        video.isOn = on;
+        await change(video, (encodings) => {
+          activate(video, encodings);
+        });
+      },
+      pauseLayers: async (rids) => {
+        if (video === null) return;
+        video.paused = rids;
+        await change(video, (encodings) => {
+          activate(video, encodings);
+        });
       },
       get audioMid() {
-        return audio?.mid ?? undefined;
+        return audio?.line.mid ?? undefined;
       },
       get videoMid() {
-        return video?.mid ?? undefined;
+        return video?.line.mid ?? undefined;
       },
       replace: async (kind, track) => {
-        if (!stopped) await lines[kind]?.sender.replaceTrack(track);
+        if (!stopped) await lines[kind]?.line.sender.replaceTrack(track);
       },
       stop: () => {
         if (stopped) return;
         stopped = true;
         for (const kind of ['audio', 'video'] as const) {
-          const line = lines[kind];
-          if (line === null || this.pc.signalingState === 'closed') continue;
+          const sent = lines[kind];
+          if (sent === null || this.pc.signalingState === 'closed') continue;
+          const { line } = sent;
           line.direction = 'inactive';
           this.opus.delete(line);
           line.sender.replaceTrack(null).catch((error: unknown) => {
             logger.warn('A track could not be taken off its line.', error);
           });
-          this.idle[kind].push(line);
+          this.idle[kind].push(sent);
         }
       },
     };
@@ -168,25 +211,37 @@ class RtcPeer implements Peer {
     stream: MediaStream,
     wished: { readonly maxBitrate?: number | undefined; readonly scalabilityMode?: string | undefined },
     codecs: readonly string[] = [],
-  ): RTCRtpTransceiver {
+    layers: readonly Layer[] = [],
+  ): SendLine {
     const kind = track.kind as Kind;
-    const encoding = Object.fromEntries(Object.entries(wished).filter(([, value]) => value !== undefined));
-    const used = this.idle[kind].pop();
+    const { maxBitrate, scalabilityMode } = wished;
+    const mode = scalabilityMode === undefined ? {} : { scalabilityMode };
+    // A browser that was told of three encodings once has three for good.
+    const place = this.idle[kind].findIndex((idle) => idle.layers.length === layers.length);
+    const used = this.idle[kind].splice(place, place < 0 ? 0 : 1)[0];
     if (used === undefined) {
-      const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings: [encoding] });
+      const bitrates = limited(layers, maxBitrate);
+      const sendEncodings =
+        layers.length === 0
+          ? [{ ...(maxBitrate === undefined ? {} : { maxBitrate }), ...mode }]
+          : layers.map((layer, index) => ({ ...layer, ...mode, maxBitrate: bitrates[index] ?? layer.maxBitrate }));
+      const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings });
       this.encryption?.protect(line.sender, 'sent', kind);
       prefer(line, kind, codecs);
-      return line;
+      return { line, layers, turn: Promise.resolve(), isOn: true, paused: [] };
     }
-    used.direction = 'sendonly';
-    prefer(used, kind, codecs);
-    used.sender
+    used.layers = layers;
+    used.isOn = true;
+    used.paused = [];
+    used.line.direction = 'sendonly';
+    prefer(used.line, kind, codecs);
+    used.line.sender
       .replaceTrack(track)
       .then(() =>
-        tune(used.sender, (parameters) => {
-          delete parameters.maxBitrate;
-          parameters.active = true;
-          Object.assign(parameters, encoding);
+        tune(used, (encodings) => {
+          limit(used, encodings, maxBitrate);
+          activate(used, encodings);
+          for (const encoding of encodings) Object.assign(encoding, mode);
         }),
       )
       .catch((error: unknown) => {
@@ -226,10 +281,33 @@ function prefer(line: RTCRtpTransceiver, kind: Kind, dearest: readonly string[])
   line.setCodecPreferences(offeredCodecs(codecs).sort((one, other) => rank(one) - rank(other)));
 }
 
-async function tune(sender: RTCRtpSender, change: (encoding: RTCRtpEncodingParameters) => void): Promise<void> {
-  const parameters = sender.getParameters();
-  // A browser without encodings before the first negotiation takes none here either.
-  if (!Array.isArray(parameters.encodings) || parameters.encodings.length === 0) return;
-  for (const encoding of parameters.encodings) change(encoding);
-  await sender.setParameters(parameters);
+/** Changes the parameters of a line, after the changes before. */
+async function tune(sent: SendLine, change: (encodings: RTCRtpEncodingParameters[]) => void): Promise<void> {
+  const run = async (): Promise<void> => {
+    const { sender } = sent.line;
+    const parameters = sender.getParameters();
+    // A browser without encodings before the first negotiation takes none here either.
+    if (!Array.isArray(parameters.encodings) || parameters.encodings.length === 0) return;
+    change(parameters.encodings);
+    await sender.setParameters(parameters);
+  };
+  const turn = sent.turn.then(run, run);
+  sent.turn = turn;
+  await turn;
+}
+
+function limit({ layers }: SendLine, encodings: RTCRtpEncodingParameters[], bps: number | undefined): void {
+  const bitrates = limited(layers, bps);
+  encodings.forEach((encoding, place) => {
+    const [layer, most] = [layers[place], layers.length === 0 ? bps : bitrates[place]];
+    if (layer !== undefined) encoding.scaleResolutionDownBy = layer.scaleResolutionDownBy;
+    if (most === undefined) delete encoding.maxBitrate;
+    else encoding.maxBitrate = most;
+  });
+}
+
+function activate({ layers, isOn, paused }: SendLine, encodings: RTCRtpEncodingParameters[]): void {
+  encodings.forEach((encoding, place) => {
+    encoding.active = isOn && (place === 0 || !paused.includes(layers[place]?.rid ?? ''));
+  });
 }

@@ -276,6 +276,7 @@ export class SignallingLink {
       case 'subscriptionVideoWarning':
       case 'caption':
       case 'senderStats':
+      case 'layersPaused':
       case 'mediaFailed':
         this.handlers.notice(body);
         return;

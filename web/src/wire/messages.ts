@@ -317,6 +317,13 @@ export interface SenderStats extends SenderEstimates {
   readonly subscriptionId: number;
 }
 
+/** Nobody needs these layers of an own stream's video; all others are to be sent. */
+export interface LayersPaused {
+  readonly type: 'layersPaused';
+  readonly streamId: string;
+  readonly rids: readonly string[];
+}
+
 export interface MediaFailed {
   readonly type: 'mediaFailed';
   readonly epoch: number;
@@ -339,6 +346,7 @@ export type Notice =
   | Caption
   | SubscriptionVideoWarning
   | SenderStats
+  | LayersPaused
   | MediaFailed
   | Disconnected;
 

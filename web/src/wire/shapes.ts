@@ -111,6 +111,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     caption: fields({ subscriptionId: integer, caption: string, isFinal: boolean }),
     subscriptionVideoWarning: fields({ subscriptionId: integer, active: boolean }),
     senderStats: fields({ subscriptionId: integer, maxAllocatedBitrate: integer, estimatedBandwidth: integer }),
+    layersPaused: fields({ streamId: string, rids: listOf(string) }),
     mediaFailed: fields({ epoch: integer, message: string }),
     disconnected: fields({ reason }),
     connectionCreated: fields({ connection }),

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Event, Listing, OpenTransport, Opened, Pause, Renegotiate,
+    Bind, Bound, CloseTransport, Event, Listing, OpenTransport, Opened, Pause, Prefer, Renegotiate,
     Renegotiated, RequestKeyFrame, RouterError, Unbind,
 };
 
@@ -31,7 +31,7 @@ pub struct Hello {
 }
 
 /// What control asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Agree on a version and become the control that is served.
     Hello(Hello),
@@ -47,6 +47,8 @@ pub enum Request {
     Unbind(Unbind),
     /// See [`Pause`].
     Pause(Pause),
+    /// See [`Prefer`].
+    Prefer(Prefer),
     /// See [`RequestKeyFrame`].
     RequestKeyFrame(RequestKeyFrame),
     /// Everything there is.
@@ -73,7 +75,7 @@ pub struct HelloReply {
 pub struct Empty {}
 
 /// A result, by request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Reply {
     /// To `hello`.
@@ -166,6 +168,7 @@ impl Request {
             "bind" => body(bytes).map(Self::Bind),
             "unbind" => body(bytes).map(Self::Unbind),
             "pause" => body(bytes).map(Self::Pause),
+            "prefer" => body(bytes).map(Self::Prefer),
             "request_key_frame" => body(bytes).map(Self::RequestKeyFrame),
             "list" => Ok(Self::List),
             unknown => Err(Refusal::new(
@@ -190,6 +193,7 @@ impl Request {
             Self::Bind(body) => encode("bind", id, body),
             Self::Unbind(body) => encode("unbind", id, body),
             Self::Pause(body) => encode("pause", id, body),
+            Self::Prefer(body) => encode("prefer", id, body),
             Self::RequestKeyFrame(body) => encode("request_key_frame", id, body),
             Self::List => encode("list", id, &Empty {}),
         }

@@ -1,6 +1,6 @@
 //! H.264 profiles (RFC 6184 section 8.1) and key frames in packetization mode 1.
 
-use super::FrameInfo;
+use super::{FrameInfo, parameter_set};
 
 /// The profiles that browsers negotiate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,24 +49,28 @@ const STAP_A: u8 = 24;
 /// A key frame starts at its sequence parameter set: without it a decoder cannot start, and WebRTC
 /// encoders repeat it before every IDR picture.
 pub(super) fn parse(payload: &[u8]) -> FrameInfo {
-    let starts_key_frame = match payload.split_first() {
-        Some((first, _)) if first & 0x1f == SEQUENCE_PARAMETER_SET => true,
-        Some((first, units)) if first & 0x1f == STAP_A => has_parameter_set(units),
-        _ => false,
+    let unit = match payload.split_first() {
+        Some((first, _)) if first & 0x1f == SEQUENCE_PARAMETER_SET => Some(payload),
+        Some((first, units)) if first & 0x1f == STAP_A => find_parameter_set(units),
+        _ => None,
     };
-    FrameInfo { starts_key_frame, ..FrameInfo::default() }
+    let Some(unit) = unit else {
+        return FrameInfo::default();
+    };
+    let size = unit.split_first().and_then(|(_, set)| parameter_set::read_size(set));
+    FrameInfo { starts_key_frame: true, size, ..FrameInfo::default() }
 }
 
 /// Walks the units of an aggregation packet: a 16-bit big-endian length, then the unit.
-fn has_parameter_set(mut units: &[u8]) -> bool {
+fn find_parameter_set(mut units: &[u8]) -> Option<&[u8]> {
     while let Some((length, rest)) = units.split_first_chunk::<2>() {
-        if rest.first().is_some_and(|unit| unit & 0x1f == SEQUENCE_PARAMETER_SET) {
-            return true;
-        }
         let length = usize::from(u16::from_be_bytes(*length));
+        if rest.first().is_some_and(|unit| unit & 0x1f == SEQUENCE_PARAMETER_SET) {
+            return Some(rest.get(..length).unwrap_or(rest));
+        }
         units = rest.get(length..).unwrap_or_default();
     }
-    false
+    None
 }
 
 #[cfg(test)]

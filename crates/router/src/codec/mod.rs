@@ -1,6 +1,8 @@
-//! What the router must know of codecs: names, payload types, key frames and picture identifiers.
+//! What the router must know of codecs: names, payload types, key frames, picture identifiers, sizes
+//! and temporal layers.
 
 mod h264;
+mod parameter_set;
 mod vp8;
 mod vp9;
 
@@ -108,6 +110,42 @@ pub struct FrameInfo {
     pub picture_id: Option<PictureId>,
     /// Identifier of the last picture of temporal layer 0.
     pub tl0_picture_index: Option<Tl0PictureIndex>,
+    /// Which temporal layer the frame is of, where the packet says so.
+    pub temporal_layer: Option<TemporalLayer>,
+    /// Size of the picture; only at the start of a key frame.
+    pub size: Option<FrameSize>,
+}
+
+/// A place in the temporal layers of an encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemporalLayer {
+    /// 0 is the lowest, of which all others are made.
+    pub index: u8,
+    /// The frame refers to layer 0 only, so that a decoder may start with this layer here.
+    pub is_switching_point: bool,
+}
+
+/// The size of a picture in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameSize {
+    /// At least 1.
+    pub width: u16,
+    /// At least 1.
+    pub height: u16,
+}
+
+impl FrameSize {
+    /// `None` if one of them is 0.
+    #[must_use]
+    pub fn new(width: u16, height: u16) -> Option<Self> {
+        (width > 0 && height > 0).then_some(Self { width, height })
+    }
+
+    /// Width times height.
+    #[must_use]
+    pub fn pixels(self) -> u32 {
+        u32::from(self.width) * u32::from(self.height)
+    }
 }
 
 /// The picture identifier in a payload descriptor.

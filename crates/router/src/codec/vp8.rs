@@ -1,6 +1,9 @@
 //! The VP8 payload descriptor (RFC 7741 section 4.2) and key frames (section 4.3).
 
-use super::{FrameInfo, Tl0PictureIndex, read_picture_id};
+use super::{FrameInfo, FrameSize, TemporalLayer, Tl0PictureIndex, read_picture_id};
+
+/// Before the size in the header of a key frame (RFC 6386 section 9.1).
+const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
 
 pub(super) fn parse(payload: &[u8]) -> Option<FrameInfo> {
     let first = *payload.first()?;
@@ -22,12 +25,28 @@ pub(super) fn parse(payload: &[u8]) -> Option<FrameInfo> {
             next += 1;
         }
         if flags & 0x30 != 0 {
+            let layer = *payload.get(next)?;
             next += 1;
+            info.temporal_layer = (flags & 0x20 != 0).then_some(TemporalLayer {
+                index: layer >> 6,
+                is_switching_point: layer & 0x20 != 0,
+            });
         }
     }
     let inverse_key_frame = *payload.get(next)? & 0x01;
     info.starts_key_frame = starts_partition && partition == 0 && inverse_key_frame == 0;
+    if info.starts_key_frame {
+        info.size = payload.get(next + 3..).and_then(read_size);
+    }
     Some(info)
+}
+
+/// Reads the size that follows the frame tag of a key frame; the upper two bits of each half say how
+/// the picture is to be scaled.
+fn read_size(header: &[u8]) -> Option<FrameSize> {
+    let [a, b, c, wl, wh, hl, hh] = *header.first_chunk::<7>()?;
+    let extent = |low, high| u16::from_le_bytes([low, high & 0x3f]);
+    if [a, b, c] == START_CODE { FrameSize::new(extent(wl, wh), extent(hl, hh)) } else { None }
 }
 
 #[cfg(test)]
@@ -51,6 +70,28 @@ mod tests {
         assert!(info.starts_key_frame);
         let short = parse(&[0x90, 0x80, 0x7f, 0x01]).unwrap().picture_id.unwrap();
         assert_eq!((short.value, short.is_long), (0x7f, false));
+    }
+
+    #[test]
+    fn the_temporal_layer_is_read() {
+        let layer = |payload: &[u8]| parse(payload).unwrap().temporal_layer;
+        let at = |index, is_switching_point| Some(TemporalLayer { index, is_switching_point });
+        assert_eq!(layer(&[0x90, 0x20, 0x60, 0x01]), at(1, true));
+        assert_eq!(layer(&[0x90, 0x20, 0x80, 0x01]), at(2, false));
+        assert_eq!(layer(&[0x90, 0x10, 0x1f, 0x01]), None, "key index alone");
+    }
+
+    #[test]
+    fn the_size_stands_in_key_frames() {
+        let key = [0x10, 0x00, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0xe0, 0x81];
+        assert_eq!(parse(&key).unwrap().size, FrameSize::new(640, 480));
+        assert_eq!(parse(key.get(..10).unwrap()).unwrap().size, None, "cut off");
+        let mut other = key;
+        other[5] = 0;
+        assert_eq!(parse(&other).unwrap().size, None, "no start code");
+        other = key;
+        other[1] = 1;
+        assert_eq!(parse(&other).unwrap().size, None, "inter frame");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event, Foreign,
-    Listing, LocalAddress, OpenTransport, Opened, Pause, Recipient, Renegotiate, Renegotiated,
-    RequestKeyFrame, Router, RouterError, ShardIndex, Transmit, TransportId, Unbind,
+    Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
+    Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, Recipient,
+    Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, ShardIndex, SlotIndex,
+    Transmit, TransportId, Unbind,
 };
 
 /// The shards.
@@ -191,6 +192,23 @@ impl Shards {
 
     pub fn pause(&mut self, now: Instant, command: Pause) -> Result<(), RouterError> {
         let outcome = self.of(command.transport).pause(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn prefer(&mut self, now: Instant, command: Prefer) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).prefer(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn set_budget(
+        &mut self,
+        now: Instant,
+        (transport, slot, generation): (TransportId, SlotIndex, Generation),
+        budget: Budget,
+    ) -> Result<(), RouterError> {
+        let outcome = self.of(transport).set_budget(now, transport, slot, generation, budget);
         self.exchange(now);
         outcome
     }

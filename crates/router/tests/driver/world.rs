@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use str0m::rtp::ExtensionValues;
 use tertulia_router_core::{
     Bind, Bound, Datagram, EngineFactory, Event, Generation, LocalAddress, Mid, OpenTransport,
-    Renegotiate, RouterError, SlotIndex, Source, Str0mEngines, Unbind,
+    Renegotiate, RouterError, SlotIndex, Source, Str0mEngines, Unbind, Wishes,
 };
 
 use super::client::{Change, Client, ClientOptions};
@@ -171,6 +171,7 @@ impl World {
             source,
             audio_paused: false,
             video_paused: false,
+            wishes: Wishes::default(),
         };
         let bound = self.router.bind(self.now, &bind);
         self.settle();

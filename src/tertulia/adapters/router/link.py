@@ -13,6 +13,7 @@ from tertulia.adapters.router.readings import RouterReadings
 from tertulia.clock import Clock, MonotonicTime
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
+from tertulia.domain.subscription import NO_WISHES, PictureWishes
 from tertulia.errors import (
     ConnectFailedError,
     RouterRefusedError,
@@ -110,12 +111,13 @@ class RouterLink:
         *,
         audio_paused: bool,
         video_paused: bool,
+        wishes: PictureWishes,
     ) -> tuple[int | None, int | None]:
         """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
         reply = await self._ask(
             lambda request_id: wire.Bind(
-                request_id, transport_id, slot, generation, origin, audio_paused, video_paused
+                request_id, transport_id, slot, generation, origin, audio_paused, video_paused, _wishes(wishes)
             ),
             wire.BindReply,
         )
@@ -140,9 +142,21 @@ class RouterLink:
             wire.Empty,
         )
 
+    async def prefer(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+    ) -> None:
+        """Say which picture the subscriber of a binding would like."""
+        await self._ask(
+            lambda request_id: wire.Prefer(request_id, transport_id, slot, generation, _wishes(wishes)), wire.Empty
+        )
+
     async def list_transports(self) -> list[TransportListing]:
-        """Return every transport that the router holds."""
+        """Return every transport that the router holds; the listener hears anew which encodings are paused."""
         reply = await self._ask(wire.ListTransports, wire.ListReply)
+        for transport in reply.transports:
+            for track in transport.tracks:
+                if track.paused_rids is not None and self._listener is not None:
+                    self._listener.layers_paused(TransportId(transport.transport), track.mid, track.paused_rids)
         return [
             TransportListing(
                 transport_id=TransportId(transport.transport),
@@ -297,6 +311,8 @@ class _Connection:
                 self._statistics.close(transport)
                 message = f"The media transport ended: {reason}." if reason else "The media transport ended."
                 self._listener.transport_ended(seat, TransportId(transport), message)
+            case wire.LayersPaused(transport, mid, rids):
+                self._listener.layers_paused(TransportId(transport), mid, rids)
             case wire.CodecNotSupported(transport, slot, generation, "video"):
                 self._listener.codec_support_changed(
                     TransportId(transport), SlotIndex(slot), Generation(generation), supported=False
@@ -307,6 +323,13 @@ class _Connection:
                 )
             case _:
                 pass
+
+
+def _wishes(wishes: PictureWishes) -> wire.Wishes | None:
+    if wishes == NO_WISHES:
+        return None
+    width, height = (None, None) if wishes.size is None else (wishes.size.width, wishes.size.height)
+    return wire.Wishes(width, height, wishes.frame_rate)
 
 
 def _pairs(pairs: Sequence[NewPair]) -> list[wire.SlotPair]:

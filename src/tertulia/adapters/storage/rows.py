@@ -10,7 +10,7 @@ from tertulia.domain.events import All, AllBut, One, Recipients
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Dimensions, Lines, Stream, StreamSource, VideoType
-from tertulia.domain.subscription import PairState, SlotPair, Subscription
+from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription
 from tertulia.ids import (
     ApiKey,
     ConnectionId,
@@ -189,6 +189,7 @@ def stream_of(row: SqlRow) -> Stream:
 
 def subscription_row(session_id: SessionId, subscription: Subscription) -> Row:
     """Return the row of a subscription; how often its bind failed is not worth keeping."""
+    size = subscription.wishes.size
     return {
         "connection_id": subscription.connection_id,
         "subscription_id": subscription.subscription_id,
@@ -196,6 +197,9 @@ def subscription_row(session_id: SessionId, subscription: Subscription) -> Row:
         "stream_id": subscription.stream_id,
         "audio": subscription.audio,
         "video": subscription.video,
+        "preferred_width": None if size is None else size.width,
+        "preferred_height": None if size is None else size.height,
+        "preferred_frame_rate": subscription.wishes.frame_rate,
         "slot": subscription.slot,
     }
 
@@ -208,6 +212,10 @@ def subscription_of(row: SqlRow) -> Subscription:
         stream_id=StreamId(row.stream_id),
         audio=row.audio,
         video=row.video,
+        wishes=PictureWishes(
+            None if row.preferred_width is None else Dimensions(row.preferred_width, row.preferred_height),
+            row.preferred_frame_rate,
+        ),
         slot=None if row.slot is None else SlotIndex(row.slot),
     )
 

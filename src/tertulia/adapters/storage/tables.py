@@ -163,6 +163,9 @@ subscriptions = Table(
     Column("stream_id", String(36), nullable=False),
     Column("audio", Boolean, nullable=False),
     Column("video", Boolean, nullable=False),
+    Column("preferred_width", Integer),
+    Column("preferred_height", Integer),
+    Column("preferred_frame_rate", Float),
     Column("slot", Integer),
     Index("subscriptions_by_session", "session_id"),
 )

@@ -5,6 +5,7 @@ from tertulia.domain import commands
 from tertulia.domain.connection import NewPair, Origin
 from tertulia.domain.roles import Reason
 from tertulia.domain.stream import Dimensions, Lines, VideoType
+from tertulia.domain.subscription import PictureWishes
 from tertulia.ids import (
     ConnectionId,
     Generation,
@@ -64,10 +65,11 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
                 video_type=VideoType(video_type) if video_type else None,
                 for_quality=for_quality or False,
             )
-        case signalling.Subscribe(stream_id, audio, video):
-            return commands.Subscribe(origin, StreamId(stream_id), audio, video)
-        case signalling.UpdateSubscription(subscription_id, audio, video):
-            return commands.UpdateSubscription(origin, SubscriptionId(subscription_id), audio, video)
+        case signalling.Subscribe(stream_id, audio, video, size, rate):
+            return commands.Subscribe(origin, StreamId(stream_id), audio, video, _wishes(size, rate))
+        case signalling.UpdateSubscription(subscription_id, audio, video, size, rate):
+            wishes = _wishes(size, rate)
+            return commands.UpdateSubscription(origin, SubscriptionId(subscription_id), audio, video, wishes)
         case signalling.Unsubscribe(subscription_id):
             return commands.Unsubscribe(origin, SubscriptionId(subscription_id))
         case signalling.ReleaseSlot(slot, generation):
@@ -120,6 +122,10 @@ def _publish(message: signalling.Publish, origin: Origin, stream_id: StreamId, n
 
 def _pairs(slots: list[signalling.SlotPair]) -> tuple[NewPair, ...]:
     return tuple(NewPair(pair.slot, pair.audio_mid, pair.video_mid) for pair in slots)
+
+
+def _wishes(size: signalling.Dimensions | None, frame_rate: float | None) -> PictureWishes:
+    return PictureWishes(None if size is None else _dimensions(size), frame_rate)
 
 
 def _dimensions(dimensions: signalling.Dimensions) -> Dimensions:

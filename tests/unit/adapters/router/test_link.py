@@ -1,7 +1,7 @@
 """The router link over a real Unix socket, against the fake router's server, with time moved by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +9,8 @@ import pytest
 
 from tertulia.adapters.router import RouterLink
 from tertulia.domain.connection import NewPair
-from tertulia.domain.stream import Lines, StreamSource
+from tertulia.domain.stream import Dimensions, Lines, StreamSource
+from tertulia.domain.subscription import PictureWishes
 from tertulia.errors import ConnectFailedError, RouterRefusedError, TimedOutError, UnexpectedAnswerError
 from tertulia.ids import Generation, SlotIndex, TransportId
 from tertulia.services.ports import TransportListing
@@ -36,6 +37,9 @@ class Listener:
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
     ) -> None:
         self.reports.append((transport_id, slot, generation, supported))
+
+    def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
+        self.reports.append((transport_id, video_mid, rids))
 
 
 async def until(condition: Callable[[], bool], nudge: Callable[[], None] = lambda: None) -> None:
@@ -88,12 +92,14 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
     subscriber, _ = await link.open_transport("ben", 2, "v=0", [PAIR], "a session")
     assert (await link.renegotiate(subscriber, "v=0", [NewPair(1, "b", "w")])).startswith("v=0")
     source = StreamSource(publisher, Lines("0", None))
+    wishes = PictureWishes(Dimensions(320, 180), 15)
     audio, video = await link.bind(
-        subscriber, SlotIndex(0), Generation(1), source, audio_paused=False, video_paused=True
+        subscriber, SlotIndex(0), Generation(1), source, audio_paused=False, video_paused=True, wishes=wishes
     )
     assert audio is not None
     assert video is None
     await link.pause(subscriber, SlotIndex(0), Generation(1), audio_paused=True, video_paused=True)
+    await link.prefer(subscriber, SlotIndex(0), Generation(1), PictureWishes())
     assert await link.list_transports() == [
         TransportListing(publisher, "ana", 1, []),
         TransportListing(
@@ -178,15 +184,30 @@ async def test_events_reach_the_listener_and_others_are_left_out(
         wire.CodecNotSupported(7, 0, 3, "audio", "opus"),
         wire.CodecSupported(7, 0, 3, "video", "vp8"),
         wire.AudioLevels(7, []),
+        wire.LayersPaused(7, "1", ["h", "f"]),
     )
-    await until(lambda: len(listener.reports) == 5)
+    await until(lambda: len(listener.reports) == 6)
     assert listener.reports == [
         "connected",
         ("ana", 7, "The media transport ended: ICE timed out."),
         ("ben", 8, "The media transport ended."),
         (7, 0, 3, False),
         (7, 0, 3, True),
+        (7, "1", ["h", "f"]),
     ]
+
+
+async def test_a_listing_tells_anew_which_layers_are_paused(
+    link: RouterLink, server: FakeRouterServer, listener: Listener
+) -> None:
+    transport_id, _ = await link.open_transport("ana", 1, "v=0", [], "a session")
+    server.state.transports[transport_id].tracks = [
+        wire.Track("0", "audio", True, "opus"),
+        wire.Track("1", "video", True, "vp8", ["f"]),
+        wire.Track("2", "video", True, "vp8", []),
+    ]
+    await link.list_transports()
+    assert listener.reports == ["connected", (transport_id, "1", ["f"]), (transport_id, "2", [])]
 
 
 async def test_lost_events_ask_for_a_fresh_comparison(

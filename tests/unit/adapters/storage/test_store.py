@@ -35,7 +35,7 @@ from tertulia.domain.events import (
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Dimensions, Lines, Stream, StreamSource, VideoType
-from tertulia.domain.subscription import PairState, SlotPair, Subscription
+from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import (
     ApiKey,
@@ -90,7 +90,15 @@ camera = Stream(
 bare = Stream(
     StreamId("bare"), BEN, 1_767_225_600_004, "", None, False, False, False, None, Dimensions(0, 0), None, None
 )
-subscription = Subscription(SubscriptionId(1), ANA, StreamId("camera"), audio=True, video=False, slot=SlotIndex(0))
+subscription = Subscription(
+    SubscriptionId(1),
+    ANA,
+    StreamId("camera"),
+    audio=True,
+    video=False,
+    wishes=PictureWishes(Dimensions(320, 180), 15.0),
+    slot=SlotIndex(0),
+)
 pair = SlotPair(
     slot=SlotIndex(0),
     audio_mid="2",

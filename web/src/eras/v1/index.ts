@@ -46,6 +46,7 @@ function era(build: Build): Era {
     tellsMuting: false,
     tellsArchives: false,
     cancelable: { accessAllowed: true, accessDialogOpened: false },
+    sendsLayers: false,
     defaultVolume: 50,
     signalsNeedPublish: true,
     exceptionTarget: 'namespace',

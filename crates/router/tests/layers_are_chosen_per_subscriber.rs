@@ -1,0 +1,309 @@
+//! Every subscriber gets the encoding and the temporal layers that it wishes for and bears, as one
+//! sender that never jumps.
+
+use std::time::Duration;
+
+use str0m::media::{Rid, Simulcast, SimulcastLayer};
+use str0m::rtp::RtpWrite;
+use tertulia_router_core::{Budget, Event, Generation, Prefer, SlotIndex, Wishes};
+
+use crate::driver::{Change, ClientId, ClientOptions, Picture, Received, World};
+
+/// The encodings in the order of their packets; the last byte of a payload is the index.
+const RIDS: [&str; 3] = ["h", "q", "f"];
+const SIZES: [(u16, u16); 3] = [(640, 360), (320, 180), (1280, 720)];
+const HALF: u8 = 0;
+const QUARTER: u8 = 1;
+const FULL: u8 = 2;
+const BYTES: [usize; 3] = [300, 60, 1000];
+/// Temporal layer and switching point of every eighth frame.
+const PATTERN: [(u8, bool); 8] = [
+    (0, false),
+    (2, true),
+    (1, true),
+    (2, false),
+    (0, false),
+    (2, false),
+    (1, false),
+    (2, false),
+];
+/// The largest encoding takes longer to arrive.
+const DELAY: Duration = Duration::from_millis(15);
+/// The rest of the time of a frame.
+const REST: Duration = Duration::from_millis(25);
+
+struct Studio {
+    world: World,
+    publisher: ClientId,
+    frame: u32,
+    live: Vec<u8>,
+}
+
+impl Studio {
+    fn new() -> Self {
+        let mut world = World::new();
+        let mut simulcast = Simulcast::new();
+        for rid in RIDS {
+            simulcast.add_send_layer(SimulcastLayer::new(rid));
+        }
+        let change = Change {
+            publish: vec![(9, Picture::Vp8)],
+            simulcast: Some(simulcast),
+            ..Change::default()
+        };
+        let publisher = world.join_with(ClientOptions::default(), &change);
+        Self { world, publisher, frame: 0, live: vec![HALF, QUARTER, FULL] }
+    }
+
+    fn subscriber(&mut self, wishes: Wishes) -> ClientId {
+        let subscriber = self.world.join(&[], 1);
+        self.world.bind(subscriber, 0, 1, (self.publisher, 0));
+        self.prefer(subscriber, wishes);
+        subscriber
+    }
+
+    fn prefer(&mut self, subscriber: ClientId, wishes: Wishes) {
+        let transport = self.world.clients[subscriber].id();
+        let (slot, generation) = (SlotIndex(0), Generation(1));
+        let prefer = Prefer { transport, slot, generation, wishes };
+        self.world.router.prefer(self.world.now, prefer).expect("the wishes are taken");
+        self.world.settle();
+    }
+
+    fn set_budget(&mut self, subscriber: ClientId, budget: Budget) {
+        let transport = self.world.clients[subscriber].id();
+        let binding = (transport, SlotIndex(0), Generation(1));
+        self.world.router.set_budget(self.world.now, binding, budget).expect("it is taken");
+        self.world.settle();
+    }
+
+    /// Sends 25 frames per second of the live encodings.
+    fn play(&mut self, frames: u32) {
+        for _ in 0..frames {
+            self.frame += 1;
+            for layer in [HALF, QUARTER] {
+                self.send(layer, Duration::ZERO);
+            }
+            self.world.run_for(DELAY);
+            self.send(FULL, DELAY);
+            self.world.run_for(REST);
+        }
+    }
+
+    fn send(&mut self, layer: u8, age: Duration) {
+        if !self.live.contains(&layer) {
+            return;
+        }
+        let (frame, index) = (self.frame, usize::from(layer));
+        let now = self.world.now;
+        let client = &mut self.world.clients[self.publisher];
+        let rid: Rid = RIDS[index].into();
+        let asked = client.key_frame_requests.iter().any(|(_, _, r)| *r == Some(rid));
+        client.key_frame_requests.retain(|(_, _, r)| *r != Some(rid));
+        let packet = RtpWrite::new(
+            97.into(),
+            (u64::from(frame) + 5000 * u64::from(layer)).into(),
+            3600 * frame + 1_000_000 * u32::from(layer),
+            now.checked_sub(age).expect("a time"),
+            payload(layer, frame, asked || frame == 1),
+        );
+        let video = client.streams[0].video;
+        client.send(video, Some(rid), packet.marker(true).nackable(true));
+        client.drive(now);
+        self.world.settle();
+    }
+
+    /// What control was told of pauses since it was asked last; the client obeys.
+    fn pauses(&mut self) -> Vec<Vec<String>> {
+        let told = self.world.events_of(|event| match event {
+            Event::LayersPaused { rids, .. } => Some(rids.clone()),
+            _ => None,
+        });
+        self.world.events.clear();
+        if let Some(paused) = told.last() {
+            let sends = |layer: &u8| !paused.contains(&RIDS[usize::from(*layer)].to_owned());
+            self.live = [HALF, QUARTER, FULL].into_iter().filter(sends).collect();
+        }
+        told
+    }
+
+    fn received(&self, subscriber: ClientId) -> Vec<&Received> {
+        let client = &self.world.clients[subscriber];
+        client.received_on(client.slot_mids(0).1)
+    }
+
+    /// What of each encoding came in the last frames.
+    fn newest(&self, subscriber: ClientId, frames: usize) -> Vec<u8> {
+        let received = self.received(subscriber);
+        received.iter().rev().take(frames).map(|r| r.colour).collect()
+    }
+
+    /// How many packets came since this moment.
+    fn count(&self, subscriber: ClientId, since: std::time::Instant) -> usize {
+        self.received(subscriber).iter().filter(|r| r.at > since).count()
+    }
+}
+
+/// A VP8 payload: I, L and T; 15 bits of picture id; TL0PICIDX; TID and Y; the frame.
+fn payload(layer: u8, frame: u32, is_key: bool) -> Vec<u8> {
+    let [high, low] = (frame as u16 + 3000 * u16::from(layer)).to_be_bytes();
+    let (tid, sync) = PATTERN[frame as usize % 8];
+    let tl0 = (frame / 4) as u8 + 50 * layer;
+    let (tid, sync) = if is_key { (0, false) } else { (tid, sync) };
+    let place = tid << 6 | u8::from(sync) << 5;
+    let mut payload = vec![0x90, 0xe0, 0x80 | high, low, tl0, place];
+    if is_key {
+        let (width, height) = SIZES[usize::from(layer)];
+        let ([wl, wh], [hl, hh]) = (width.to_le_bytes(), height.to_le_bytes());
+        payload.extend([0x10, 0, 0, 0x9d, 0x01, 0x2a, wl, wh, hl, hh]);
+    } else {
+        payload.push(0x11);
+    }
+    payload.resize(BYTES[usize::from(layer)], layer);
+    payload
+}
+
+fn size(width: u32, height: u32) -> Wishes {
+    Wishes { width: Some(width), height: Some(height), frame_rate: None }
+}
+
+fn rate(frame_rate: f64) -> Wishes {
+    Wishes { frame_rate: Some(frame_rate), ..Wishes::default() }
+}
+
+/// Numbers go on without a gap, and time without a jump.
+fn assert_is_one_sender(received: &[&Received]) {
+    for pair in received.windows(2) {
+        let [a, b] = pair else { panic!("windows of two") };
+        assert_eq!(a.ssrc, b.ssrc);
+        assert_eq!(b.sequence_number, a.sequence_number + 1);
+        assert_eq!(b.video.picture_id, (a.video.picture_id + 1) & 0x7fff);
+        let step = b.video.tl0_picture_index.wrapping_sub(a.video.tl0_picture_index);
+        assert!(step <= 1, "TL0PICIDX by {step}");
+        let ticks = b.timestamp.wrapping_sub(a.timestamp);
+        assert!((1..900_000).contains(&ticks), "time goes on: {ticks}");
+    }
+}
+
+#[test]
+fn each_subscriber_gets_the_encoding_nearest_to_its_wishes() {
+    let mut studio = Studio::new();
+    let best = studio.subscriber(Wishes::default());
+    let half = studio.subscriber(size(600, 400));
+    let quarter = studio.subscriber(size(100, 100));
+    studio.play(75);
+    assert_eq!(studio.newest(best, 50), vec![FULL; 50]);
+    assert_eq!(studio.newest(half, 50), vec![HALF; 50]);
+    assert_eq!(studio.newest(quarter, 50), vec![QUARTER; 50]);
+    for subscriber in [best, half, quarter] {
+        assert_is_one_sender(&studio.received(subscriber));
+    }
+}
+
+#[test]
+fn another_wish_changes_the_encoding_without_a_jump_in_time() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(Wishes::default());
+    studio.play(75);
+    let start = studio.received(subscriber).last().map(|r| (r.at, r.timestamp)).expect("a packet");
+    for (wishes, layer) in [
+        (size(320, 180), QUARTER),
+        (Wishes::default(), FULL),
+        (size(640, 360), HALF),
+        (Wishes::default(), FULL),
+    ] {
+        studio.prefer(subscriber, wishes);
+        studio.play(25);
+        assert_eq!(studio.newest(subscriber, 10), vec![layer; 10]);
+    }
+    let received = studio.received(subscriber);
+    assert_is_one_sender(&received);
+    let end = received.last().expect("a packet");
+    let passed = end.at.duration_since(start.0).as_micros() as i64 * 9 / 100;
+    let drift = i64::from(end.timestamp.wrapping_sub(start.1)) - passed;
+    assert!(drift.abs() < 90, "the sender reports align the encodings: {drift} ticks");
+}
+
+#[test]
+fn the_next_best_is_shown_while_the_wanted_one_does_not_come() {
+    let mut studio = Studio::new();
+    let best = studio.subscriber(Wishes::default());
+    let quarter = studio.subscriber(size(320, 180));
+    studio.play(50);
+    studio.live.retain(|layer| *layer != FULL);
+    studio.play(37);
+    assert_eq!(studio.newest(best, 12), vec![HALF; 12]);
+    studio.live = vec![FULL];
+    studio.play(50);
+    assert_eq!(studio.newest(quarter, 25), vec![FULL; 25], "any that lives");
+    assert_eq!(studio.newest(best, 25), vec![FULL; 25]);
+    for subscriber in [best, quarter] {
+        assert_is_one_sender(&studio.received(subscriber));
+    }
+}
+
+#[test]
+fn a_lower_frame_rate_leaves_temporal_layers_out_without_gaps() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(Wishes::default());
+    studio.play(50);
+    for (wish, frames) in [(6.0, 25), (12.0, 50), (30.0, 100)] {
+        studio.prefer(subscriber, rate(wish));
+        studio.play(50);
+        let since = studio.world.now;
+        studio.play(100);
+        let count = studio.count(subscriber, since);
+        assert!(count.abs_diff(frames) <= 2, "{count} frames at {wish} a second");
+    }
+    assert_is_one_sender(&studio.received(subscriber));
+}
+
+#[test]
+fn a_budget_limits_what_is_wished_for_and_can_hold_the_video_back() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(Wishes::default());
+    studio.play(50);
+    studio.set_budget(subscriber, Budget::UpTo { encoding: HALF, temporal: 0 });
+    studio.play(50);
+    let since = studio.world.now;
+    studio.play(100);
+    assert!(studio.newest(subscriber, 25).iter().all(|layer| *layer == HALF));
+    assert!(studio.count(subscriber, since).abs_diff(25) <= 2);
+    studio.set_budget(subscriber, Budget::Nothing);
+    studio.play(10);
+    let since = studio.world.now;
+    studio.play(50);
+    assert_eq!(studio.count(subscriber, since), 0);
+    studio.set_budget(subscriber, Budget::Unlimited);
+    studio.play(50);
+    assert_eq!(studio.newest(subscriber, 25), vec![FULL; 25]);
+    assert_is_one_sender(&studio.received(subscriber));
+}
+
+#[test]
+fn encodings_that_nobody_wants_are_paused_and_are_back_at_the_first_wish() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(size(640, 360));
+    studio.play(25);
+    assert_eq!(studio.pauses(), Vec::<Vec<String>>::new(), "not at once");
+    studio.play(50);
+    assert_eq!(studio.pauses(), [["f"]]);
+    studio.play(25);
+    studio.prefer(subscriber, size(320, 180));
+    studio.play(75);
+    assert_eq!(studio.pauses(), [["h", "f"]]);
+    assert_eq!(studio.newest(subscriber, 10), vec![QUARTER; 10]);
+    studio.world.unbind(subscriber, 0, 1);
+    studio.play(75);
+    assert_eq!(studio.pauses(), Vec::<Vec<String>>::new(), "the lowest is never paused");
+
+    let wishes = size(1280, 720);
+    let late = studio.world.join(&[], 1);
+    studio.world.bind(late, 0, 1, (studio.publisher, 0));
+    studio.prefer(late, wishes);
+    let told = studio.pauses();
+    assert!(!told.last().expect("it is told at once").contains(&"f".to_owned()));
+    studio.play(25);
+    assert_eq!(studio.newest(late, 10), vec![FULL; 10], "known from before the pause");
+    assert_is_one_sender(&studio.received(late));
+}

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+
+import { isRouted, layersOf, limited } from './layers.ts';
+
+const scales = (width: number, height: number, codecs?: readonly string[]): number[] =>
+  layersOf({ width, height }, codecs).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy);
+
+it('makes three layers of a large picture, two of a usual one and one of a small one, in either orientation', () => {
+  expect(scales(1280, 720)).toEqual([4, 2, 1]);
+  expect(scales(720, 1280)).toEqual([4, 2, 1]);
+  expect(scales(640, 480)).toEqual([2, 1]);
+  expect(scales(640, 360)).toEqual([2, 1]);
+  expect(scales(320, 240)).toEqual([]);
+  expect(layersOf({})).toEqual([]);
+});
+
+it('makes no layers for a codec that has its own', () => {
+  expect(scales(1280, 720, ['vp9', 'vp8'])).toEqual([]);
+  expect(scales(1280, 720, ['h264', 'vp9'])).toEqual([4, 2, 1]);
+});
+
+it('gives each layer a bitrate for its size, within the limit of all', () => {
+  const layers = layersOf({ width: 1280, height: 720 });
+  expect(layers.map(({ maxBitrate }) => maxBitrate)).toEqual([155_520, 622_080, 2_488_320]);
+  expect(limited(layers, undefined)).toEqual([155_520, 622_080, 2_488_320]);
+  expect(limited(layers, 10_000_000)).toEqual([155_520, 622_080, 2_488_320]);
+  const halved = limited(layers, (155_520 + 622_080 + 2_488_320) / 2);
+  expect(halved).toEqual([77_760, 311_040, 1_244_160]);
+  expect(layersOf({ width: 1920, height: 1080 }).at(-1)?.maxBitrate).toBe(4_000_000);
+});
+
+it('knows a relayed session by its id', () => {
+  expect(isRouted('2_MX4xMDB-fn4')).toBe(true);
+  expect(isRouted('1_MX4xMDB-fn4')).toBe(false);
+});

@@ -1,0 +1,50 @@
+/** The sizes in which one picture is sent at once, so that each subscriber can get one that suits it. Pure. */
+
+export interface Layer {
+  readonly rid: string;
+  /** How often the picture is larger than this layer, in each direction. */
+  readonly scaleResolutionDownBy: number;
+  /** Bits per second. */
+  readonly maxBitrate: number;
+}
+
+/** Which layers a picture gets whose shorter side has at least so many pixels; each is half as wide as the next. */
+const LAYERS: readonly (readonly [number, readonly string[]])[] = [
+  [720, ['q', 'h', 'f']],
+  [360, ['h', 'f']],
+];
+/** At 30 frames a second: 1280x720 gets 2.5 Mbit/s, 320x180 gets 160 kbit/s. Our own choice. */
+const BITS_PER_PIXEL = 0.09;
+const MOST_BPS = 4_000_000;
+/** Codecs that make layers inside one stream. */
+const LAYERED_CODECS = ['vp9', 'av1'];
+
+/** The layers of a picture, the smallest first; none where one encoding does. */
+export function layersOf(
+  { width, height }: { readonly width?: number | undefined; readonly height?: number | undefined },
+  codecs: readonly string[] = [],
+): readonly Layer[] {
+  if (width === undefined || height === undefined || LAYERED_CODECS.includes(codecs[0] ?? '')) return [];
+  const [, rids] = LAYERS.find(([least]) => Math.min(width, height) >= least) ?? [0, []];
+  return rids.map((rid, place) => {
+    const scale = 2 ** (rids.length - 1 - place);
+    const pixels = (width * height) / scale ** 2;
+    return {
+      rid,
+      scaleResolutionDownBy: scale,
+      maxBitrate: Math.min(MOST_BPS, Math.round(pixels * 30 * BITS_PER_PIXEL)),
+    };
+  });
+}
+
+/** The bitrates of the layers if all of them together may take `bps`; undefined leaves them as they are. */
+export function limited(layers: readonly Layer[], bps: number | undefined): readonly number[] {
+  const all = layers.reduce((sum, { maxBitrate }) => sum + maxBitrate, 0);
+  const share = bps === undefined ? 1 : Math.min(1, bps / all);
+  return layers.map(({ maxBitrate }) => Math.round(maxBitrate * share));
+}
+
+/** Whether a session is routed: its id begins with a digit that says so (1 relayed, 2 routed). */
+export function isRouted(sessionId: string): boolean {
+  return !sessionId.startsWith('1_');
+}
