@@ -75,7 +75,9 @@ async def test_a_counter_and_a_tone_arrive_in_order(pair: tuple[Session, Session
             heard = [await anext(sounds) for _ in range(20)]
             while strength(heard, TONE_HZ) < 0.9:  # a loaded machine may lose a piece
                 heard = [*heard[1:], await anext(sounds)]
-    assert numbers == sorted(set(numbers))
+    # Where the encoding changes, the picture of the change may be seen in both.
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) >= (8 if simulcast else 10)
     assert strength(heard, 660) < 0.05
     assert 0.05 < subscriber.audio_level < 0.3
 

@@ -118,12 +118,11 @@ class SessionMedia:
         key = self._last_key
         self._subscribers[key] = subscriber
         subscriber._begin(
-            lambda audio, video: self._carry_out(subscriptions.update(key, audio=audio, video=video)),
+            lambda wishes: self._carry_out(subscriptions.update(key, wishes)),
             lambda: self._unsubscribe(key),
             path=engine.flows or engine.new,
         )
-        audio, video = subscriber.subscribes_to_audio, subscriber.subscribes_to_video
-        (asked,) = subscriptions.subscribe(key, stream.id, audio=audio, video=video)
+        (asked,) = subscriptions.subscribe(key, stream.id, subscriber._wishes)
         request = getattr(asked, "request")  # noqa: B009 - the one effect of this input
         # In a task of its own: if the caller is cancelled, the number that comes must still be given back.
         asking = self._start(self._ask(request, lambda result: self._subscribed(subscriptions, key, result)))

@@ -10,7 +10,7 @@ from tertulia.client.dispatch import EventDispatcher
 from tertulia.client.emitter import Emitter
 from tertulia.client.errors import invalid_parameter
 from tertulia.client.events import SUBSCRIBER_EVENTS, DestroyedEvent, Event, VideoEnabledChangedEvent
-from tertulia.client.values import Stream
+from tertulia.client.values import Stream, Wishes
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -49,8 +49,8 @@ class Subscriber(Emitter):
         """Prepares a Subscriber; programs call `session.subscribe()` instead."""
         super().__init__(EventDispatcher(SUBSCRIBER_EVENTS))
         self._stream = stream
-        self._wants_audio, self._wants_video = audio, video
-        self._update: Callable[[bool, bool], None] | None = None
+        self._wishes = Wishes(audio, video)
+        self._update: Callable[[Wishes], None] | None = None
         self._leave: Callable[[], None] | None = None
         self._media: SlotMedia | None = None
         self._flows: list[Flow[Any]] = []
@@ -71,12 +71,12 @@ class Subscriber(Emitter):
     @property
     def subscribes_to_audio(self) -> bool:
         """Whether sound is wanted."""
-        return self._wants_audio
+        return self._wishes.audio
 
     @property
     def subscribes_to_video(self) -> bool:
         """Whether pictures are wanted."""
-        return self._wants_video
+        return self._wishes.video
 
     @property
     def connected(self) -> bool:
@@ -156,14 +156,38 @@ class Subscriber(Emitter):
 
     def subscribe_to_audio(self, value: bool) -> None:
         """Receives sound, or none."""
-        self._wants_audio = bool(value)
-        self._tell_wishes()
+        self._wish(self._wishes._replace(audio=bool(value)))
 
     def subscribe_to_video(self, value: bool) -> None:
         """Receives pictures, or none. `videoDisabled` or `videoEnabled` follows, with the reason `subscribeToVideo`."""
-        self._wants_video = bool(value)
-        self._tell_wishes()
+        self._wish(self._wishes._replace(video=bool(value)))
         self._video_changed("subscribeToVideo")
+
+    def set_preferred_resolution(self, size: tuple[int, int] | None) -> None:
+        """Asks for the encoding whose pictures are nearest to a size. Of a stream of one encoding it changes nothing.
+
+        Args:
+            size: width and height in pixels, each 1 to 65,535; None for the largest.
+
+        Raises:
+            InvalidParameterError: `size` is no such pair.
+        """
+        if size is not None and not _is_size(size):
+            raise invalid_parameter(f"`size` must be a width and a height of 1 to 65535 pixels, not {size!r}.")
+        self._wish(self._wishes._replace(size=size))
+
+    def set_preferred_frame_rate(self, frame_rate: float | None) -> None:
+        """Asks for the temporal layer whose frame rate is nearest. Of a stream without such layers it changes nothing.
+
+        Args:
+            frame_rate: pictures per second, above 0 and up to 1000; None for all.
+
+        Raises:
+            InvalidParameterError: `frame_rate` is out of its range.
+        """
+        if frame_rate is not None and not _is_rate(frame_rate):
+            raise invalid_parameter(f"`frame_rate` must be a number above 0 and up to 1000, not {frame_rate!r}.")
+        self._wish(self._wishes._replace(frame_rate=frame_rate))
 
     def destroy(self) -> None:
         """Ends the subscription and all its iterators. `destroyed` follows. The same as `session.unsubscribe()`."""
@@ -183,10 +207,10 @@ class Subscriber(Emitter):
 
     # What the session does with it
 
-    def _begin(self, update: Callable[[bool, bool], None], leave: Callable[[], None], *, path: bool) -> None:
+    def _begin(self, update: Callable[[Wishes], None], leave: Callable[[], None], *, path: bool) -> None:
         self._update, self._leave, self._path = update, leave, path
-        if (self._wants_audio, self._wants_video) != (True, True):
-            self._tell_wishes()
+        if self._wishes != Wishes():
+            update(self._wishes)
 
     def _attach(self, media: SlotMedia) -> None:
         """Media comes in this binding."""
@@ -250,7 +274,7 @@ class Subscriber(Emitter):
 
     @property
     def _has_video(self) -> bool:
-        return self._stream.has_video and self._wants_video and self._server_sends_video
+        return self._stream.has_video and self._wishes.video and self._server_sends_video
 
     def _video_changed(self, reason: str) -> None:
         has_video = self._has_video
@@ -268,9 +292,10 @@ class Subscriber(Emitter):
             self._connected = False
             self._dispatch(Event("disconnected"))
 
-    def _tell_wishes(self) -> None:
+    def _wish(self, wishes: Wishes) -> None:
+        self._wishes = wishes
         if self._update is not None:
-            self._update(self._wants_audio, self._wants_video)
+            self._update(wishes)
 
     def _request_key_frame(self) -> None:
         if self._media is not None:
@@ -291,3 +316,12 @@ def _buffer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_BUFFERED:
         raise invalid_parameter(f"`buffer` must be a whole number from 1 to {MOST_BUFFERED}, not {value!r}.")
     return value
+
+
+def _is_size(size: object) -> bool:
+    lawful = isinstance(size, tuple) and len(size) == 2
+    return lawful and all(type(extent) is int and 1 <= extent <= 65_535 for extent in size)  # type: ignore[attr-defined]  # it is a tuple
+
+
+def _is_rate(rate: object) -> bool:
+    return isinstance(rate, int | float) and 0 < rate <= 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class DisconnectReason(StrEnum):
@@ -112,3 +113,19 @@ class Capabilities:
     force_disconnect: bool
     force_unpublish: bool
     force_mute: bool
+
+
+class Wishes(NamedTuple):
+    """What a program wants of a stream.
+
+    Attributes:
+        audio: whether its sound.
+        video: whether its pictures.
+        size: width and height of the pictures, in pixels; None for the largest.
+        frame_rate: pictures per second; None for all.
+    """
+
+    audio: bool = True
+    video: bool = True
+    size: tuple[int, int] | None = None
+    frame_rate: float | None = None

@@ -124,6 +124,30 @@ async def test_nothing_of_an_earlier_binding_is_handed_over(
     assert starts == [None, 9000]  # at first the pair had never been used
 
 
+async def test_a_subscriber_says_which_picture_it_would_like(session: Session, house: FakeSignallingServer) -> None:
+    async with session:
+        await session.connect("token")
+        subscriber = await session.subscribe(str(DESK["id"]))
+        for size in ((0, 180), (320, 65_536), (320.0, 180), (320,), "320x180"):
+            with pytest.raises(InvalidParameterError, match="65535"):
+                subscriber.set_preferred_resolution(size)  # type: ignore[arg-type]  # that is what is tested
+        for rate in (0, -1, 1001, "15", float("nan")):
+            with pytest.raises(InvalidParameterError, match="1000"):
+                subscriber.set_preferred_frame_rate(rate)  # type: ignore[arg-type]  # that is what is tested
+        subscriber.set_preferred_resolution((320, 180))
+        subscriber.set_preferred_frame_rate(15)
+        subscriber.set_preferred_resolution(None)
+        subscriber.set_preferred_frame_rate(None)
+        await house.has("updateSubscription", 4)
+        said = house.of_type("updateSubscription")
+    assert [(update.get("resolution"), update.get("frameRate")) for _, _, update in said] == [
+        ({"width": 320, "height": 180}, None),
+        ({"width": 320, "height": 180}, 15),
+        (None, 15),
+        (None, None),
+    ]
+
+
 @pytest.mark.parametrize("prevented", [False, True])
 @pytest.mark.parametrize("reason", REASONS)
 async def test_the_end_of_a_connection_ends_publishers_and_subscribers_unless_prevented(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tertulia.client.values import Wishes
 from tertulia.wire import signalling as wire
 
 
@@ -51,8 +52,8 @@ class _Subscription:
     """One subscription. `id` is the server's number, None before the answer; `told` is what it was told last."""
 
     stream_id: str
-    wishes: tuple[bool, bool]
-    told: tuple[bool, bool]
+    wishes: Wishes
+    told: Wishes
     id: int | None = None
     binding: wire.Binding | None = None
     abandoned: bool = False
@@ -65,10 +66,11 @@ class Subscriptions:
         """There are none at first."""
         self._all: dict[int, _Subscription] = {}
 
-    def subscribe(self, key: int, stream_id: str, *, audio: bool, video: bool) -> list[Effect]:
+    def subscribe(self, key: int, stream_id: str, wishes: Wishes) -> list[Effect]:
         """The program wants a stream."""
-        self._all[key] = _Subscription(stream_id, (audio, video), (audio, video))
-        return [AskToSubscribe(key, wire.Subscribe(stream_id=stream_id, audio=audio, video=video))]
+        self._all[key] = _Subscription(stream_id, wishes, wishes)
+        size, rate = _dimensions(wishes), wishes.frame_rate
+        return [AskToSubscribe(key, wire.Subscribe(stream_id, wishes.audio, wishes.video, size, rate))]
 
     def answered(self, key: int, id: int) -> list[Effect]:
         """The server has given the subscription its number."""
@@ -85,12 +87,12 @@ class Subscriptions:
         """The server has refused the subscription."""
         self._all.pop(key, None)
 
-    def update(self, key: int, *, audio: bool, video: bool) -> list[Effect]:
-        """The program wants more or less of a stream."""
+    def update(self, key: int, wishes: Wishes) -> list[Effect]:
+        """The program wants something else of a stream."""
         found = self._all.get(key)
         if found is None:
             return []
-        found.wishes = (audio, video)
+        found.wishes = wishes
         return self._tell_wishes(found)
 
     def unsubscribe(self, key: int) -> list[Effect]:
@@ -154,6 +156,10 @@ class Subscriptions:
     def _tell_wishes(self, found: _Subscription) -> list[Effect]:
         if found.id is None or found.told == found.wishes:
             return []
-        found.told = found.wishes
-        audio, video = found.wishes
-        return [SendRequest(wire.UpdateSubscription(found.id, audio, video))]
+        wishes = found.told = found.wishes
+        size, rate = _dimensions(wishes), wishes.frame_rate
+        return [SendRequest(wire.UpdateSubscription(found.id, wishes.audio, wishes.video, size, rate))]
+
+
+def _dimensions(wishes: Wishes) -> wire.Dimensions | None:
+    return None if wishes.size is None else wire.Dimensions(*wishes.size)
