@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ from bench.router import (
 ADAPTER = ROOT / "target" / "release" / "examples" / "janus"
 START_S = 20
 TIMES = 2
+# Half of ours, so that its core has some air.
+AUDIO_PUBLISHERS = 5
 
 # One event loop: on one core more threads only take it from each other.
 GENERAL = """
@@ -68,11 +71,18 @@ def peer_figures() -> list[Figure]:
         return []
     build_example("janus")
     video = f"video, {VIDEO_BYTES}-byte packets, 1 publisher to {RECEIVERS}"
-    audio = f"audio, {AUDIO_BYTES}-byte packets, 10 publishers to {RECEIVERS}"
-    return [
-        *measured(video, "video", 1, FIRST_BITRATE, VIDEO_BYTES),
-        *measured(audio, "audio", 10, 0, AUDIO_BYTES),
-    ]
+    audio = f"audio, {AUDIO_BYTES}-byte packets, {AUDIO_PUBLISHERS} publishers to {RECEIVERS}"
+    figures = []
+    for what, kind, publishers, bitrate, size in (
+        (video, "video", 1, FIRST_BITRATE, VIDEO_BYTES),
+        (audio, "audio", AUDIO_PUBLISHERS, 0, AUDIO_BYTES),
+    ):
+        try:
+            figures += measured(what, kind, publishers, bitrate, size)
+        except RuntimeError as error:
+            # What another server cannot do on this machine is no reason to go without our own figures.
+            sys.stderr.write(f"{what}: {error}\n")
+    return figures
 
 
 def measured(what: str, kind: str, publishers: int, bitrate: int, packet_bytes: int) -> list[Figure]:

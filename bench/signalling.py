@@ -74,7 +74,6 @@ async def signal_fan_out(server: TertuliaServer) -> Figure:
         f"one signal to {RECEIVERS:,} Python clients in one process",
         "ms",
         {"first": (arrivals[0] - started) * 1000, "last": (arrivals[-1] - started) * 1000},
-        (Bar("last", at_most=50.0),),
     )
     async with asyncio.TaskGroup() as group:
         for session in sessions:

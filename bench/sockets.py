@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from websockets.frames import Frame, Opcode
 
-from bench.figures import Figure, percentile
+from bench.figures import Bar, Figure, percentile
 from bench.rest import Caller, control_cpu_s
 from tertulia.wire import signalling
 from tests.servers import TertuliaServer
@@ -140,6 +140,7 @@ async def fan_out(server: TertuliaServer) -> Figure:
         f"a signal over REST to {RECEIVERS:,} sockets that only read, {SIGNALS} times",
         "ms",
         {"first p50": percentile(firsts, 0.5), "last p50": percentile(lasts, 0.5), "control's CPU": busy_ms},
+        (Bar("last p50", at_most=50.0),),
     )
 
 
@@ -151,7 +152,8 @@ async def idle_connections(server: TertuliaServer) -> Figure:
     used = memory_kib(server) - before
     for listener in listeners:
         listener.close()
-    return Figure(f"control's memory, {IDLE:,} idle connections in {ROOMS} sessions", "KiB", {"each": used / IDLE})
+    what = f"control's memory, {IDLE:,} idle connections in {ROOMS} sessions"
+    return Figure(what, "KiB", {"each": used / IDLE}, (Bar("each", at_most=80.0),))
 
 
 def memory_kib(server: TertuliaServer) -> int:

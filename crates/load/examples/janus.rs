@@ -58,7 +58,7 @@ fn main() -> Result<(), Failure> {
         room.subscribe(&mut janus, plan.publishers + number, &feeds)?;
         room.run(Duration::from_millis(2))?;
     }
-    room.run_until_settled(plan.subscribers, &mut janus)?;
+    room.begin(&mut janus)?;
     room.forget();
     room.tell("ready")?;
     room.run(plan.time)?;
@@ -215,6 +215,7 @@ struct Client {
     peer: Peer,
     port: UdpPort,
     source: Option<Source>,
+    is_publisher: bool,
     deadline: Instant,
     /// The time of its newest timer; older ones mean nothing.
     timer: Option<Instant>,
@@ -257,6 +258,7 @@ impl<'a> Room<'a> {
             peer,
             port,
             source: None,
+            is_publisher: index < self.plan.publishers,
             deadline: now,
             timer: None,
             received: 0,
@@ -278,22 +280,6 @@ impl<'a> Room<'a> {
         let answered =
             janus.message(handle, &json!({"request": "publish"}), Some(jsep), "event")?;
         client.peer.accept(offer.pending, sdp(&answered)?)?;
-        let at = Instant::now() + Duration::from_millis(7 * number as u64 % 20);
-        let mark = u32::try_from(number)? + 1;
-        client.source = Some(if is_audio {
-            Source::Audio(AudioSource::new(
-                AudioOptions { packet_bytes: self.plan.packet_bytes },
-                mark,
-                at,
-            ))
-        } else {
-            let options = VideoOptions {
-                bitrate_bps: self.plan.bitrate_bps,
-                frame_rate: 30,
-                packet_bytes: self.plan.packet_bytes,
-            };
-            Source::Video(Box::new(VideoSource::new(options, mark, at)))
-        });
         self.drain(index)?;
         Ok(feed)
     }
@@ -333,17 +319,47 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Until every subscriber has a packet.
-    fn run_until_settled(&mut self, subscribers: usize, janus: &mut Janus) -> Result<(), Failure> {
+    /// Until everybody has keys, and then until every subscriber has a packet: media only begins when nobody joins any
+    /// more, or those who join last would have to wait for a server that is busy.
+    fn begin(&mut self, janus: &mut Janus) -> Result<(), Failure> {
+        self.run_until("has keys", janus, |client| client.peer.is_connected())?;
+        for number in 0..self.plan.publishers {
+            let source = self.source(number)?;
+            if let Some(client) = self.clients.get_mut(number) {
+                client.source = Some(source);
+            }
+            self.set_timer(number);
+        }
+        self.run_until("has a packet", janus, |client| client.is_publisher || client.received > 0)
+    }
+
+    fn source(&self, number: usize) -> Result<Source, Failure> {
+        let at = Instant::now() + Duration::from_millis(7 * number as u64 % 20);
+        let mark = u32::try_from(number)? + 1;
+        let packet_bytes = self.plan.packet_bytes;
+        if self.plan.kind == LineKind::Audio {
+            return Ok(Source::Audio(AudioSource::new(AudioOptions { packet_bytes }, mark, at)));
+        }
+        let options =
+            VideoOptions { bitrate_bps: self.plan.bitrate_bps, frame_rate: 30, packet_bytes };
+        Ok(Source::Video(Box::new(VideoSource::new(options, mark, at))))
+    }
+
+    fn run_until(
+        &mut self,
+        what: &str,
+        janus: &mut Janus,
+        is_so: impl Fn(&Client) -> bool,
+    ) -> Result<(), Failure> {
         let end = Instant::now() + SETTLING;
         loop {
             self.run(Duration::from_millis(200))?;
-            let settled = self.clients.iter().filter(|client| client.received > 0).count();
-            if settled >= subscribers {
+            let count = self.clients.iter().filter(|client| is_so(client)).count();
+            if count == self.clients.len() {
                 return janus.keep_alive();
             }
             if Instant::now() > end {
-                return Err(format!("{settled} of {subscribers} subscribers got packets").into());
+                return Err(format!("only {count} of {} {what}", self.clients.len()).into());
             }
         }
     }
