@@ -1,5 +1,5 @@
 // The pages: every pages/*.html becomes dist/pages/<name>.html with its assets in dist/pages/assets. Also the test runner.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -15,7 +15,20 @@ export function pageEntries() {
   }
 }
 
+/** Puts pages/head.part, which all pages have in their heads, in the place of its mark. @returns {import('vite').Plugin} */
+function sharedHead() {
+  const file = resolve(import.meta.dirname, 'pages/head.part');
+  return {
+    name: 'shared-head',
+    transformIndexHtml: {
+      order: 'pre',
+      handler: (html) => html.replace('    <!-- head -->\n', () => readFileSync(file, 'utf-8')),
+    },
+  };
+}
+
 export default defineConfig({
+  plugins: [sharedHead()],
   root: resolve(import.meta.dirname, 'pages'),
   // Beside the page: it may stand below a path of an application that has mounted the server.
   base: './',

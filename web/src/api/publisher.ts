@@ -22,13 +22,7 @@ import type { Dimensions, Reason, StreamDescription, StreamUpdate } from '../wir
 import type { Target } from './arguments.ts';
 import { AudioAcquisition } from './audio-acquisition.ts';
 import { queueEvent } from './emitter.ts';
-import {
-  AudioInputDeviceChangedEvent,
-  Event,
-  MediaStoppedEvent,
-  MediaStreamAvailableEvent,
-  MuteForcedEvent,
-} from './events.ts';
+import { Event, MediaStreamAvailableEvent, MuteForcedEvent } from './events.ts';
 import type { Page } from './page.ts';
 import { settle, withPromise, withQuickPromise, type Done } from './promises.ts';
 import { askForAccess } from './publisher-access.ts';
@@ -36,6 +30,7 @@ import { PublisherEncoding } from './publisher-encoding.ts';
 import { PublisherFallback } from './publisher-fallback.ts';
 import { PublisherSenderStats } from './publisher-sender-stats.ts';
 import { PublisherSending } from './publisher-sending.ts';
+import { sourceEnded } from './publisher-source-end.ts';
 import { PublisherSources } from './publisher-sources.ts';
 import { watchPublisherQuality } from './quality.ts';
 import type { Session } from './session.ts';
@@ -104,7 +99,9 @@ export class Publisher extends View implements Publication {
     this.#captions = publishCaptions;
     this.#sources = new Sources(sources, {
       changed: (kind, track) => this.#sourceChanged(kind, track),
-      ended: (kind, track) => void this.#sourceEnded(kind, track),
+      ended: (kind, track) => {
+        this.#sourceEnded(kind, track);
+      },
     });
     this.#changes = new PublisherSources(this.#sources, sources.videoKind === 'camera', () => this.#mediaReady());
     this.#sending = this.#makeSending({ audio: publishAudio, video: publishVideo });
@@ -551,27 +548,13 @@ export class Publisher extends View implements Publication {
     if (!this.#destroyed) this.#acquisition.watch(this.#sources.isDevice('audio') ? this.#sources.raw('audio') : null);
   }
 
-  /** The user stopped sharing, or a device is gone. */
-  async #sourceEnded(kind: Kind, track: MediaStreamTrack): Promise<void> {
+  #sourceEnded(kind: Kind, track: MediaStreamTrack): void {
     if (this.#destroyed) return;
-    if (kind === 'audio' && this.#sources.isDevice('audio') && this.#options.managesMicrophone) {
-      const replaced = await this.#sources.switchTo('audio', true).then(
-        () => true,
-        () => false,
-      );
-      if (replaced) {
-        const { label } = track;
-        const now = this.#sources.raw('audio');
-        const deviceId = now?.getSettings().deviceId ?? '';
-        queueEvent(this, new AudioInputDeviceChangedEvent({ deviceId, label: now?.label ?? label }));
-        return;
-      }
-    }
-    const others = (['audio', 'video'] as const).map((other) => this.#sources.raw(other));
-    const wholeSource = others.every((other) => other === null || other.readyState === 'ended');
-    queueEvent(this, new MediaStoppedEvent(wholeSource ? undefined : track), () => {
+    const stopped = (): void => {
       this._destroy('mediaStopped');
-    });
+    };
+    const { managesMicrophone } = this.#options;
+    void sourceEnded({ emitter: this, sources: this.#sources, managesMicrophone, stopped }, kind, track);
   }
 
   async #reports(): Promise<Record<Kind, RTCStatsReport | null>> {

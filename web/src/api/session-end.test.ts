@@ -31,34 +31,51 @@ describe('disconnecting', () => {
     ],
   ] as const;
 
-  test.each(CAUSES)('%s in the first era takes Subscribers and Publishers away', async (_name, reason, cause) => {
-    const { page, publisher, subscriber } = await inACall(v1);
-    let seen: unknown;
-    page.session.on('sessionDisconnected', () => {
-      seen = {
-        connection: page.session.connection,
-        connected: page.session.connected,
-        elements: document.querySelectorAll('.OT_root').length,
-        publishes: publisher.session,
+  const LOST = [
+    'a network that stays away',
+    'networkDisconnected',
+    (page: FakePage) => {
+      const { onSocket } = page.world;
+      page.world.onSocket = (socket) => {
+        socket.end();
       };
-    });
-    cause(page);
-    expect(page.log).toEqual([]);
-    await page.calm();
-    expect(page.log.filter((line) => line.startsWith('session'))).toEqual([`session sessionDisconnected ${reason}`]);
-    expect(page.log).not.toContain(`publisher streamDestroyed ${reason}`);
-    expect(seen).toEqual({ connection: null, connected: false, elements: 2, publishes: null });
-    expect(document.querySelectorAll('.OT_root')).toHaveLength(0);
-    expect(page.session.getSubscribersForStream(subscriber.stream)).toEqual([]);
-    expect(page.last<SessionDisconnectEvent>('sessionDisconnected')).toMatchObject({
-      type: 'sessionDisconnected',
-      target: page.session,
-      cancelable: true,
-      reason,
-    });
-  });
+      page.world.socket.end();
+      page.world.pass(61_000);
+      page.world.onSocket = onSocket;
+    },
+  ] as const;
 
-  test.each(CAUSES)(
+  test.each([...CAUSES, LOST])(
+    '%s in the first era takes Subscribers and Publishers away',
+    async (_name, reason, cause) => {
+      const { page, publisher, subscriber } = await inACall(v1);
+      let seen: unknown;
+      page.session.on('sessionDisconnected', () => {
+        seen = {
+          connection: page.session.connection,
+          connected: page.session.connected,
+          elements: document.querySelectorAll('.OT_root').length,
+          publishes: publisher.session,
+        };
+      });
+      cause(page);
+      expect(page.log).toEqual([]);
+      await page.calm();
+      expect(page.log.filter((line) => line.startsWith('session'))).toEqual([`session sessionDisconnected ${reason}`]);
+      expect(page.log).not.toContain(`publisher streamDestroyed ${reason}`);
+      expect(seen).toEqual({ connection: null, connected: false, elements: 2, publishes: null });
+      expect(document.querySelectorAll('.OT_root')).toHaveLength(0);
+      expect(page.session.getSubscribersForStream(subscriber.stream)).toEqual([]);
+      expect(page.last<SessionDisconnectEvent>('sessionDisconnected')).toMatchObject({
+        type: 'sessionDisconnected',
+        target: page.session,
+        cancelable: true,
+        reason,
+      });
+    },
+  );
+
+  test.each([...CAUSES, LOST])(
     '%s, prevented in the first era, leaves both on the page, and the Publisher can be published again',
     async (_name, _reason, cause) => {
       const { page, publisher } = await inACall(v1);
