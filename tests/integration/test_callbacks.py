@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
 import sqlite3
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from av import VideoFrame
 
 from tertulia import Publisher
 from tertulia.adapters.storage import SqlStore
@@ -26,11 +29,13 @@ from tests.fakes.addresses import LOOPBACK
 from tests.member import Member
 from tests.receiver import Receiver
 from tests.servers import TertuliaServer, rest_token
-from tests.signs import tone
+from tests.signs import counter, number_in, tone
 from tests.stores import Postgres
 
 DEADLINE_S = 110
 ATTEMPT_S = 1
+AWAY_S = float(os.environ.get("STORE_AWAY_S", "0"))
+"""How long the store is away, at least. `STORE_AWAY_S=60` makes the figures of docs/decisions/stores.md."""
 pytestmark = pytest.mark.timeout(120)
 SETTINGS = {"TERTULIA_CALLBACKS_ATTEMPT_S": str(ATTEMPT_S), "TERTULIA_SESSIONS_RECONNECT_WINDOW_S": "20"}
 
@@ -144,27 +149,55 @@ async def test_nothing_is_lost_or_out_of_order_over_failures_and_a_kill(house: H
     assert not receiver.answers, "it has refused the first attempt, been slow, and been away"
 
 
+async def watch(pictures: AsyncIterator[VideoFrame], seconds: float) -> list[tuple[int, float]]:
+    """The numbers of the pictures that come meanwhile, ten at least, with the times of their coming."""
+    seen: list[tuple[int, float]] = []
+    end = time.monotonic() + seconds
+    while len(seen) < 10 or time.monotonic() < end:
+        seen.append((number_in(await anext(pictures)), time.monotonic()))
+    return seen
+
+
 async def test_while_the_store_is_away_calls_go_on_and_nothing_is_lost(house: House, receiver: Receiver) -> None:
     await house.register(receiver)
     session_id = house.server.create_session()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(DEADLINE_S), Publisher(video=counter()) as publisher:
         ana, ben = await member_of(house, session_id), await member_of(house, session_id)
-        with house.store_away():
-            talking = [asyncio.ensure_future(ana.session.signal(str(number))) for number in range(20)]
-            answers = [await asyncio.to_thread(create_session_refused, house.server) for _ in range(2)]
-            assert answers == [(503, 503)] * 2
-            assert not any(task.done() for task in talking), "none is acknowledged before it is stored"
-            leaving = asyncio.ensure_future(ben.session.signal("99"))
-            await asyncio.wait([leaving], timeout=0.01)
-        await asyncio.gather(*talking, leaving)
+        await ana.session.publish(publisher)
+        while not ben.session.streams:
+            await anext(ben.session.events())
+        subscriber = await ben.session.subscribe(ben.session.streams[0])
+        async with subscriber.video() as pictures:
+            await anext(pictures)
+            with house.store_away():
+                went = time.monotonic()
+                talking = [asyncio.ensure_future(ana.session.signal(str(number))) for number in range(20)]
+                leaving = asyncio.ensure_future(ben.session.signal("99"))
+                seen = await watch(pictures, AWAY_S)
+                answers = [await asyncio.to_thread(create_session_refused, house.server) for _ in range(2)]
+                assert answers == [(503, 503)] * 2
+                told = [task for task in talking if task.done() and task.exception() is None]
+                assert told == [], "none is acknowledged before it is stored"
+                away_s = time.monotonic() - went
+            back = time.monotonic()
+            outcomes = await asyncio.gather(*talking, leaving, return_exceptions=True)
+            # A client waits 30 s for an answer; what it has asked is done all the same.
+            assert AWAY_S > 0 or outcomes == [None] * 21
         await ana.until(lambda: ana.heard.get(ana.id) == list(range(20)) and ana.heard.get(ben.id) == [99])
+        heard_s = time.monotonic() - back
         assert ben.heard[ana.id] == list(range(20)), "once each, and in order"
         assert [ana.told, ben.told] == [[], []], "nobody was interrupted"
+        numbers = [number for number, _ in seen]
+        assert numbers == sorted(set(numbers)), "the pictures go on"
         await ben.session.disconnect()
         await ana.session.disconnect()
-        await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 6)
+        await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 8)
+    freeze_s = max(later - earlier for (_, earlier), (_, later) in itertools.pairwise(seen))
+    print(  # noqa: T201 - the figures of a long outage, with `pytest -s`
+        f"away {away_s:.1f} s, {len(seen)} pictures, longest pause {freeze_s:.2f} s, all heard {heard_s:.1f} s later"
+    )
     assert [name for name, _ in receiver.events(session_id)] == [
-        *("sessionCreated", "connectionCreated", "connectionCreated"),
-        *("connectionDestroyed", "connectionDestroyed", "sessionDestroyed"),
+        *("sessionCreated", "connectionCreated", "connectionCreated", "streamCreated"),
+        *("connectionDestroyed", "streamDestroyed", "connectionDestroyed", "sessionDestroyed"),
     ]
     house.server.create_session()

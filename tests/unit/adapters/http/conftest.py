@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,21 +18,27 @@ from tertulia.adapters.http.playground import Playground, open_playground
 from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.websocket import SignallingCodec
+from tertulia.adapters.websocket.requests import RequestMessage, command_of
 from tertulia.config import StoreSettings
+from tertulia.domain.connection import Origin
 from tertulia.observability.metrics import Metrics
 from tertulia.services.callbacks import Callbacks
 from tertulia.services.projects import Projects
-from tertulia.services.sessions import Sessions, SessionSettings
+from tertulia.services.sessions import Attachment, Sessions, SessionSettings
+from tertulia.wire import signalling
 from tertulia.wire.tokens import verify_client_token
 from tests import openapi
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
+from tests.fakes.socket import FakeSocket
 from tests.fakes.store import MemoryStore
 from tests.stores import Postgres
 
 AnyStore = MemoryStore | SqlStore
+DEADLINE_S = 30
+POLL_S = 0.001
 
 
 async def as_promised(answer: httpx.Response) -> None:
@@ -40,6 +48,47 @@ async def as_promised(answer: httpx.Response) -> None:
         media_type = answer.headers.get("content-type")
         faults = openapi.faults(method, path, answer.status_code, media_type, await answer.aread())
         assert not faults, faults
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Return when this holds; a store may be in other threads and processes."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():  # noqa: ASYNC110 - fakes have no event for everything
+            await asyncio.sleep(POLL_S)
+
+
+async def ask(
+    server: Server, attachment: Attachment, socket: FakeSocket, request_id: int, message: RequestMessage
+) -> signalling.Reply:
+    """What a client that asks this is answered; what follows from it for everybody has happened then."""
+    origin = Origin(attachment.connection_id, request_id)
+    await attachment.request(command_of(message, origin, server.ids, server.clock.wall()))
+
+    def replies() -> list[signalling.Reply]:
+        return [one for one in socket.messages if isinstance(one, signalling.Reply) and one.id == request_id]
+
+    await until(lambda: bool(replies()))
+    return replies()[0]
+
+
+async def publish(
+    server: Server, attachment: Attachment, socket: FakeSocket, request_id: int, name: str, **more: Any
+) -> str:
+    """A client publishes sound, and what is in `more`; returns the id of the stream."""
+    wish = signalling.Publish(
+        epoch=1,
+        offer="v=0\r\n",
+        slots=[],
+        name=name,
+        has_audio=True,
+        video_dimensions=signalling.Dimensions(640, 480),
+        audio_mid="a",
+        **{"has_video": False, **more},
+    )
+    reply = await ask(server, attachment, socket, request_id, wish)
+    published = signalling.decode_result("publish", reply)
+    assert isinstance(published, signalling.Published)
+    return published.stream.id
 
 
 class Server:
@@ -53,6 +102,7 @@ class Server:
         self.store: AnyStore = store or MemoryStore()
         self.callbacks = self.store.callbacks if isinstance(self.store, SqlStore) else MemoryCallbacks()
         self.router = FakeRouter()
+        self.ids = CountingIds()
         self.projects = Projects(self.store, CountingIds(), self.clock)
         self.sessions = Sessions(
             store=self.store,

@@ -8,16 +8,18 @@ import httpx
 import msgspec
 import pytest
 
-from tertulia.adapters.websocket.requests import command_of
-from tertulia.domain.connection import Origin
 from tertulia.domain.roles import Role
 from tertulia.services.sessions import JoinRequest
 from tertulia.wire import signalling
-from tests.fakes.house import settle
-from tests.fakes.ids import CountingIds
 from tests.fakes.socket import FakeSocket
-from tests.unit.adapters.http.conftest import Server
+from tests.unit.adapters.http.conftest import Server, publish
 from tests.unit.adapters.http.test_rest import STRANGER, arrive, authentication, session_path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
@@ -26,23 +28,9 @@ async def publisher(server: Server, client: httpx.AsyncClient) -> tuple[str, str
     server.router.connect(server.sessions)
     socket = FakeSocket()
     attachment = await server.sessions.join(JoinRequest(server.playground.token(Role.PUBLISHER)), socket)
-    wish = signalling.Publish(
-        epoch=1,
-        offer="v=0\r\n",
-        slots=[],
-        name="Desk",
-        has_audio=True,
-        has_video=True,
-        video_dimensions=signalling.Dimensions(640, 480),
-        audio_mid="a",
-        video_mid="v",
-        video_type="screen",
-    )
-    origin = Origin(attachment.connection_id, 1)
-    await attachment.request(command_of(wish, origin, CountingIds(), server.clock.wall()))
-    await settle()
-    (created,) = (await client.get(session_path(server) + "/stream", headers=authentication(server))).json()["items"]
-    return attachment.connection_id, created["id"], socket
+    about: dict[str, Any] = {"has_video": True, "video_mid": "v", "video_type": "screen"}
+    stream_id = await publish(server, attachment, socket, 1, "Desk", **about)
+    return attachment.connection_id, stream_id, socket
 
 
 async def test_streams_are_listed_with_nothing_that_a_strict_reader_does_not_know(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tertulia.adapters.http.rest import rest_routes
 from tertulia.adapters.http.scripts import NO_STYLE_PATH, PACKAGE_PATH, SCRIPT_PATHS, STYLE_PATH, script_integrity
+from tertulia.services.callbacks import Callbacks
+from tests import openapi
+from tests.fakes.ids import CountingIds
 from tests.unit.adapters.http.conftest import Server
 
 
@@ -213,3 +218,33 @@ async def test_a_page_may_ask_before_it_asks(client: httpx.AsyncClient) -> None:
 
     assert answer.status_code == 200
     assert "POST" in answer.headers["access-control-allow-methods"]
+
+
+def test_every_route_is_described_and_everything_described_has_a_route(server: Server) -> None:
+    routes = rest_routes(
+        server.sessions,
+        server.projects,
+        Callbacks(server.callbacks, CountingIds(), server.clock),
+        server.clock,
+        server.rules,
+    )
+    served = {
+        (method, re.sub(r"\{[^}]+\}", "{}", route.path.replace("{owner:owner}", "project")))
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    described = {
+        (one.method, re.sub(r"\{[^}]+\}", "{}", path))
+        for one in openapi.operations()
+        for path in (one.path, *one.about.get("x-also", {}))
+    }
+    assert served == described
+
+
+async def test_the_description_is_served_for_programs(server: Server, client: httpx.AsyncClient) -> None:
+    folder = Path(server.docs) / "reference" / "api"
+    folder.mkdir(parents=True)
+    (folder / "openapi.json").write_text('{"openapi": "3.1.0"}')
+    answer = await client.get("/docs/reference/api/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["openapi"] == "3.1.0"
