@@ -1,4 +1,7 @@
-"""What stands in deploy/: each file is read by the program that it is for, as far as the machine has it."""
+"""What stands in deploy/: each file is read by the program that it is for, as far as the machine has it.
+
+The container and compose files name images of public registries, which tests do not fetch: they are read, not built.
+"""
 
 from __future__ import annotations
 
