@@ -8,22 +8,27 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from av import VideoFrame
+from sqlalchemy import Connection, update
 
 from tertulia import Publisher
-from tertulia.adapters.storage import SqlStore
+from tertulia.adapters.storage import SqlStore, tables
 from tertulia.clock import SystemClock
 from tertulia.config import StoreSettings
 from tertulia.domain.addresses import AddressRules
-from tertulia.ids import SystemIds
+from tertulia.ids import ApiKey, SessionId, SystemIds
 from tertulia.services.callbacks import Callbacks
 from tests.fakes.addresses import LOOPBACK
 from tests.member import Member
@@ -34,6 +39,8 @@ from tests.stores import Postgres
 
 DEADLINE_S = 110
 ATTEMPT_S = 1
+POLL_S = 0.02
+SET_ASIDE = ("--status", "set_aside")
 AWAY_S = float(os.environ.get("STORE_AWAY_S", "0"))
 """How long the store is away, at least. `STORE_AWAY_S=60` makes the figures of docs/decisions/stores.md."""
 pytestmark = pytest.mark.timeout(120)
@@ -43,10 +50,30 @@ SETTINGS = {"TERTULIA_CALLBACKS_ATTEMPT_S": str(ATTEMPT_S), "TERTULIA_SESSIONS_R
 class House:
     """A server, its store, and how to take that away."""
 
-    def __init__(self, server: TertuliaServer, store_url: str, postgres: Postgres | None) -> None:
+    def __init__(
+        self, server: TertuliaServer, settings: dict[str, str], store_url: str, postgres: Postgres | None
+    ) -> None:
         self.server = server
         self.store_url = store_url
         self._postgres = postgres
+        self._environment = {**os.environ, **settings}
+
+    def shell(self, *arguments: str) -> list[dict[str, Any]]:
+        """What `tertulia callback` says, as rows."""
+        command = [
+            sys.executable,
+            "-m",
+            "tertulia",
+            "callback",
+            *arguments,
+            "--data",
+            str(self.server.folder),
+            "--json",
+        ]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=DEADLINE_S)
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        return said if isinstance(said, list) else [said]
 
     async def register(self, receiver: Receiver) -> None:
         """Let the server's project be told of everything that sessions report, at this receiver."""
@@ -86,7 +113,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         settings["TERTULIA_STORE_URL"] = postgres.url(postgres.make_database())
         url = StoreSettings(url=settings["TERTULIA_STORE_URL"]).driver_url
     with TertuliaServer(folder, settings=settings) as running:
-        yield House(running, url, postgres)
+        yield House(running, settings, url, postgres)
 
 
 @pytest.fixture
@@ -147,6 +174,49 @@ async def test_nothing_is_lost_or_out_of_order_over_failures_and_a_kill(house: H
         ("sessionDestroyed", None),
     ]
     assert not receiver.answers, "it has refused the first attempt, been slow, and been away"
+
+
+async def test_what_is_refused_for_good_is_set_aside_and_sent_again_from_the_shell(
+    house: House, receiver: Receiver
+) -> None:
+    await house.register(receiver)
+    session_id = SessionId(house.server.create_session())
+    key = ApiKey(house.server.api_key)
+    receiver.answers += [400, 410]
+    store = await SqlStore.open(house.store_url)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            ana = await member_of(house, session_id)
+            while not await is_refused_once(store, key, session_id):  # noqa: ASYNC110 - stored by another process
+                await asyncio.sleep(POLL_S)
+            await store.transact(partial(come_to_the_last_attempt, session_id))
+            ben = await member_of(house, session_id)  # whatever happens in a session wakes the one who delivers
+            await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 2)
+            [refused] = await asyncio.to_thread(house.shell, "deliveries", key, "--session-id", session_id, *SET_ASIDE)
+            assert (refused["event"], refused["attempts"]) == ("sessionCreated", 2)
+            [again] = await asyncio.to_thread(house.shell, "replay", key, str(refused["id"]))
+            assert again["status"] == "pending"
+            await ben.session.disconnect()
+            await asyncio.to_thread(receiver.until, lambda: len(receiver.received(session_id)) == 4)
+            assert await asyncio.to_thread(house.shell, "deliveries", key, *SET_ASIDE) == []
+            await ana.session.disconnect()
+    finally:
+        await store.close()
+    assert [name for name, _ in receiver.events(session_id)][:4] == [
+        *("connectionCreated", "connectionCreated", "sessionCreated", "connectionDestroyed")
+    ]
+
+
+async def is_refused_once(store: SqlStore, key: ApiKey, session_id: SessionId) -> bool:
+    listed = await store.callbacks.list_deliveries(key, session_id=session_id, limit=9)
+    return 1 in [one.refusals for one in listed]
+
+
+def come_to_the_last_attempt(session_id: SessionId, connection: Connection) -> None:
+    """As if it had been refused four times, which takes 75 seconds, and were due."""
+    deliveries, lanes = tables.callback_deliveries, tables.callback_lanes
+    connection.execute(update(deliveries).where(deliveries.c.session_id == session_id).values(refusals=4))
+    connection.execute(update(lanes).where(lanes.c.session_id == session_id).values(due_at_ms=0))
 
 
 async def watch(pictures: AsyncIterator[VideoFrame], seconds: float) -> list[tuple[int, float]]:
