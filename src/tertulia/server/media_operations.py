@@ -131,8 +131,7 @@ class MediaOperations:
             InvalidParameterError: If the layout is not lawful.
             ApiError: Any other of the tree.
         """
-        body = _given(type=layout_type, stylesheet=stylesheet, screenshareType=screenshare_type)
-        return Call("PUT", f"{self._archive(archive_id)}/layout", nothing, repeatable=True, json=body)
+        return _layout_of(self._archive(archive_id), layout_type, stylesheet, screenshare_type)
 
     def add_archive_stream(
         self, archive_id: str, stream_id: str, has_audio: bool = True, has_video: bool = True
@@ -150,8 +149,8 @@ class MediaOperations:
             ConflictError: If all streams are in it by themselves.
             ApiError: Any other of the tree.
         """
-        body = {"addStream": arguments.text(stream_id, "stream_id"), "hasAudio": has_audio, "hasVideo": has_video}
-        return Call("PATCH", f"{self._archive(archive_id)}/streams", nothing, repeatable=True, json=body)
+        stream = arguments.text(stream_id, "stream_id")
+        return _streams_of(self._archive(archive_id), addStream=stream, hasAudio=has_audio, hasVideo=has_video)
 
     def remove_archive_stream(self, archive_id: str, stream_id: str) -> Call[None]:
         """Take a stream out of an archive whose streams are chosen by hand.
@@ -165,8 +164,7 @@ class MediaOperations:
             ConflictError: If all streams are in it by themselves.
             ApiError: Any other of the tree.
         """
-        body = {"removeStream": arguments.text(stream_id, "stream_id")}
-        return Call("PATCH", f"{self._archive(archive_id)}/streams", nothing, repeatable=True, json=body)
+        return _streams_of(self._archive(archive_id), removeStream=arguments.text(stream_id, "stream_id"))
 
     def delete_archive(self, archive_id: str) -> Call[None]:
         """Delete an archive that has ended, and its file.
@@ -270,8 +268,7 @@ class MediaOperations:
             InvalidParameterError: If the layout is not lawful.
             ApiError: Any other of the tree.
         """
-        body = _given(type=layout_type, stylesheet=stylesheet, screenshareType=screenshare_type)
-        return Call("PUT", f"{self._broadcast(broadcast_id)}/layout", nothing, repeatable=True, json=body)
+        return _layout_of(self._broadcast(broadcast_id), layout_type, stylesheet, screenshare_type)
 
     def add_broadcast_stream(
         self, broadcast_id: str, stream_id: str, has_audio: bool = True, has_video: bool = True
@@ -289,8 +286,8 @@ class MediaOperations:
             ConflictError: If all streams are in it by themselves.
             ApiError: Any other of the tree.
         """
-        body = {"addStream": arguments.text(stream_id, "stream_id"), "hasAudio": has_audio, "hasVideo": has_video}
-        return Call("PATCH", f"{self._broadcast(broadcast_id)}/streams", nothing, repeatable=True, json=body)
+        stream = arguments.text(stream_id, "stream_id")
+        return _streams_of(self._broadcast(broadcast_id), addStream=stream, hasAudio=has_audio, hasVideo=has_video)
 
     def remove_broadcast_stream(self, broadcast_id: str, stream_id: str) -> Call[None]:
         """Take a stream out of a broadcast whose streams are chosen by hand.
@@ -304,14 +301,25 @@ class MediaOperations:
             ConflictError: If all streams are in it by themselves.
             ApiError: Any other of the tree.
         """
-        body = {"removeStream": arguments.text(stream_id, "stream_id")}
-        return Call("PATCH", f"{self._broadcast(broadcast_id)}/streams", nothing, repeatable=True, json=body)
+        return _streams_of(self._broadcast(broadcast_id), removeStream=arguments.text(stream_id, "stream_id"))
 
     def _archive(self, archive_id: str) -> str:
         return f"{self._project}/archive/{arguments.part(archive_id, 'archive_id')}"
 
     def _broadcast(self, broadcast_id: str) -> str:
         return f"{self._project}/broadcast/{arguments.part(broadcast_id, 'broadcast_id')}"
+
+
+# What archives and broadcasts have in common; `address` is that of one of them.
+
+
+def _layout_of(address: str, layout_type: str, stylesheet: str | None, screenshare_type: str | None) -> Call[None]:
+    body = _given(type=layout_type, stylesheet=stylesheet, screenshareType=screenshare_type)
+    return Call("PUT", f"{address}/layout", nothing, repeatable=True, json=body)
+
+
+def _streams_of(address: str, **change: str | bool) -> Call[None]:
+    return Call("PATCH", f"{address}/streams", nothing, repeatable=True, json=change)
 
 
 def _given(**members: object) -> dict[str, object]:
