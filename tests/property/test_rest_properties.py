@@ -208,7 +208,11 @@ def request(dice: Dice, target: Target, operation: Operation) -> tuple[str, str,
             path[one["name"]] = quote(target.word(dice, one["name"], operation), safe="") or "-"
         elif dice.once_in(2):
             query[one["name"]] = str(dice.spoilt(one["schema"]))
-    address = operation.path.format_map(path) + ("?" + urlencode(query) if query else "")
+    # At every address where it is, and as SDKs of all times spell it.
+    template = dice.choice([operation.path, *operation.about.get("x-also", {})])
+    if dice.once_in(5):
+        template = template.replace("/v2/project/", "/v2/partner/")
+    address = template.format_map(path) + ("?" + urlencode(query) if query else "")
     headers = dict(dice.choice(target.headers))
     if operation.about.get("security") and not dice.once_in(4):
         headers = dict(target.headers[2])
