@@ -178,7 +178,7 @@ impl Engine for Str0mEngine {
         let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|e| {
             if self.rtc.is_alive() { refused(e) } else { EngineError::Failed(e.to_string()) }
         });
-        let answer = answer.map(|answer| answer.to_sdp_string());
+        let answer = answer.map(|a| sdp::with_audio_repair(offer, &a.to_sdp_string()));
         let description = answer.as_ref().ok().map(|answer| sdp::negotiated(offer, answer));
         let new = description.iter().flat_map(|d| &d.lines).map(|line| line.mid);
         self.take_lines_away(new);

@@ -39,6 +39,8 @@ pub struct PayloadDescription {
     pub payload_type: u8,
     /// It repeats packets of this payload type (RFC 4588).
     pub repairs: Option<u8>,
+    /// Its packets carry several payloads of this payload type (RFC 2198).
+    pub combines: Option<u8>,
     /// Lost packets may be asked for (RFC 4585 section 4.2).
     pub has_nack: bool,
     /// Key frames may be asked for by PLI (RFC 4585 section 6.3.1).
@@ -47,6 +49,15 @@ pub struct PayloadDescription {
     pub has_fir: bool,
     /// The receiver tells when packets arrived.
     pub has_transport_feedback: bool,
+}
+
+/// Redundant audio on one line (RFC 2198).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redundancy {
+    /// Of its packets.
+    pub payload_type: u8,
+    /// Of the payloads in them.
+    pub combined: u8,
 }
 
 /// A source and the one that repeats its packets (`a=ssrc-group:FID`).
@@ -63,6 +74,16 @@ impl LineDescription {
     #[must_use]
     pub fn payload(&self, payload_type: u8) -> Option<&PayloadDescription> {
         self.payloads.iter().find(|payload| payload.payload_type == payload_type)
+    }
+
+    /// The payload type of redundant audio, and that of the payloads in it.
+    #[must_use]
+    pub fn redundancy(&self) -> Option<Redundancy> {
+        let mut payloads = self.payloads.iter();
+        payloads.find_map(|payload| {
+            let combined = payload.combines?;
+            Some(Redundancy { payload_type: payload.payload_type, combined })
+        })
     }
 
     /// The payload type by which packets of this one are repeated.

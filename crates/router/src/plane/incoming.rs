@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use str0m::media::Rid;
 
-use super::description::{Description, LineDescription};
+use super::description::{Description, LineDescription, Redundancy};
 use super::reception::Reception;
 use crate::ids::Mid;
 use crate::rtp::{Extensions, Header};
@@ -41,6 +41,8 @@ pub(super) struct Stream {
     pub(super) repair: Option<u32>,
     pub(super) reception: Reception,
     pub(super) has_nack: bool,
+    /// Its packets may repeat others (RFC 2198).
+    pub(super) redundancy: Option<Redundancy>,
     /// Key frames are asked for by FIR, for want of PLI.
     pub(super) takes_only_fir: bool,
     /// Counts key-frame commands.
@@ -64,6 +66,7 @@ impl Incoming {
         for stream in &mut self.streams {
             let line = description.lines.iter().find(|line| line.mid == stream.mid);
             let is_live = line.is_some_and(|line| line.is_received);
+            stream.redundancy = line.and_then(LineDescription::redundancy);
             if !is_live {
                 stream.reception.missing.clear();
             }
@@ -122,7 +125,10 @@ impl Incoming {
         } else {
             let index = self.stream(now, header, rid_of(extensions.rid), line)?;
             let stream = self.streams.get_mut(index)?;
-            let payload = line.payload(header.payload_type).copied().unwrap_or_default();
+            // Of redundant audio the codec in it is meant.
+            let payload_type = payload.combines.unwrap_or(header.payload_type);
+            let payload = line.payload(payload_type).copied().unwrap_or_default();
+            stream.redundancy = line.redundancy();
             stream.has_nack = payload.has_nack;
             stream.takes_only_fir = payload.has_fir && !payload.has_pli;
             Role::Media(index)
@@ -179,6 +185,7 @@ impl Incoming {
             repair: None,
             reception,
             has_nack: false,
+            redundancy: None,
             takes_only_fir: false,
             commands: 0,
             last_packet: now,

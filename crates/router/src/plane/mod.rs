@@ -36,7 +36,7 @@ use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut};
 use crate::exchange::PeerAddress;
 use crate::ids::Mid;
 use crate::rtp::srtp::{self, KeyError, OpenError, Opener, Profile, Sealer};
-use crate::rtp::{self, Header, is_rtcp, rtx};
+use crate::rtp::{self, Header, is_rtcp, red, rtx};
 use crate::statistics::DropCause;
 
 /// Sources of one transport: 16 streams of three encodings, each with audio, video and
@@ -233,27 +233,43 @@ impl Plane {
             return;
         };
         let role = self.incoming.role(now, header, &read, &self.description);
-        let (index, number, payload_type, payload, is_repair) = match role {
-            Some(Role::Media(index)) => (index, None, header.payload_type, payload, false),
-            Some(Role::Repair(index)) => {
-                // Nothing but padding only probes for bandwidth.
-                if payload.len() < rtx::OVERHEAD {
+        let mut repeating = None;
+        let (index, number, payload_type, payload, is_repair) = 'role: {
+            match role {
+                Some(Role::Media(index)) => {
+                    let combined = self.combined(index, header.payload_type);
+                    let Some(combined) = combined.filter(|_| !payload.is_empty()) else {
+                        break 'role (index, None, header.payload_type, payload, false);
+                    };
+                    let newest = red::newest(all.get(payload.clone()).unwrap_or_default());
+                    let Some(newest) = newest.ok().filter(|n| n.payload_type == combined) else {
+                        self.output(Output::Dropped(DropCause::Malformed));
+                        return;
+                    };
+                    let start = payload.start + newest.start;
+                    repeating = Some(payload.clone());
+                    (index, None, combined, start..payload.end, false)
+                }
+                Some(Role::Repair(index)) => {
+                    // Nothing but padding only probes for bandwidth.
+                    if payload.len() < rtx::OVERHEAD {
+                        return;
+                    }
+                    let original = all.get(payload.start..).and_then(<[u8]>::first_chunk);
+                    let number = original.map(|bytes| u16::from_be_bytes(*bytes));
+                    let payload_type = self.repaired_type(index, header.payload_type);
+                    let (Some(number), Some(payload_type)) = (number, payload_type) else {
+                        return;
+                    };
+                    let rest = payload.start + rtx::OVERHEAD..payload.end;
+                    (index, Some(number), payload_type, rest, true)
+                }
+                Some(Role::Superseded(_)) | None => {
+                    if !payload.is_empty() {
+                        self.output(Output::Dropped(DropCause::NotNegotiated));
+                    }
                     return;
                 }
-                let original = all.get(payload.start..).and_then(<[u8]>::first_chunk);
-                let number = original.map(|bytes| u16::from_be_bytes(*bytes));
-                let payload_type = self.repaired_type(index, header.payload_type);
-                let (Some(number), Some(payload_type)) = (number, payload_type) else {
-                    return;
-                };
-                let rest = payload.start + rtx::OVERHEAD..payload.end;
-                (index, Some(number), payload_type, rest, true)
-            }
-            Some(Role::Superseded(_)) | None => {
-                if !payload.is_empty() {
-                    self.output(Output::Dropped(DropCause::NotNegotiated));
-                }
-                return;
             }
         };
         let Some(stream) = self.incoming.streams.get_mut(index) else {
@@ -282,6 +298,12 @@ impl Plane {
             let since = now.saturating_duration_since(self.start);
             stream.reception.note_time(since, header.timestamp);
         }
+        if let Some(range) = repeating {
+            self.recover(now, index, header, number, range, buffer);
+        }
+        let Some(stream) = self.incoming.streams.get_mut(index) else {
+            return;
+        };
         let packet = RtpIn {
             mid: stream.mid,
             rid: stream.rid,
@@ -294,6 +316,54 @@ impl Plane {
             payload: MediaBytes::new(Arc::clone(buffer), payload),
         };
         self.output(Output::Packet(packet));
+    }
+
+    /// What packets of this payload type combine, if they do.
+    fn combined(&self, stream: usize, payload_type: u8) -> Option<u8> {
+        let redundancy = self.incoming.streams.get(stream)?.redundancy?;
+        (redundancy.payload_type == payload_type).then_some(redundancy.combined)
+    }
+
+    /// Packets that did not come, by what this one repeats of them; they go out before it.
+    fn recover(
+        &mut self,
+        now: Instant,
+        index: usize,
+        header: &Header,
+        number: u64,
+        range: std::ops::Range<usize>,
+        buffer: &Arc<[u8]>,
+    ) {
+        let combined = self.combined(index, header.payload_type);
+        let payload = buffer.get(range.clone()).unwrap_or_default();
+        for block in red::blocks(payload).into_iter().flatten() {
+            let earlier = number.checked_sub(block.distance.into());
+            let (Some(earlier), Some(stream)) = (earlier, self.incoming.streams.get_mut(index))
+            else {
+                return;
+            };
+            if block.distance == 0
+                || block.payload.is_empty()
+                || Some(block.payload_type) != combined
+                || !stream.reception.note_recovered(earlier)
+            {
+                continue;
+            }
+            stream.reception.missing.note_found(now, earlier);
+            let start = range.start + block.start;
+            let packet = RtpIn {
+                mid: stream.mid,
+                rid: stream.rid,
+                ssrc: stream.ssrc,
+                payload_type: block.payload_type,
+                sequence_number: earlier,
+                timestamp: header.timestamp.wrapping_sub(block.timestamp_offset.into()),
+                marker: false,
+                extensions: Values::default(),
+                payload: MediaBytes::new(Arc::clone(buffer), start..start + block.payload.len()),
+            };
+            self.output(Output::Packet(packet));
+        }
     }
 
     /// What packets of a repair stream are packets of.
@@ -357,6 +427,7 @@ impl Plane {
         });
         if let Some(line) = self.outgoing.line_mut(index) {
             line.history.clear();
+            line.former = None;
         }
     }
 
@@ -455,3 +526,6 @@ fn drop_cause(cause: OpenError) -> DropCause {
         _ => DropCause::Refused,
     }
 }
+
+#[cfg(test)]
+mod redundant_audio_tests;

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::buffers::MediaBytes;
-use super::description::{Description, LineDescription, SourceDescription};
+use super::description::{Description, LineDescription, Redundancy, SourceDescription};
 use super::history::History;
 use crate::engine::{Extensions as Values, RtpOut, Urgency};
 use crate::ids::{Kind, Mid};
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::srtp::{SealError, Sealer, SourceHandle};
-use crate::rtp::{self, ExtensionIds, ExtensionKind, NoRoom, rtx};
+use crate::rtp::{self, ExtensionIds, ExtensionKind, NoRoom, red, rtx};
 
 /// A repetition's number below which its stream begins (RFC 3550 section 5.1 wants it unpredictable;
 /// the SSRC beside it is).
@@ -19,6 +19,9 @@ const FIRST_REPAIR: u64 = 0x3fff;
 
 /// Lines of a client that watches one or two streams.
 const FEW_LINES: usize = 4;
+
+/// Most of two payloads in one packet: what fits into any path's datagram with all headers.
+const MAX_COMBINED_BYTES: usize = 1100;
 
 /// One line that we send on.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(super) struct SendLine {
     extensions: ExtensionIds,
     /// Payload types whose packets may be asked for again, and what they are repeated by.
     repeatable: Vec<(u8, Option<u8>)>,
+    /// How its receiver takes redundant audio (RFC 2198).
+    redundancy: Option<Redundancy>,
+    /// What left last, to be repeated by the next packet.
+    pub(super) former: Option<RtpOut>,
     handles: Option<(SourceHandle, Option<SourceHandle>)>,
     last_repair: u64,
     packets: u32,
@@ -128,6 +135,8 @@ impl SendLine {
             history: History::default(),
             extensions: line.extensions,
             repeatable: Vec::new(),
+            redundancy: None,
+            former: None,
             handles: None,
             last_repair: FIRST_REPAIR & u64::from(own.ssrc),
             packets: 0,
@@ -143,6 +152,7 @@ impl SendLine {
             self.handles = None;
         }
         self.extensions = line.extensions;
+        self.redundancy = line.redundancy();
         let repeatable = line.payloads.iter().filter(|payload| payload.has_nack);
         self.repeatable =
             repeatable.map(|p| (p.payload_type, line.repair_of(p.payload_type))).collect();
@@ -191,21 +201,48 @@ impl SendLine {
         transport_sequence: Option<u16>,
     ) -> Result<usize, NotWritten> {
         let (media, _) = self.handles(sealer)?;
+        let repeated = self.repeated(packet);
         let header = rtp::Outgoing {
             marker: packet.marker,
-            payload_type: packet.payload_type,
+            payload_type: repeated.map_or(packet.payload_type, |repeated| repeated.payload_type),
             sequence_number: packet.sequence_number as u16,
             timestamp: packet.timestamp,
             ssrc: self.own.ssrc,
         };
         let extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
         let start = header.write(buffer, &self.extensions, &extensions)?;
-        let end = put_payload(buffer, start, packet)?;
+        let end = match repeated {
+            Some(Repeated { former, offset, .. }) => {
+                let room = buffer.get_mut(start..).ok_or(NoRoom)?;
+                let codec = packet.payload_type;
+                start + red::write(room, codec, &former.payload, offset, &packet.payload)?
+            }
+            None => put_payload(buffer, start, packet)?,
+        };
         let length = sealer.seal_rtp(media, buffer, end, packet.sequence_number)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add((end - start) as u32);
         self.captured = Some((packet.timestamp, packet.captured));
+        if self.redundancy.is_some() {
+            self.former = Some(packet.clone());
+        }
         Ok(length)
+    }
+
+    /// What a packet repeats: the one that left just before it. Without one it leaves as it is, which
+    /// its receiver takes as well.
+    fn repeated(&self, packet: &RtpOut) -> Option<Repeated<'_>> {
+        let redundancy = self.redundancy.filter(|r| r.combined == packet.payload_type)?;
+        let former = self.former.as_ref().filter(|former| {
+            former.payload_type == packet.payload_type
+                && former.sequence_number + 1 == packet.sequence_number
+                && (1..=red::MAX_REPEATED_BYTES).contains(&former.payload.len())
+                && former.payload.len() + packet.payload.len() <= MAX_COMBINED_BYTES
+        })?;
+        let offset = packet.timestamp.wrapping_sub(former.timestamp);
+        let is_near = (1..=red::MAX_TIMESTAMP_OFFSET).contains(&offset);
+        let payload_type = redundancy.payload_type;
+        is_near.then_some(Repeated { payload_type, former, offset })
     }
 
     /// Writes a packet once more, as its repair stream has it (RFC 4588 section 4).
@@ -251,6 +288,16 @@ impl SendLine {
             bytes: self.bytes,
         })
     }
+}
+
+/// What a packet repeats, and how.
+#[derive(Debug, Clone, Copy)]
+struct Repeated<'a> {
+    /// Of the packet that has both.
+    payload_type: u8,
+    former: &'a RtpOut,
+    /// What its timestamp is lower.
+    offset: u32,
 }
 
 fn put_payload(buffer: &mut [u8], start: usize, packet: &RtpOut) -> Result<usize, NoRoom> {

@@ -97,6 +97,18 @@ impl Reception {
         Place::Late
     }
 
+    /// What a packet carried came in a later one. Returns whether it had not come before; reports go on
+    /// counting the packet as lost.
+    pub(super) fn note_recovered(&mut self, number: u64) -> bool {
+        let behind = self.newest.saturating_sub(number);
+        let is_lost =
+            number >= self.first && (1..WINDOW).contains(&behind) && !self.is_marked(number);
+        if is_lost {
+            self.set(number, true);
+        }
+        is_lost
+    }
+
     fn mark(&mut self, number: u64) {
         self.received += 1;
         self.set(number, true);
@@ -188,6 +200,18 @@ mod tests {
         assert_eq!(reception.note(65_540), Place::Known, "too old to tell");
         assert_eq!(reception.note(65_541), Place::Late);
         assert_eq!(reception.note(65_540 + 2 * LARGEST_JUMP), Place::Restart);
+    }
+
+    #[test]
+    fn what_was_recovered_is_taken_once_and_reported_lost() {
+        let mut reception = reception(&[10, 13]);
+        assert!(!reception.note_recovered(9), "before the first");
+        assert!(!reception.note_recovered(13) && !reception.note_recovered(14));
+        assert!(reception.note_recovered(12) && !reception.note_recovered(12));
+        assert_eq!(reception.note(12), Place::Known);
+        assert_eq!(reception.note(11), Place::Late);
+        assert!(!reception.note_recovered(11));
+        assert_eq!(reception.report(Instant::now(), 7).cumulative_lost, 1);
     }
 
     #[test]

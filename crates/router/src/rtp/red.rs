@@ -10,7 +10,7 @@
 //! before it, the blocks of those packets that have not come, each with its own number and timestamp.
 //! If such a packet comes after all, its number is used and it is dropped.
 
-use super::Malformed;
+use super::{Malformed, NoRoom};
 
 /// Blocks that one packet may have, the newest included; browsers send 2 or 3.
 pub const MAX_BLOCKS: usize = 10;
@@ -26,6 +26,8 @@ pub struct Block<'a> {
     pub distance: u8,
     /// What its timestamp is lower than the packet's, below 16,384.
     pub timestamp_offset: u16,
+    /// Where its payload begins in the packet's.
+    pub start: usize,
     /// What the packet that it repeats carried; may be empty.
     pub payload: &'a [u8],
 }
@@ -35,6 +37,8 @@ pub struct Block<'a> {
 pub struct Blocks<'a> {
     headers: &'a [u8],
     contents: &'a [u8],
+    /// Where the contents begin in the packet's payload.
+    start: usize,
     left: u8,
 }
 
@@ -60,7 +64,44 @@ pub fn blocks(payload: &[u8]) -> Result<Blocks<'_>, Malformed> {
     if contents.len() < repeated {
         return Err(Malformed);
     }
-    Ok(Blocks { headers, contents, left: count as u8 })
+    Ok(Blocks { headers, contents, start: headers.len(), left: count as u8 })
+}
+
+/// Longest payload that can be repeated, 10 bits.
+pub const MAX_REPEATED_BYTES: usize = 0x3ff;
+/// Greatest timestamp offset, 14 bits.
+pub const MAX_TIMESTAMP_OFFSET: u32 = 0x3fff;
+/// Bytes of the headers of two blocks.
+const TWO_HEADERS: usize = 5;
+
+/// Writes the payload of a packet that repeats one other packet of the same codec, and returns its
+/// length. `timestamp_offset` is what the repeated packet's timestamp is lower.
+///
+/// # Errors
+/// [`NoRoom`] if the buffer is too small, or the repeated packet too long or too old.
+pub fn write(
+    buffer: &mut [u8],
+    payload_type: u8,
+    repeated: &[u8],
+    timestamp_offset: u32,
+    newest: &[u8],
+) -> Result<usize, NoRoom> {
+    if repeated.len() > MAX_REPEATED_BYTES || timestamp_offset > MAX_TIMESTAMP_OFFSET {
+        return Err(NoRoom);
+    }
+    let word = timestamp_offset << 10 | repeated.len() as u32;
+    let [_, b0, b1, b2] = word.to_be_bytes();
+    let payload_type = payload_type & !REPEATED;
+    let length = TWO_HEADERS + repeated.len() + newest.len();
+    let (headers, contents) = buffer
+        .get_mut(..length)
+        .and_then(<[u8]>::split_first_chunk_mut::<TWO_HEADERS>)
+        .ok_or(NoRoom)?;
+    *headers = [REPEATED | payload_type, b0, b1, b2, payload_type];
+    let (first, second) = contents.split_at_mut_checked(repeated.len()).ok_or(NoRoom)?;
+    first.copy_from_slice(repeated);
+    second.copy_from_slice(newest);
+    Ok(length)
 }
 
 /// The newest block alone.
@@ -69,29 +110,6 @@ pub fn blocks(payload: &[u8]) -> Result<Blocks<'_>, Malformed> {
 /// As [`blocks`].
 pub fn newest(payload: &[u8]) -> Result<Block<'_>, Malformed> {
     blocks(payload)?.last().ok_or(Malformed)
-}
-
-/// Replaces the payload type of every block by what `translate` says.
-///
-/// # Errors
-/// As [`blocks`]; or if there is no translation of one. The payload is as it was then.
-pub fn relabel(
-    payload: &mut [u8],
-    mut translate: impl FnMut(u8) -> Option<u8>,
-) -> Result<(), Malformed> {
-    if !blocks(payload)?.all(|block| translate(block.payload_type).is_some()) {
-        return Err(Malformed);
-    }
-    let mut rest = payload;
-    while let Some(first) = rest.first_mut() {
-        let is_repeated = *first & REPEATED != 0;
-        *first = *first & REPEATED | translate(*first & !REPEATED).ok_or(Malformed)? & !REPEATED;
-        if !is_repeated {
-            break;
-        }
-        rest = rest.get_mut(4..).ok_or(Malformed)?;
-    }
-    Ok(())
 }
 
 impl<'a> Iterator for Blocks<'a> {
@@ -116,7 +134,9 @@ impl<'a> Iterator for Blocks<'a> {
         }
         let (payload, rest) = self.contents.split_at_checked(length)?;
         self.contents = rest;
-        Some(Block { payload_type, distance: self.left, timestamp_offset, payload })
+        let start = self.start;
+        self.start += length;
+        Some(Block { payload_type, distance: self.left, timestamp_offset, start, payload })
     }
 }
 
@@ -136,14 +156,27 @@ mod tests {
     fn blocks_are_read_with_their_distance() {
         let payload = hex(TWO);
         let read: Vec<_> = blocks(&payload).unwrap().collect();
+        let newest_block = Block {
+            payload_type: 111,
+            distance: 0,
+            timestamp_offset: 0,
+            start: 8,
+            payload: &[4, 5],
+        };
         let expected = [
-            Block { payload_type: 111, distance: 1, timestamp_offset: 960, payload: &[1, 2, 3] },
-            Block { payload_type: 111, distance: 0, timestamp_offset: 0, payload: &[4, 5] },
+            Block {
+                distance: 1,
+                timestamp_offset: 960,
+                start: 5,
+                payload: &[1, 2, 3],
+                ..newest_block
+            },
+            newest_block,
         ];
         assert_eq!(read, expected);
-        assert_eq!(newest(&payload), Ok(expected[1]));
+        assert_eq!(newest(&payload), Ok(newest_block));
         let alone = hex("6f 0405");
-        assert_eq!(newest(&alone), Ok(expected[1]));
+        assert_eq!(newest(&alone), Ok(Block { start: 1, ..newest_block }));
         let empty = hex("ef 0f00 00 6f");
         let lengths: Vec<_> = blocks(&empty).unwrap().map(|block| block.payload.len()).collect();
         assert_eq!(lengths, [0, 0]);
@@ -170,15 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn relabelling_changes_payload_types_and_nothing_else() {
-        let mut payload = hex(TWO);
-        relabel(&mut payload, |payload_type| (payload_type == 111).then_some(109)).unwrap();
-        assert_eq!(payload, hex("ed 0f00 03 6d 010203 0405"));
-        let before = hex("ef 0f00 03 6e 010203 0405");
-        let mut payload = before.clone();
-        let only = |payload_type: u8| (payload_type == 111).then_some(109);
-        assert_eq!(relabel(&mut payload, only), Err(Malformed));
-        assert_eq!(payload, before);
+    fn what_is_written_is_what_chromium_writes() {
+        let mut buffer = [0; 20];
+        assert_eq!(write(&mut buffer, 111, &[1, 2, 3], 960, &[4, 5]), Ok(10));
+        assert_eq!(buffer[..10], hex(TWO));
+        assert_eq!(write(&mut buffer[..9], 111, &[1, 2, 3], 960, &[4, 5]), Err(NoRoom));
+        assert_eq!(write(&mut buffer, 111, &[1], 0x4000, &[4]), Err(NoRoom));
+        assert_eq!(write(&mut [0; 2_000], 111, &[1; 0x400], 1, &[4]), Err(NoRoom));
+        let mut most = [0; 2_000];
+        let length = write(&mut most, 127, &[7; 0x3ff], 0x3fff, &[1]).unwrap();
+        assert_eq!(most[..length], [hex("ff ffff ff 7f"), vec![7; 1_023], vec![1]].concat());
     }
 
     #[test]
@@ -192,9 +226,6 @@ mod tests {
                 let sum: usize = read.iter().map(|block| block.payload.len()).sum();
                 assert_eq!(sum + 4 * (read.len() - 1) + 1, length);
                 assert_eq!(read.last().unwrap().distance, 0);
-                let mut same = bytes.clone();
-                relabel(&mut same, Some).unwrap();
-                assert_eq!(same, bytes);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What an offer and its answer agreed on, as the media plane needs it.
 
 use super::answer::sections;
+use super::redundancy::combined;
 use crate::ids::{Kind, Mid};
 use crate::plane::{Description, LineDescription, PayloadDescription, SourceDescription};
 use crate::rtp::{ExtensionIds, ExtensionKind};
@@ -90,10 +91,12 @@ impl<'a> Section<'a> {
             }
             "fmtp" => {
                 let of = |parameter: &str| parameter.trim().strip_prefix("apt=")?.parse().ok();
-                let repaired = rest.split(';').find_map(of)?;
+                let repaired = rest.split(';').find_map(of);
+                let combined = combined(rest);
                 let payload_type: u8 = first.parse().ok()?;
                 for payload in self.payloads.iter_mut().filter(|p| p.payload_type == payload_type) {
-                    payload.repairs = Some(repaired);
+                    payload.repairs = repaired;
+                    payload.combines = combined;
                 }
             }
             "rtcp-fb" => {
@@ -173,6 +176,18 @@ mod tests {
         assert!(video.payloads.iter().all(|p| p.has_transport_feedback));
         assert!(!audio.is_received);
         assert_eq!(audio.own, Some(SourceDescription { ssrc: 7, repair: None }));
+    }
+
+    #[test]
+    fn redundant_audio_names_what_it_combines() {
+        let answer = ANSWER.replace(
+            "SAVPF 111\r\n",
+            "SAVPF 111 63\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n",
+        );
+        let Description { lines, .. } = negotiated(OFFER, &answer);
+        let redundancy = lines[1].redundancy().expect("redundant audio");
+        assert_eq!((redundancy.payload_type, redundancy.combined), (63, 111));
+        assert_eq!(lines[0].redundancy(), None);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 mod answer;
 mod media;
 mod offer;
+mod redundancy;
 
 pub(crate) use answer::{SlotLine, finish};
 pub(crate) use media::negotiated;
 pub(crate) use offer::Offer;
+pub(crate) use redundancy::with_audio_repair;
