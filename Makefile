@@ -1,7 +1,7 @@
 # One word for each thing that a developer does; everything is built into the checkout.
 #   make run ARGS="--port 9000 --json"
 MAKEFLAGS += --no-print-directory
-.PHONY: run build test fmt lint bench fuzz
+.PHONY: run build test fmt lint bench fuzz sim
 
 # The system's Python only builds; the programs run on the one in .venv.
 PYTHON ?= python3
@@ -27,3 +27,7 @@ bench:
 
 fuzz:
 	@$(PYTHON) scripts/build.py python && exec $(HERE) scripts/fuzz.py $(ARGS)
+
+# make sim SEEDS=20000, or SEED=17 to repeat one.
+sim:
+	@exec cargo run --locked --release --quiet --package tertulia-router-sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000))

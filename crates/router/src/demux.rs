@@ -44,6 +44,11 @@ pub(crate) struct Demux {
 }
 
 impl Demux {
+    /// Whether nobody is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.ufrags.is_empty() && self.expiring.is_empty()
+    }
+
     /// Whose this datagram may be.
     pub(crate) fn find(&self, address: PeerAddress, datagram: &[u8]) -> Option<Owner> {
         match stun_local_ufrag(datagram) {

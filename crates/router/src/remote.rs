@@ -33,6 +33,12 @@ pub(crate) struct Remote {
     answers: VecDeque<(u64, Result<Bound, RouterError>)>,
 }
 
+impl Remote {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.pending.is_empty() && self.answers.is_empty()
+    }
+}
+
 /// A line on another shard that slots of this one want.
 struct RemoteLine {
     slots: Vec<RemoteSlot>,

@@ -405,6 +405,17 @@ impl Router {
         self.transports.len()
     }
 
+    /// Whether nothing is kept that was some transport's. True half a minute after the last has ended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let has_work = !(self.dirty.is_empty() && self.failing.is_empty());
+        self.transports.is_empty()
+            && self.demux.is_empty()
+            && self.remote.is_empty()
+            && self.timers.is_empty()
+            && !has_work
+    }
+
     /// Everything that was dropped since the start, for whichever transport.
     #[must_use]
     pub fn drops(&self) -> Drops {

@@ -1,0 +1,129 @@
+//! The forwarding core on a virtual clock, among scripted peers, on a bad network, under random
+//! commands: one seed is one run.
+//!
+//! ICE, DTLS and SRTP are left out: an engine of the simulator's own ([`engine`]) speaks a plain
+//! protocol with the peers, so that a run of twenty seconds takes milliseconds. Everything behind the
+//! engine is the router's own code. What must hold, whatever happens, stands in [`watch`].
+//!
+//! A run that breaks something is repeated with a trace, and the end of that is what a person reads.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::match_wildcard_for_single_variants,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::panic,
+    reason = "a development tool that cannot go on fails"
+)]
+#![forbid(unsafe_code)]
+
+pub mod engine;
+mod network;
+mod peer;
+mod script;
+pub mod shards;
+mod trace;
+pub mod watch;
+mod wire;
+mod world;
+
+use std::{fmt, panic};
+
+/// What a run did, so that a test can see that it did something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Commands that control gave.
+    pub commands: u64,
+    /// Those that the router refused.
+    pub refused: u64,
+    /// Media packets that publishers sent.
+    pub published: u64,
+    /// Media packets that left the router for subscribers.
+    pub forwarded: u64,
+    /// Those that left once more because a subscriber asked.
+    pub repeated: u64,
+    /// Bindings from which at least one packet was forwarded.
+    pub bindings: u64,
+    /// Packets that went from one shard to another.
+    pub handed_over: u64,
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.commands += other.commands;
+        self.refused += other.refused;
+        self.published += other.published;
+        self.forwarded += other.forwarded;
+        self.repeated += other.repeated;
+        self.bindings += other.bindings;
+        self.handed_over += other.handed_over;
+    }
+}
+
+/// A run in which something did not hold.
+#[derive(Debug)]
+pub struct Failure {
+    /// It determines the run.
+    pub seed: u64,
+    /// What did not hold.
+    pub violation: String,
+    /// The end of what happened.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.trace {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f, "seed {}: {}", self.seed, self.violation)?;
+        write!(f, "    make sim SEED={}", self.seed)
+    }
+}
+
+/// Runs one seed.
+pub fn run(seed: u64) -> Result<Totals, Box<Failure>> {
+    let fail = |violation, trace| Box::new(Failure { seed, violation, trace });
+    match panic::catch_unwind(|| world::World::new(seed, false).run()) {
+        Ok(Ok(totals)) => return Ok(totals),
+        Ok(Err(_)) => {}
+        Err(_) => return Err(fail("the router panicked, see above".into(), Vec::new())),
+    }
+    // Once more, and this time with a trace: it costs more than the run.
+    Err(match world::World::new(seed, true).run() {
+        Ok(_) => fail("it failed, and not once more: the seed does not decide".into(), Vec::new()),
+        Err((violation, trace)) => fail(violation, trace),
+    })
+}
+
+/// Runs many seeds on all cores. Returns what they did, and those that failed, by seed.
+pub fn run_all(seeds: impl Iterator<Item = u64>) -> (Totals, Vec<Failure>) {
+    let seeds: Vec<u64> = seeds.collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut totals = Totals::default();
+    let mut failures = Vec::new();
+    std::thread::scope(|scope| {
+        let work = || {
+            let (mut totals, mut failures) = (Totals::default(), Vec::new());
+            while let Some(seed) =
+                seeds.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+            {
+                match run(*seed) {
+                    Ok(one) => totals += one,
+                    Err(failure) => failures.push(*failure),
+                }
+            }
+            (totals, failures)
+        };
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            let (some, failed) = worker.join().expect("a worker");
+            totals += some;
+            failures.extend(failed);
+        }
+    });
+    failures.sort_by_key(|failure| failure.seed);
+    (totals, failures)
+}

@@ -1,0 +1,440 @@
+//! What control and the peers do next, by chance; and what control knows of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tertulia_router_core::{
+    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Renegotiate,
+    RequestKeyFrame, RouterError, Source, Unbind,
+};
+
+use crate::engine::{VP8, VP9};
+use crate::network::Weather;
+use crate::peer::{Binding, Peer, SendingLine, Stream};
+use crate::wire::Message;
+use crate::world::{Step, World};
+
+/// Peers at once.
+const CROWD: usize = 6;
+
+impl World {
+    /// One thing happens.
+    pub(crate) fn act(&mut self) -> Step {
+        let living: Vec<usize> =
+            (0..self.peers.len()).filter(|peer| !self.peers[*peer].has_ended).collect();
+        if living.len() < 3 {
+            return self.open();
+        }
+        let peer = living[self.rng.usize(..living.len())];
+        match self.rng.u8(..100) {
+            0..5 if living.len() < CROWD => self.open(),
+            5..7 => self.leave(peer),
+            7..47 => self.bind_or_unbind(peer, &living),
+            47..57 => self.pause(peer),
+            57..64 => self.renegotiate(peer),
+            64..82 => {
+                self.change_sources(peer);
+                Ok(())
+            }
+            82..86 => self.ask_for_key_frames(peer),
+            86..90 => {
+                self.move_away(peer);
+                Ok(())
+            }
+            90..96 => {
+                self.change_weather(peer);
+                Ok(())
+            }
+            96..98 => {
+                self.stranger();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn command(&mut self) {
+        self.totals.commands += 1;
+    }
+
+    fn refused(&mut self) {
+        self.totals.refused += 1;
+    }
+
+    fn open(&mut self) -> Step {
+        self.command();
+        let number = self.peers.len();
+        let takes = match self.rng.u8(..4) {
+            0 => vec![VP8],
+            1 => vec![VP9],
+            _ => vec![VP8, VP9],
+        };
+        let mut peer = Peer::new(number, takes, Weather::random(&mut self.rng));
+        for _ in 0..self.rng.u8(..3) {
+            peer.streams.push(self.new_stream());
+        }
+        // Somebody who neither sends nor receives makes no offer.
+        let least = usize::from(peer.streams.is_empty());
+        let slots = peer.add_slots(self.rng.usize(least..4));
+        let offer = peer.offer(false);
+        let count = self.shards.routers.len();
+        let shard = self.rng.usize(..count);
+        self.note(|| {
+            format!("peer {number} opens a transport on shard {shard}, {} slots", slots.len())
+        });
+        let seat = format!("seat {number}");
+        let command = OpenTransport { seat, epoch: 1, offer, slots, group: None };
+        let opened = self.shards.routers[shard].open_transport(self.now, command);
+        let opened = opened.map_err(|error| format!("a good offer was refused: {error}"))?;
+        peer.transport = opened.transport;
+        peer.accept(&opened.answer);
+        self.note(|| format!("peer {number} is {:?}", opened.transport));
+        self.peers.push(peer);
+        self.start_ticking(number);
+        self.settle()
+    }
+
+    fn new_stream(&mut self) -> Stream {
+        let id = self.next_line;
+        self.next_line += 2;
+        Stream::new(self.now, id, &mut self.rng)
+    }
+
+    /// By command, with a goodbye, without one, or because its engine breaks.
+    fn leave(&mut self, peer: usize) -> Step {
+        let way = self.rng.u8(..4);
+        self.note(|| {
+            format!("peer {peer} {}", ["is closed", "says bye", "vanishes", "breaks"][way as usize])
+        });
+        match way {
+            0 => return self.close(peer),
+            1 => self.send(peer, &[Message::Bye]),
+            2 => self.peers[peer].is_alive = false,
+            _ => self.send(peer, &[Message::Poison]),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, peer: usize) -> Step {
+        self.command();
+        let transport = self.peers[peer].transport;
+        let now = self.now;
+        let closed = self.shards.of(transport).close_transport(now, CloseTransport { transport });
+        closed.map_err(|error| format!("peer {peer} cannot be closed: {error}"))?;
+        self.settle()?;
+        if self.peers[peer].has_ended {
+            return Ok(());
+        }
+        Err(format!("peer {peer} was closed, and nobody was told"))
+    }
+
+    /// The end of the run: some one by one, the rest with their shards.
+    pub(crate) fn close_everything(&mut self) -> Step {
+        self.note(|| "everything is closed".into());
+        for peer in 0..self.peers.len() {
+            if !self.peers[peer].has_ended && self.rng.bool() {
+                self.close(peer)?;
+            }
+        }
+        let now = self.now;
+        for index in 0..self.shards.routers.len() {
+            self.shards.routers[index].close(now);
+        }
+        self.settle()
+    }
+
+    fn bind_or_unbind(&mut self, peer: usize, living: &[usize]) -> Step {
+        if self.peers[peer].slots.is_empty() {
+            return Ok(());
+        }
+        let slot = self.rng.usize(..self.peers[peer].slots.len());
+        if self.peers[peer].slots[slot].binding.is_some() {
+            // Bindings live a little longer than it takes to make the next.
+            return if self.rng.u8(..3) == 0 { self.unbind(peer, slot) } else { Ok(()) };
+        }
+        let publisher = living[self.rng.usize(..living.len())];
+        self.bind(peer, slot, publisher)
+    }
+
+    fn bind(&mut self, peer: usize, slot: usize, publisher: usize) -> Step {
+        let streams = &self.peers[publisher].streams;
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let stream = &streams[self.rng.usize(..streams.len())];
+        let halves = self.rng.u8(..6);
+        let [audio, video] = &stream.lines;
+        let source = Source {
+            transport: self.peers[publisher].transport,
+            audio_mid: (halves != 0).then_some(audio.mid),
+            video_mid: (halves != 1).then_some(video.mid),
+        };
+        let ids = (audio.id, video.id);
+        let (audio_paused, video_paused) = (self.rng.u8(..8) == 0, self.rng.u8(..8) == 0);
+        let ticket = self.totals.commands;
+        self.command();
+        let transport = self.peers[peer].transport;
+        let of = &mut self.peers[peer].slots[slot];
+        of.generation += 1;
+        let binding = Binding { publisher, source, ticket: Some(ticket) };
+        of.binding = Some(binding);
+        let (pair, generation) = (of.pair, Generation(of.generation));
+        self.note(|| {
+            format!(
+                "peer {peer} slot {slot} {generation:?} is bound to lines {ids:?} of peer \
+                 {publisher}: {source:?}, paused: {audio_paused} {video_paused}"
+            )
+        });
+        let now = self.now;
+        if source.audio_mid.is_some() {
+            self.watch.bind((transport, pair.audio_mid), ids.0, audio_paused, now);
+        }
+        if source.video_mid.is_some() {
+            self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
+        }
+        let slot_index = pair.slot;
+        let command =
+            Bind { transport, slot: slot_index, generation, source, audio_paused, video_paused };
+        let answer = self.shards.of(transport).start_bind(now, &command, ticket);
+        match answer {
+            Some(outcome) => {
+                // A binding of this shard is there when the command returns.
+                self.bound(peer, slot, binding, outcome)?;
+            }
+            None => {
+                self.tickets.insert(ticket, (peer, slot));
+            }
+        }
+        self.settle()
+    }
+
+    /// What became of a binding.
+    pub(crate) fn bound(
+        &mut self,
+        peer: usize,
+        slot: usize,
+        binding: Binding,
+        outcome: Result<Bound, RouterError>,
+    ) -> Step {
+        let transport = self.peers[peer].transport;
+        let of = &mut self.peers[peer].slots[slot];
+        let pair = of.pair;
+        match outcome {
+            Ok(bound) => {
+                of.binding = Some(Binding { ticket: None, ..binding });
+                if let Some(first) = bound.audio_rtp_timestamp {
+                    self.watch.promise((transport, pair.audio_mid), first)?;
+                }
+                if let Some(first) = bound.video_rtp_timestamp {
+                    self.watch.promise((transport, pair.video_mid), first)?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                of.binding = None;
+                self.refused();
+                self.watch.unbind((transport, pair.audio_mid));
+                self.watch.unbind((transport, pair.video_mid));
+                self.note(|| format!("refused: {error}"));
+                let publisher = &self.peers[binding.publisher];
+                let has_lines = [binding.source.audio_mid, binding.source.video_mid]
+                    .into_iter()
+                    .flatten()
+                    .all(|mid| publisher.line_by_mid(mid).is_some());
+                let is_there = !publisher.has_ended && !self.peers[peer].has_ended && has_lines;
+                if is_there {
+                    return Err(format!("a binding to what is there was refused: {error}"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn unbind(&mut self, peer: usize, slot: usize) -> Step {
+        self.command();
+        let transport = self.peers[peer].transport;
+        let of = &mut self.peers[peer].slots[slot];
+        let (pair, generation) = (of.pair, of.generation);
+        // What is not of the newest binding changes nothing.
+        let is_stale = generation > 1 && self.rng.u8(..10) == 0;
+        if !is_stale {
+            of.binding = None;
+        }
+        let generation = Generation(generation - u32::from(is_stale));
+        self.note(|| format!("peer {peer} slot {slot} {generation:?} is unbound"));
+        let command = Unbind { transport, slot: pair.slot, generation };
+        let now = self.now;
+        let done = self.shards.of(transport).unbind(now, command);
+        done.map_err(|error| format!("peer {peer} slot {slot} cannot be unbound: {error}"))?;
+        if !is_stale {
+            self.watch.unbind((transport, pair.audio_mid));
+            self.watch.unbind((transport, pair.video_mid));
+        }
+        self.settle()
+    }
+
+    fn pause(&mut self, peer: usize) -> Step {
+        let slots = &self.peers[peer].slots;
+        let bound: Vec<usize> =
+            (0..slots.len()).filter(|slot| slots[*slot].binding.is_some()).collect();
+        if bound.is_empty() {
+            return Ok(());
+        }
+        self.command();
+        let slot = bound[self.rng.usize(..bound.len())];
+        let (transport, of) = (self.peers[peer].transport, &self.peers[peer].slots[slot]);
+        let (pair, generation) = (of.pair, Generation(of.generation));
+        let (audio_paused, video_paused) = (self.rng.u8(..4) == 0, self.rng.u8(..3) == 0);
+        self.note(|| format!("peer {peer} slot {slot} is paused: {audio_paused} {video_paused}"));
+        let now = self.now;
+        let command = Pause { transport, slot: pair.slot, generation, audio_paused, video_paused };
+        let done = self.shards.of(transport).pause(now, command);
+        done.map_err(|error| format!("peer {peer} slot {slot} cannot be paused: {error}"))?;
+        for (mid, is_paused) in [(pair.audio_mid, audio_paused), (pair.video_mid, video_paused)] {
+            if let Some(watched) = self.watch.binding((transport, mid)) {
+                if watched.is_paused && !is_paused {
+                    watched.since = now;
+                }
+                watched.is_paused = is_paused;
+            }
+        }
+        self.settle()
+    }
+
+    fn renegotiate(&mut self, peer: usize) -> Step {
+        self.command();
+        let is_to_be_refused = self.rng.u8(..8) == 0;
+        let now = self.now;
+        let mut changed = None;
+        let mut slots = Vec::new();
+        let what = self.rng.u8(..4);
+        if !is_to_be_refused {
+            match what {
+                0 if self.peers[peer].slots.len() < 6 => slots = self.peers[peer].add_slots(1),
+                1 if self.peers[peer].streams.len() < 3 => {
+                    let stream = self.new_stream();
+                    self.peers[peer].streams.push(stream);
+                }
+                2 if !self.peers[peer].streams.is_empty() => {
+                    let streams = &mut self.peers[peer].streams;
+                    let chosen = self.rng.usize(..streams.len());
+                    let stream = &mut streams[chosen];
+                    stream.is_offered = !stream.is_offered;
+                    for line in &mut stream.lines {
+                        line.live_since = now;
+                        line.encodings.iter_mut().for_each(|e| e.begin_anew(&mut self.rng));
+                    }
+                    changed = Some(stream.is_offered);
+                }
+                _ => self.peers[peer].restarts += 1,
+            }
+        }
+        self.note(|| {
+            format!(
+                "peer {peer} offers again (change {what}, stream goes on: {changed:?}, refused: \
+                 {is_to_be_refused})"
+            )
+        });
+        let (transport, offer) =
+            (self.peers[peer].transport, self.peers[peer].offer(is_to_be_refused));
+        let command = Renegotiate { transport, offer, slots };
+        match self.shards.of(transport).renegotiate(now, &command) {
+            Ok(done) => self.peers[peer].accept(&done.answer),
+            Err(_) if is_to_be_refused => self.refused(),
+            Err(error) => return Err(format!("a good offer was refused: {error}")),
+        }
+        self.settle()
+    }
+
+    /// A publisher mutes, changes its source, its codec or the sizes that it sends.
+    fn change_sources(&mut self, peer: usize) {
+        let now = self.now;
+        let rng = &mut self.rng;
+        let lines: Vec<&mut SendingLine> = self.peers[peer].sending_lines().collect();
+        if lines.is_empty() {
+            return;
+        }
+        let chosen = rng.usize(..lines.len());
+        let Some(line) = lines.into_iter().nth(chosen) else { return };
+        let what = rng.u8(..5);
+        match what {
+            0 => line.is_sending = !line.is_sending,
+            1 => line.encodings.iter_mut().for_each(|encoding| encoding.begin_anew(rng)),
+            2 => line.encodings.iter_mut().for_each(|e| e.sequence_number += rng.u64(..20_000)),
+            3 if line.kind == Kind::Video => {
+                line.payload_type = if line.payload_type == VP8 { VP9 } else { VP8 };
+                line.encodings.iter_mut().for_each(|encoding| encoding.key_frame_due = true);
+            }
+            _ => {
+                let count = line.encodings.len();
+                let encoding = &mut line.encodings[rng.usize(..count)];
+                encoding.is_active = !encoding.is_active || count == 1;
+                encoding.key_frame_due = true;
+                if line.encodings.iter().all(|encoding| !encoding.is_active) {
+                    line.encodings[0].is_active = true;
+                }
+            }
+        }
+        line.live_since = now;
+        let (id, active) = (line.id, line.encodings.iter().filter(|e| e.is_active).count());
+        self.note(|| {
+            let change = ["mute", "new source", "jump", "codec", "sizes"][what as usize];
+            format!("peer {peer} changes line {id}: {change}; {active} sizes")
+        });
+    }
+
+    fn ask_for_key_frames(&mut self, peer: usize) -> Step {
+        let slots = &self.peers[peer].slots;
+        if !slots.is_empty() && self.rng.bool() {
+            let mid = slots[self.rng.usize(..slots.len())].pair.video_mid;
+            self.send(peer, &[Message::KeyFrame { mid, rid: 0 }]);
+            return Ok(());
+        }
+        let transport = self.peers[peer].transport;
+        let line = self.peers[peer].sending_lines().find(|line| line.kind == Kind::Video);
+        let Some(mid) = line.map(|line| line.mid) else { return Ok(()) };
+        self.command();
+        let now = self.now;
+        let asked =
+            self.shards.of(transport).request_key_frame(now, RequestKeyFrame { transport, mid });
+        asked.map_err(|error| format!("peer {peer} cannot be asked: {error}"))?;
+        self.settle()
+    }
+
+    fn move_away(&mut self, peer: usize) {
+        let address = &mut self.peers[peer].address;
+        address.set_port(address.port() + 1);
+        let address = *address;
+        self.note(|| format!("peer {peer} moves to {address}"));
+    }
+
+    fn change_weather(&mut self, peer: usize) {
+        let mut weather = Weather::random(&mut self.rng);
+        let former = self.peers[peer].weather.dead_until;
+        weather.dead_until = former;
+        if self.rng.u8(..3) == 0 {
+            let pause = Duration::from_millis(self.rng.u64(200..6000));
+            weather.dead_until = Some(former.unwrap_or(self.now).max(self.now + pause));
+        }
+        self.peers[peer].weather = weather;
+        let now = self.now;
+        self.note(|| {
+            let dead = weather.dead_until.map(|until| until.saturating_duration_since(now));
+            let Weather { latency, jitter, loss, duplication, .. } = weather;
+            format!(
+                "peer {peer} has other weather: latency {latency:?}, jitter {jitter:?}, loss \
+                 {loss:.2}, twice {duplication:.2}, dead for {dead:?}"
+            )
+        });
+    }
+
+    fn stranger(&mut self) {
+        let source = SocketAddr::from(([10, 9, 200, self.rng.u8(1..)], 7000));
+        let contents = match self.rng.u8(..3) {
+            0 => Message::Check { ufrag: "nobody".into() }.to_bytes(),
+            1 => Message::Bye.to_bytes(),
+            _ => (0..self.rng.usize(..64)).map(|_| self.rng.u8(..)).collect(),
+        };
+        self.send_as_stranger(source, contents);
+    }
+}

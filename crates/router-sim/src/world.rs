@@ -1,0 +1,374 @@
+//! One run: the clock, what is on its way, and the router's outputs.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tertulia_router_core::{
+    BindingEvent, Bound, Event, Kind, Router, RouterError, TransportId, TransportState,
+};
+
+use crate::Totals;
+use crate::network::Weather;
+use crate::peer::{Peer, TICK};
+use crate::shards::{Parcel, Shards};
+use crate::trace::Trace;
+use crate::watch::Watch;
+use crate::wire::Message;
+
+/// How long commands are given and media flows.
+const ACTION: Duration = Duration::from_secs(20);
+/// How long the router may take to forget: former ICE user names live for half a minute.
+const REST: Duration = Duration::from_secs(45);
+/// How often it is looked whether everybody is served.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A violation, or what was done.
+pub(crate) type Step<T = ()> = Result<T, String>;
+
+/// Something that will happen.
+enum Task {
+    ToRouter { source: SocketAddr, contents: Vec<u8> },
+    ToPeer { peer: usize, address: SocketAddr, contents: Vec<u8> },
+    Parcel { from: usize, to: usize, parcel: Parcel },
+    Tick(usize),
+    Act,
+    Look,
+}
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) shards: Shards,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) watch: Watch,
+    pub(crate) trace: Trace,
+    pub(crate) totals: Totals,
+    /// Bindings that another shard has not answered: subscriber and slot, by ticket.
+    pub(crate) tickets: BTreeMap<u64, (usize, usize)>,
+    pub(crate) next_line: u32,
+    tasks: BTreeMap<(Instant, u64), Task>,
+    scheduled: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, is_traced: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let now = Instant::now();
+        let count = rng.u16(1..=3);
+        let mut trace = Trace::new(is_traced);
+        trace.note(Duration::ZERO, || format!("seed {seed}, {count} shards"));
+        let mut world = Self {
+            shards: Shards::new(now, count, rng.u64(..)),
+            rng,
+            now,
+            start: now,
+            peers: Vec::new(),
+            watch: Watch::default(),
+            trace,
+            totals: Totals::default(),
+            tickets: BTreeMap::new(),
+            next_line: 0,
+            tasks: BTreeMap::new(),
+            scheduled: 0,
+        };
+        world.schedule(now, Task::Act);
+        world.schedule(now + LOOK, Task::Look);
+        world
+    }
+
+    /// Lets the run happen. An error is what did not hold, with the trace.
+    pub(crate) fn run(mut self) -> Result<Totals, (String, Vec<String>)> {
+        match self.play() {
+            Ok(()) => Ok(self.totals),
+            Err(violation) => Err((violation, self.trace.take())),
+        }
+    }
+
+    fn play(&mut self) -> Step {
+        self.run_until(self.start + ACTION)?;
+        self.close_everything()?;
+        self.run_until(self.start + ACTION + REST)?;
+        for (index, router) in self.shards.routers.iter().enumerate() {
+            if !router.is_empty() {
+                return Err(format!("all transports have ended and shard {index} keeps something"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        self.trace.note(self.now.saturating_duration_since(self.start), line);
+    }
+
+    fn schedule(&mut self, at: Instant, task: Task) {
+        self.scheduled += 1;
+        self.tasks.insert((at, self.scheduled), task);
+    }
+
+    fn run_until(&mut self, end: Instant) -> Step {
+        loop {
+            self.settle()?;
+            let task = self.tasks.first_key_value().map(|((at, _), _)| *at);
+            let deadlines = self.shards.routers.iter().filter_map(Router::next_deadline);
+            match deadlines.chain(task).min().filter(|at| *at <= end) {
+                Some(at) => self.now = self.now.max(at),
+                None => break,
+            }
+            for index in 0..self.shards.routers.len() {
+                let router = &mut self.shards.routers[index];
+                if router.next_deadline().is_some_and(|at| at <= self.now) {
+                    router.handle_timeout(self.now);
+                    self.settle()?;
+                }
+            }
+            while let Some(first) = self.tasks.first_entry().filter(|t| t.key().0 <= self.now) {
+                let task = first.remove();
+                self.perform(task)?;
+                self.settle()?;
+            }
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn perform(&mut self, task: Task) -> Step {
+        let now = self.now;
+        match task {
+            Task::ToRouter { source, contents } => {
+                if let Some((from, to, parcel)) =
+                    self.shards.handle_datagram(now, source, &contents)
+                {
+                    self.send_parcel(from, to, parcel);
+                }
+            }
+            Task::ToPeer { peer, address, contents } => {
+                let one = &mut self.peers[peer];
+                if let (true, true, Some(message)) =
+                    (one.is_alive, one.address == address, Message::parse(&contents))
+                {
+                    let answers = one.handle(now, message);
+                    self.send(peer, &answers);
+                }
+            }
+            Task::Parcel { from, to, parcel } => self.shards.handle_parcel(now, from, to, parcel),
+            Task::Tick(peer) => {
+                let said = self.peers[peer].tick(now, self.start);
+                let media = said.iter().filter(|m| matches!(m, Message::Media(_))).count();
+                self.totals.published += media as u64;
+                self.send(peer, &said);
+                if !self.peers[peer].has_ended {
+                    self.schedule(now + TICK, Task::Tick(peer));
+                }
+            }
+            Task::Act if now < self.start + ACTION => {
+                let pause = Duration::from_millis(self.rng.u64(1..250));
+                self.schedule(now + pause, Task::Act);
+                self.act()?;
+            }
+            Task::Look if now < self.start + ACTION => {
+                self.schedule(now + LOOK, Task::Look);
+                self.look()?;
+            }
+            Task::Act | Task::Look => {}
+        }
+        Ok(())
+    }
+
+    /// A peer sends something.
+    pub(crate) fn send(&mut self, peer: usize, said: &[Message]) {
+        let Peer { address: source, weather, .. } = self.peers[peer];
+        for message in said {
+            for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
+                self.schedule(at, Task::ToRouter { source, contents: message.to_bytes() });
+            }
+        }
+    }
+
+    /// Somebody whom nobody knows sends something.
+    pub(crate) fn send_as_stranger(&mut self, source: SocketAddr, contents: Vec<u8>) {
+        self.schedule(self.now, Task::ToRouter { source, contents });
+    }
+
+    pub(crate) fn start_ticking(&mut self, peer: usize) {
+        let offset = Duration::from_millis(self.rng.u64(..100));
+        self.schedule(self.now + offset, Task::Tick(peer));
+    }
+
+    fn send_parcel(&mut self, from: usize, to: usize, parcel: Parcel) {
+        if matches!(parcel, Parcel::Media(_)) {
+            self.totals.handed_over += 1;
+        }
+        if let Some(at) = self.shards.arrival(self.now, (from, to), &parcel, &mut self.rng) {
+            self.schedule(at, Task::Parcel { from, to, parcel });
+        }
+    }
+
+    /// Takes everything that the router has to say.
+    pub(crate) fn settle(&mut self) -> Step {
+        for index in 0..self.shards.routers.len() {
+            self.shards.routers[index].flush(self.now);
+        }
+        for (from, to, parcel) in self.shards.parcels() {
+            self.send_parcel(from, to, parcel);
+        }
+        for index in 0..self.shards.routers.len() {
+            while let Some(transmit) = self.shards.routers[index].poll_transmit() {
+                self.transmitted(transmit.destination, &transmit.contents)?;
+            }
+            while let Some(event) = self.shards.routers[index].poll_event() {
+                self.told(&event)?;
+            }
+            while let Some((ticket, outcome)) = self.shards.routers[index].poll_bound() {
+                self.answered(ticket, outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn transmitted(&mut self, destination: SocketAddr, contents: &[u8]) -> Step {
+        let IpAddr::V4(ip) = destination.ip() else { unreachable!("peers have IPv4 addresses") };
+        let [_, _, high, low] = ip.octets();
+        let peer = usize::from(u16::from_be_bytes([high, low]));
+        let message = Message::parse(contents).expect("the engine's own words");
+        let Some(one) = self.peers.get(peer) else {
+            return Err(format!("the stranger at {destination} was sent {message:?}"));
+        };
+        let (transport, weather) = (one.transport, one.weather);
+        if let Message::Media(packet) = &message {
+            if one.has_ended {
+                return Err(format!("{transport:?} has ended and is sent {packet:?}"));
+            }
+            self.watch.media((transport, packet.mid), packet, self.now)?;
+            let counter = if packet.is_repeated {
+                &mut self.totals.repeated
+            } else {
+                &mut self.totals.forwarded
+            };
+            *counter += 1;
+        }
+        for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
+            let contents = contents.to_vec();
+            self.schedule(at, Task::ToPeer { peer, address: destination, contents });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn peer_of(&self, transport: TransportId) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.transport == transport && !peer.has_ended)
+    }
+
+    fn told(&mut self, event: &Event) -> Step {
+        let transport = match event {
+            Event::TransportState { transport, .. }
+            | Event::Track { transport, .. }
+            | Event::AudioLevels { transport, .. } => *transport,
+            Event::BindingStarted(e) | Event::CodecNotSupported(e) | Event::CodecSupported(e) => {
+                e.transport
+            }
+            Event::Statistics(statistics) => statistics.transport,
+            _ => return Ok(()),
+        };
+        if !matches!(event, Event::Statistics(_) | Event::AudioLevels { .. }) {
+            self.note(|| format!("event  {event:?}"));
+        }
+        let Some(peer) = self.peer_of(transport) else {
+            return Err(format!("{transport:?} has ended, and then: {event:?}"));
+        };
+        match event {
+            Event::TransportState { state: TransportState::Connected, .. } => {
+                self.peers[peer].connected_at.get_or_insert(self.now);
+            }
+            Event::TransportState {
+                state: TransportState::Failed | TransportState::Closed,
+                ..
+            } => {
+                self.peers[peer].has_ended = true;
+                self.watch.forget(transport);
+            }
+            Event::BindingStarted(e) => {
+                self.totals.bindings += 1;
+                self.of_a_binding(peer, e, false)?;
+            }
+            Event::CodecSupported(e) => self.of_a_binding(peer, e, false)?,
+            Event::CodecNotSupported(e) => self.of_a_binding(peer, e, true)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn of_a_binding(&mut self, peer: usize, event: &BindingEvent, is_unsupported: bool) -> Step {
+        let slot = &self.peers[peer].slots[event.slot.0 as usize];
+        if slot.binding.is_none() || slot.generation != event.generation.0 {
+            return Err(format!("{event:?} is not of the binding that there is: {slot:?}"));
+        }
+        let mid = match event.kind {
+            Kind::Audio => slot.pair.audio_mid,
+            Kind::Video => slot.pair.video_mid,
+        };
+        if let Some(watched) = self.watch.binding((event.transport, mid)) {
+            watched.is_unsupported = is_unsupported;
+        }
+        Ok(())
+    }
+
+    /// A binding to another shard's source was answered.
+    fn answered(&mut self, ticket: u64, outcome: Result<Bound, RouterError>) -> Step {
+        let Some((peer, slot)) = self.tickets.remove(&ticket) else {
+            return Err(format!("ticket {ticket} was answered twice"));
+        };
+        self.note(|| format!("answer of ticket {ticket}: {outcome:?}"));
+        let binding = self.peers[peer].slots[slot].binding;
+        match binding.filter(|binding| binding.ticket == Some(ticket)) {
+            Some(binding) => self.bound(peer, slot, binding, outcome),
+            None => Ok(()),
+        }
+    }
+
+    /// Everybody who is bound to something live is served.
+    fn look(&mut self) -> Step {
+        let mut due = Vec::new();
+        for subscriber in self.peers.iter().filter(|p| !p.has_ended) {
+            let Some(ready) = subscriber.connected_at else { continue };
+            for slot in &subscriber.slots {
+                let Some(binding) = slot.binding.filter(|b| b.ticket.is_none()) else { continue };
+                let publisher = &self.peers[binding.publisher];
+                let Some(since) = sends_since(publisher, self.now) else { continue };
+                let halves = [
+                    (Kind::Audio, slot.pair.audio_mid, binding.source.audio_mid),
+                    (Kind::Video, slot.pair.video_mid, binding.source.video_mid),
+                ];
+                for (kind, mid, source) in halves {
+                    let line = source.and_then(|source| publisher.line_by_mid(source));
+                    let Some(line) = line.filter(|line| line.is_sending) else { continue };
+                    let is_taken =
+                        kind == Kind::Audio || subscriber.takes.contains(&line.payload_type);
+                    let key = (subscriber.transport, mid);
+                    due.push((key, kind, since.max(ready).max(line.live_since), is_taken));
+                }
+            }
+        }
+        for (key, kind, since, is_taken) in due {
+            let told = self.watch.binding(key).is_some_and(|watched| watched.is_unsupported);
+            if is_taken || !told {
+                self.watch.is_served(key, kind, since, self.now)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Since when what a publisher sends has come to the router, if it does.
+fn sends_since(publisher: &Peer, now: Instant) -> Option<Instant> {
+    let Weather { dead_until, .. } = publisher.weather;
+    if !publisher.is_alive || publisher.has_ended || !publisher.hears_router {
+        return None;
+    }
+    match dead_until {
+        Some(until) if until > now => None,
+        until => Some(publisher.connected_at?.max(until.unwrap_or(publisher.connected_at?))),
+    }
+}

@@ -1,0 +1,35 @@
+//! Two hundred runs of the simulator, and those that once found something.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tertulia_router_sim::{Totals, run_all};
+
+const RUNS: u64 = 200;
+
+/// Seeds that broke something once.
+const FOUND: [u64; 0] = [];
+
+fn hold(seeds: impl Iterator<Item = u64>) -> Totals {
+    let (totals, failures) = run_all(seeds);
+    let said: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    assert!(said.is_empty(), "{} runs failed\n{}", said.len(), said.join("\n\n"));
+    totals
+}
+
+#[test]
+fn what_must_hold_holds_in_two_hundred_runs() {
+    // Others each day, so that what has been searched grows and a failure can be repeated.
+    let day = SystemTime::now().duration_since(UNIX_EPOCH).expect("a date").as_secs() / 86_400;
+    let first = day << 20;
+    println!("seeds {first} to {}", first + RUNS - 1);
+    let totals = hold(first..first + RUNS);
+    println!("{totals:?}");
+    assert!(totals.bindings > 10 * RUNS, "bindings were served: {totals:?}");
+    assert!(totals.handed_over > 100 * RUNS, "packets crossed shards: {totals:?}");
+    assert!(totals.repeated > 0, "packets were repeated: {totals:?}");
+}
+
+#[test]
+fn what_was_found_once_holds() {
+    hold(FOUND.into_iter());
+}
