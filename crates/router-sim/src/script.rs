@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tertulia_router_core::{
     Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Renegotiate,
-    RequestKeyFrame, RouterError, Source, Unbind,
+    RequestKeyFrame, RouterError, Source, Unbind, Wishes,
 };
 
 use crate::engine::{VP8, VP9};
@@ -193,8 +193,16 @@ impl World {
             self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
         }
         let slot_index = pair.slot;
-        let command =
-            Bind { transport, slot: slot_index, generation, source, audio_paused, video_paused };
+        let wishes = Wishes::default();
+        let command = Bind {
+            transport,
+            slot: slot_index,
+            generation,
+            source,
+            audio_paused,
+            video_paused,
+            wishes,
+        };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
         match answer {
             Some(outcome) => {

@@ -6,8 +6,8 @@ use tertulia_router_sim::{Totals, run_all};
 
 const RUNS: u64 = 200;
 
-/// Seeds that broke something once.
-const FOUND: [u64; 0] = [];
+/// Seeds that broke something once: sound that stayed away after a pause.
+const FOUND: [u64; 1] = [21_792_555_040];
 
 fn hold(seeds: impl Iterator<Item = u64>) -> Totals {
     let (totals, failures) = run_all(seeds);

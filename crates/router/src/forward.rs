@@ -133,7 +133,8 @@ impl Router {
         let line = slot.line_mut(kind);
         let mid = line.mid;
         let (verdict, notice) = line.forward(now, incoming);
-        let need = Some(line.need());
+        // Sound has no encodings to choose from; nobody would say anew that it is wanted after a pause.
+        let need = (kind == Kind::Video).then(|| line.need());
         let mut is_waiting = false;
         match verdict {
             Verdict::Send(packet) => {
