@@ -31,5 +31,12 @@ test('an offer holds what the router forwards, in the order of the browser, and 
     { mimeType: 'audio/PCMU' },
     { mimeType: 'audio/telephone-event' },
   ];
-  expect(offeredCodecs([...dropped, ...kept])).toEqual(kept);
+  expect(offeredCodecs([...dropped, ...kept], false)).toEqual(kept);
+});
+
+test('redundant audio is offered before the codec that it carries, and no redundant video', () => {
+  const [opus, red] = [{ mimeType: 'audio/opus' }, { mimeType: 'audio/red', sdpFmtpLine: '111/111' }];
+  const video = { mimeType: 'video/red' };
+  expect(offeredCodecs([opus, red, video], true)).toEqual([red, opus]);
+  expect(offeredCodecs([opus], true)).toEqual([opus]);
 });

@@ -10,10 +10,14 @@ const H264_PROFILES = ['42e0', '4200', '640c'];
 
 /**
  * The codecs of `available` that are offered, in the browser's order: Opus; VP8, H.264 (packetization mode 1), VP9
- * (profile 0) and their RTX. Everything else (red, fec, comfort noise, telephone events, AV1) only makes offers longer.
+ * (profile 0) and their RTX. Everything else (fec, comfort noise, telephone events, AV1) only makes offers longer.
+ *
+ * With `redundancy`, redundant audio (RFC 2198) before all others: browsers send it only if it stands before the codec that it
+ * carries.
  */
-export function offeredCodecs<C extends Codec>(available: readonly C[]): C[] {
-  return available.filter(isOffered);
+export function offeredCodecs<C extends Codec>(available: readonly C[], redundancy: boolean): C[] {
+  const redundant = redundancy ? available.filter(({ mimeType }) => mimeType.toLowerCase() === 'audio/red') : [];
+  return [...redundant, ...available.filter(isOffered)];
 }
 
 function isOffered({ mimeType, sdpFmtpLine = '' }: Codec): boolean {

@@ -227,14 +227,14 @@ class RtcPeer implements Peer {
           : layers.map((layer, index) => ({ ...layer, ...mode, maxBitrate: bitrates[index] ?? layer.maxBitrate }));
       const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings });
       this.encryption?.protect(line.sender, 'sent', kind);
-      prefer(line, kind, codecs);
+      this.prefer(line, kind, codecs);
       return { line, layers, turn: Promise.resolve(), isOn: true, paused: [] };
     }
     used.layers = layers;
     used.isOn = true;
     used.paused = [];
     used.line.direction = 'sendonly';
-    prefer(used.line, kind, codecs);
+    this.prefer(used.line, kind, codecs);
     used.line.sender
       .replaceTrack(track)
       .then(() =>
@@ -257,8 +257,24 @@ class RtcPeer implements Peer {
     init?: RTCRtpTransceiverInit,
   ): RTCRtpTransceiver {
     const line = this.pc.addTransceiver(track ?? kind, { ...init, direction });
-    prefer(line, kind, []);
+    this.prefer(line, kind, []);
     return line;
+  }
+
+  /**
+   * Offers the codecs that the router forwards, those in `dearest` first. No redundant audio where frames are encrypted: the
+   * router, which takes it apart, could not read what is in it.
+   */
+  private prefer(line: RTCRtpTransceiver, kind: Kind, dearest: readonly string[]): void {
+    const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs;
+    // Older Firefox has no codec preferences: its offers are just longer.
+    if (codecs === undefined || !('setCodecPreferences' in line)) return;
+    const rank = ({ mimeType }: { readonly mimeType: string }): number => {
+      const place = dearest.indexOf(mimeType.slice(mimeType.indexOf('/') + 1).toLowerCase());
+      return place < 0 ? dearest.length : place;
+    };
+    const offered = offeredCodecs(codecs, this.encryption === null);
+    line.setCodecPreferences(offered.sort((one, other) => rank(one) - rank(other)));
   }
 
   private report(): void {
@@ -267,18 +283,6 @@ class RtcPeer implements Peer {
     this.reported = state;
     this.onState(state);
   }
-}
-
-/** Offers the codecs that the router forwards, those in `dearest` first. */
-function prefer(line: RTCRtpTransceiver, kind: Kind, dearest: readonly string[]): void {
-  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs;
-  // Older Firefox has no codec preferences: its offers are just longer.
-  if (codecs === undefined || !('setCodecPreferences' in line)) return;
-  const rank = ({ mimeType }: { readonly mimeType: string }): number => {
-    const place = dearest.indexOf(mimeType.slice(mimeType.indexOf('/') + 1).toLowerCase());
-    return place < 0 ? dearest.length : place;
-  };
-  line.setCodecPreferences(offeredCodecs(codecs).sort((one, other) => rank(one) - rank(other)));
 }
 
 /** Changes the parameters of a line, after the changes before. */
