@@ -475,7 +475,7 @@ SECTIONS: dict[str, list[Limit]] = {
         ),
         Limit(
             "encodings of a track",
-            "crates/router/src/track.rs",
+            "crates/router/src/layers.rs",
             "MAX_ENCODINGS",
             "encodings",
             "Further ones are dropped.",
