@@ -43,7 +43,7 @@ export const v2: Era = {
   tellsMuting: true,
   tellsArchives: true,
   cancelable: { accessAllowed: false, accessDialogOpened: true },
-  sendsLayers: false,
+  sendsLayers: true,
   defaultVolume: 100,
   signalsNeedPublish: false,
   exceptionTarget: 'component',

@@ -365,6 +365,20 @@ check('publisher-bitrates', async (t) => {
   t.equal(publisher.getTargetScalabilityMode(), 'L1T3', 'an unknown mode is ignored');
 });
 
+check('publisher-scalable', async (t) => {
+  const session = await t.connected();
+  for (const scalableVideo of [true, false]) {
+    const publisher = await t.published(session, { scalableVideo, resolution: '640x480' });
+    await t.until(async () => {
+      const [{ rtcStatsReport }] = await publisher.getRtcStatsReport();
+      const sent = [...rtcStatsReport.values()].filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+      return sent.length === (scalableVideo ? 2 : 1);
+    }, `the layers with ${scalableVideo}`);
+    publisher.destroy();
+    await t.until(() => publisher.stream === undefined, 'the end');
+  }
+});
+
 check('publisher-codecs-and-sound', async (t) => {
   const session = await t.connected();
   for (const codec of ['vp9', 'vp8']) {
