@@ -112,7 +112,9 @@ def pytest(name: str, group: str, *arguments: str) -> Part:
 
 
 def in_real_time(name: str, group: str, *arguments: str) -> Part:
-    return replace(pytest(name, group, *arguments), again=("--last-failed", "--last-failed-no-failures=none"))
+    # A memory of its own for what failed: two such parts run beside each other.
+    memory = ("-o", f"cache_dir=.pytest_cache/{group}")
+    return replace(pytest(name, group, *memory, *arguments), again=("--last-failed", "--last-failed-no-failures=none"))
 
 
 RUST = [

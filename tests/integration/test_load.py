@@ -115,7 +115,9 @@ def test_churn_leaves_nothing_behind(server: TertuliaServer) -> None:
 
     clients = result["clients"]
     assert clients["replaced"] >= 8
-    assert clients["joined"] == clients["left"] == 5 + clients["replaced"]
+    assert clients["left"] == 5 + clients["replaced"]
+    # Churn may take a client that is not in yet.
+    assert 5 < clients["joined"] <= clients["left"]
     assert_nothing_is_left(server, session_id)
 
 
