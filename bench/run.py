@@ -7,7 +7,9 @@ import datetime
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -32,7 +34,7 @@ async def _signalling(server: TertuliaServer) -> list[Figure]:
     return [await time_to_connect(server), await signal_fan_out(server)]
 
 
-SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
+SCENARIOS: dict[str, Callable[[TertuliaServer], Iterable[Figure]]] = {
     "rest": lambda server: asyncio.run(rest_figures(server)),
     "signalling": lambda server: asyncio.run(_signalling(server)),
     "python": lambda server: asyncio.run(python_media(server)),
@@ -41,11 +43,14 @@ SCENARIOS: dict[str, Callable[[TertuliaServer], list[Figure]]] = {
 """Those that share one server."""
 
 
-def _router() -> list[Figure]:
+def _router() -> Iterator[Figure]:
     build_example("ceiling")
     with tempfile.TemporaryDirectory() as folder, one_shard(Path(folder)) as server, pinned(server):
         of_video, capacity = video(server)
-        return [*of_video, *audio(server), growth(server), latency(server, capacity)]
+        yield from of_video
+        yield from audio(server)
+        yield latency(server, capacity)
+        yield growth(server)
 
 
 def _sockets() -> list[Figure]:
@@ -62,14 +67,14 @@ def _joins() -> list[Figure]:
         return join_figures(server)
 
 
-def _scale() -> list[Figure]:
+def _scale() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        figures = [shards(Path(folder))]
+        yield shards(Path(folder))
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
-        return [*figures, memory(server)]
+        yield memory(server)
 
 
-ALONE: dict[str, Callable[[], list[Figure]]] = {
+ALONE: dict[str, Callable[[], Iterable[Figure]]] = {
     "router": _router,
     "peers": peer_figures,
     "scale": _scale,
@@ -89,21 +94,38 @@ def main() -> None:
     raise_open_files()
     load = os.getloadavg()[0]
     figures: list[Figure] = []
+    missing: list[str] = []
+
+    def collect(name: str, measured: Callable[[], Iterable[Figure]]) -> None:
+        """Keeps what a scenario measured before it failed, if it did, and tells both as they come."""
+        try:
+            for figure in measured():
+                print(figure.row(), file=sys.stderr, flush=True)
+                figures.append(figure)
+        except (RuntimeError, OSError, AssertionError, ValueError, KeyError) as error:
+            traceback.print_exc()
+            missing.append(f"{name}: {error or type(error).__name__}")
+
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
         for name, measure in SCENARIOS.items():
             if name in wanted:
-                figures += measure(server)
+                collect(name, partial(measure, server))
     for name, measure_alone in ALONE.items():
         if name in wanted:
-            figures += measure_alone()
-    text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load)
+            collect(name, measure_alone)
+    text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load, missing)
     if not sys.argv[1:]:
         SCOREBOARD.write_text(text)
     sys.stdout.write(text)
+    if missing:
+        sys.exit(1)
 
 
-def scoreboard(figures: list[Figure], day: datetime.date, load: float) -> str:
-    """The page that is committed. `load` is the load average before the run: on a busy machine figures mean little."""
+def scoreboard(figures: list[Figure], day: datetime.date, load: float, missing: Sequence[str] = ()) -> str:
+    """The page that is committed. `load` is the load average before the run: on a busy machine figures mean little.
+
+    `missing` names the scenarios that failed, and why.
+    """
     return "\n".join(
         [
             "# Scoreboard",
@@ -117,6 +139,7 @@ def scoreboard(figures: list[Figure], day: datetime.date, load: float) -> str:
             "|---|---|---|---|",
             *(figure.row() for figure in figures),
             "",
+            *(line for failed in missing for line in (f"Not measured to its end: {failed}", "")),
             "These are a starting point. Compare ratios of one run, not numbers of two machines.",
             "",
         ]
