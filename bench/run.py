@@ -24,7 +24,7 @@ from bench.rest import rest_figures
 from bench.router import audio, build_example, one_shard, pinned, video
 from bench.scale import growth, latency, memory, shards
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
-from bench.sockets import fan_out, idle_connections
+from bench.sockets import fan_out, idle_connections, leaving
 from tests.servers import TertuliaServer
 
 SCOREBOARD = Path(__file__).parent / "README.md"
@@ -56,7 +56,7 @@ def _router() -> Iterator[Figure]:
 def _sockets() -> list[Figure]:
     # Not beside others: thousands of seats end a minute later, in the midst of what is measured next.
     async def measure(server: TertuliaServer) -> list[Figure]:
-        return [await fan_out(server), await idle_connections(server)]
+        return [await fan_out(server), await leaving(server), await idle_connections(server)]
 
     with tempfile.TemporaryDirectory() as folder, TertuliaServer(Path(folder)) as server:
         return uvloop.run(measure(server))

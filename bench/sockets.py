@@ -18,6 +18,7 @@ from tertulia.wire import signalling
 from tests.servers import TertuliaServer
 
 RECEIVERS = 1_000
+LEAVING, LEAVING_S = 500, 1.0
 SIGNALS = 20
 IDLE = 5_000
 ROOMS = 50
@@ -51,10 +52,22 @@ class Ears:
 
 
 class Listener(asyncio.Protocol):
-    """One connection to a session that answers the heartbeat and notes marked messages."""
+    """One connection to a session that answers the heartbeat and notes marked messages.
 
-    def __init__(self, server: TertuliaServer, token: str, ears: Ears) -> None:
+    Args:
+        server: Where to.
+        token: With what.
+        ears: Where the marked messages are noted.
+        mark: What they contain.
+        spared: Whether it is told nothing of who comes and goes.
+    """
+
+    def __init__(
+        self, server: TertuliaServer, token: str, ears: Ears, mark: bytes = MARK, *, spared: bool = True
+    ) -> None:
         self._ears = ears
+        self._mark = mark
+        self._spared = spared
         self._host = urllib.parse.urlsplit(server.url).netloc
         self._token = token
         self._head = b""
@@ -78,11 +91,11 @@ class Listener(asyncio.Protocol):
                 return
             assert self._head.startswith(b"HTTP/1.1 101"), self._head
             self._is_open = True
-            join = signalling.Join(token=self._token, connection_events_suppressed=True)
+            join = signalling.Join(token=self._token, connection_events_suppressed=self._spared)
             self._say(0, join)
             return
-        if MARK in data:
-            self._ears.note(data.count(MARK))
+        if self._mark in data:
+            self._ears.note(data.count(self._mark))
         elif b'"ping"' in data:
             self._say(0, signalling.Pong())
         elif b'"joined"' in data:
@@ -92,12 +105,24 @@ class Listener(asyncio.Protocol):
         text = signalling.client_frame(number, 0, message)
         self._transport.write(Frame(Opcode.TEXT, text.encode()).serialize(mask=True))
 
+    def leave(self) -> None:
+        """Say goodbye."""
+        self._say(1, signalling.Leave())
+
     def close(self) -> None:
         """End the connection without goodbye."""
         self._transport.abort()
 
 
-async def open_listeners(server: TertuliaServer, session_ids: list[str], count: int, ears: Ears) -> list[Listener]:
+async def open_listeners(
+    server: TertuliaServer,
+    session_ids: list[str],
+    count: int,
+    ears: Ears,
+    mark: bytes = MARK,
+    *,
+    spared: bool = True,
+) -> list[Listener]:
     """Seat `count` listeners, spread over the sessions."""
     tokens = [server.token(session_id, "subscriber") for session_id in session_ids]
     parts = urllib.parse.urlsplit(server.url)
@@ -107,7 +132,7 @@ async def open_listeners(server: TertuliaServer, session_ids: list[str], count: 
     gate = asyncio.Semaphore(OPENING_AT_ONCE)
 
     async def open_one(number: int) -> Listener:
-        listener = Listener(server, tokens[number % len(tokens)], ears)
+        listener = Listener(server, tokens[number % len(tokens)], ears, mark, spared=spared)
         async with gate:
             await asyncio.get_running_loop().create_connection(lambda: listener, host, port)
             await listener.joined.wait()
@@ -141,6 +166,41 @@ async def fan_out(server: TertuliaServer) -> Figure:
         "ms",
         {"first p50": percentile(firsts, 0.5), "last p50": percentile(lasts, 0.5), "control's CPU": busy_ms},
         (Bar("last p50", at_most=50.0),),
+    )
+
+
+async def leaving(server: TertuliaServer) -> Figure:
+    """Nearly everybody leaves one session within a second: when the last goodbye is answered, and when the rest know.
+
+    A goodbye's answer counts from the goodbye on; what the member that stays knows, from the last goodbye on.
+    """
+    session_id = server.create_session()
+    stays, goodbyes = Ears(), Ears()
+    members = await open_listeners(server, [session_id], 1, stays, b'"connectionDestroyed"', spared=False)
+    began_s = control_cpu_s(server)
+    leavers = await open_listeners(server, [session_id], LEAVING, goodbyes, b'"reply"', spared=False)
+    joining_ms = (control_cpu_s(server) - began_s) * 1000
+    began_s, began = control_cpu_s(server), time.perf_counter()
+    async with asyncio.timeout(DEADLINE_S):
+        for number, leaver in enumerate(leavers):
+            await asyncio.sleep(began + LEAVING_S * number / LEAVING - time.perf_counter())
+            leaver.leave()
+        ended = time.perf_counter()
+        answered = await goodbyes.hear(LEAVING)
+        known = await stays.hear(LEAVING)
+    leaving_ms = (control_cpu_s(server) - began_s) * 1000
+    for listener in (*members, *leavers):
+        listener.close()
+    return Figure(
+        f"{LEAVING} of {LEAVING + 1} sockets leave one session within {LEAVING_S:.0f} s",
+        "ms",
+        {
+            "last answered": (max(answered) - ended) * 1000,
+            "last known": (max(known) - ended) * 1000,
+            "control's CPU": leaving_ms,
+            "and to join": joining_ms,
+        },
+        (Bar("last answered", at_most=1_000.0),),
     )
 
 

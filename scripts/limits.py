@@ -20,6 +20,7 @@ PAGE = ROOT / "docs" / "limits.md"
 CODES = "src/tertulia/wire/codes.py"
 DOMAIN = "src/tertulia/domain/limits.py"
 SOCKET = "src/tertulia/adapters/websocket/socket.py"
+AUDIENCE = "src/tertulia/services/audience.py"
 GATE = "src/tertulia/adapters/gate.py"
 HTTP = "src/tertulia/adapters/http/protocols.py"
 OPERATOR = "src/tertulia/adapters/http/operator_access.py"
@@ -104,6 +105,20 @@ SECTIONS: dict[str, list[Limit]] = {
         ),
         Limit("messages that wait for a client", SOCKET, "QUEUE_MESSAGES", "messages", "The socket closes with 4004."),
         Limit("what waits for a client", SOCKET, "QUEUE_BYTES", "bytes", "The socket closes with 4004."),
+        Limit(
+            "connections of a session from which on telling all of them is paced",
+            AUDIENCE,
+            "PACED_FROM",
+            "connections",
+            "What happens during the pause, 20 us for each of them, is told at its end in one write.",
+        ),
+        Limit(
+            "facts that wait for the end of that pause",
+            AUDIENCE,
+            "HELD_FACTS",
+            "facts",
+            "The pause ends.",
+        ),
         Limit(
             "rows of the log read at once for a client that resumes",
             "src/tertulia/services/live_session.py",

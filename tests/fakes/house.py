@@ -173,7 +173,14 @@ class House:
     """A control process. Make it with `open`; `killed` is what another finds that starts on the same store."""
 
     def __init__(
-        self, store: Store, router: FakeRouter, clock: FakeClock, ids: CountingIds, hooks: Hooks | None = None
+        self,
+        store: Store,
+        router: FakeRouter,
+        clock: FakeClock,
+        ids: CountingIds,
+        hooks: Hooks | None = None,
+        *,
+        seats: int = 50,
     ) -> None:
         self.hook_runner = HookRunner(hooks or Hooks(), clock)
         self.reported = 0
@@ -182,7 +189,7 @@ class House:
         self.clock = clock
         self.ids = ids
         self.projects = Projects(store, ids, clock)
-        self.limits = SessionLimits(connections=50, streams=50, reconnect_window_s=3.0)
+        self.limits = SessionLimits(connections=seats, streams=50, reconnect_window_s=3.0)
         self.sessions = Sessions(
             store=store,
             router=router,
@@ -202,9 +209,9 @@ class House:
         self.reported += 1
 
     @classmethod
-    async def open(cls, store: Store | None = None, hooks: Hooks | None = None) -> "House":
+    async def open(cls, store: Store | None = None, hooks: Hooks | None = None, *, seats: int = 50) -> "House":
         """Start control with one project and one session; the router is connected."""
-        house = cls(store or MemoryStore(), FakeRouter(), FakeClock(), CountingIds(), hooks)
+        house = cls(store or MemoryStore(), FakeRouter(), FakeClock(), CountingIds(), hooks, seats=seats)
         await house.start()
         project = await house.projects.create("test")
         house._record = await house.sessions.create_session(

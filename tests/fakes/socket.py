@@ -14,17 +14,18 @@ class FakeSocket:
         self.end: SocketEnd | None = None
         self._more: Backlog | None = None
         self._held: list[str] = []
+        self.writes = 0
 
-    def send(self, frame: str) -> None:
+    def send(self, *frames: str) -> None:
         assert self.end is None, "nothing is sent on a closed socket"
+        self.writes += 1
         if self._more is not None:
-            self._held.append(frame)
+            self._held.extend(frames)
             return
-        self.frames.append(signalling.decode_server_frame(frame))
+        self.frames.extend(map(signalling.decode_server_frame, frames))
 
     def send_backlog(self, frames: Sequence[str], more: Backlog | None = None) -> None:
-        for frame in frames:
-            self.send(frame)
+        self.send(*frames)
         self._more = more
 
     async def read_on(self) -> None:
@@ -33,11 +34,9 @@ class FakeSocket:
             return
         more, self._more = self._more, None
         async for page in more:
-            for frame in page:
-                self.send(frame)
+            self.send(*page)
         held, self._held = self._held, []
-        for frame in held:
-            self.send(frame)
+        self.send(*held)
 
     def close(self, end: SocketEnd) -> None:
         self.end = end

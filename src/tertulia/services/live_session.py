@@ -185,6 +185,7 @@ class _Round:
     replies: list[KeptReply] = field(default_factory=list)
     reports: list[OutboxEntry] = field(default_factory=list)
     then: list[Callable[[], None]] = field(default_factory=list)
+    leaving: list[ConnectionId] = field(default_factory=list)
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
 
@@ -213,7 +214,7 @@ class LiveSession:
         self._env = environment
         self._session = session
         self._inbox = Inbox(_INBOX_LIMIT)
-        self._audience = Audience()
+        self._audience = Audience(environment.clock)
         self._requests: dict[ConnectionId, KeptReplies] = {}
         # Whose socket is whose, as decided; the audience follows once it is stored.
         self._sockets: dict[ConnectionId, ClientSocket] = {}
@@ -461,6 +462,8 @@ class LiveSession:
                     self._round.then.append(partial(self._env.directory.remember_end, connection_id, reason))
                     body = self._env.codec.notice(notice, None, None)
                     self._send_later(connection_id, self._env.codec.frame(0, body))
+                else:
+                    self._round.leaving.append(connection_id)
                 self._round.then.append(partial(self._audience.close, connection_id, SocketEnd.ENDED))
             case Joined(connection_id, connection):
                 assert seat is not None, "only a client that joins is told so"
@@ -517,8 +520,11 @@ class LiveSession:
             for future in finished.waiting:
                 _fail(future, error)
             raise
+        # Goodbyes are answered with the round, and whatever everybody is to know goes out behind them.
+        self._audience.part(finished.leaving)
         for action in finished.then:
             action()
+        self._audience.tell()
 
     async def _commit(self, finished: _Round) -> None:
         batch = WriteBatch(

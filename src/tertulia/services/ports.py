@@ -524,8 +524,8 @@ class SocketEnd(StrEnum):
 class ClientSocket(Protocol):
     """A client's end of the signalling wire. Neither method waits."""
 
-    def send(self, frame: str) -> None:
-        """Queue a frame; a client that reads too slowly is closed, which is reported as a lost socket."""
+    def send(self, *frames: str) -> None:
+        """Queue frames, as one write if that can be. A client that reads too slowly is closed: a lost socket."""
 
     def send_backlog(self, frames: Sequence[str], more: "Backlog | None" = None) -> None:
         """Queue what a resuming client missed: `frames`, then what `more` gives, before everything that is sent later.

@@ -19,6 +19,7 @@ from tertulia.errors import (
     StreamNotFoundError,
     UnavailableError,
 )
+from tertulia.services.audience import PACED_FROM
 from tertulia.services.live_session import BACKLOG_ROWS
 from tertulia.services.ports import SocketEnd, WriteBatch
 from tertulia.services.sessions import ConnectionEndedError, JoinRequest, ResumeRequest
@@ -147,6 +148,24 @@ async def test_who_leaves_is_answered_before_its_socket_closes(house: House) -> 
     await ana.lose()
     assert ben.of(signalling.ConnectionInterrupted) == []
     assert ben.of(signalling.ConnectionDestroyed) == [signalling.ConnectionDestroyed(ana.id, "clientDisconnected")]
+
+
+async def test_a_crowd_that_leaves_is_answered_at_once_and_costs_each_client_two_writes() -> None:
+    house = await House.open(seats=PACED_FROM + 20)
+    stays, *leavers = [await house.join() for _ in range(PACED_FROM + 20)]
+    house.clock.advance(1)
+    before = [client.socket.writes for client in leavers]
+    for client in leavers[: len(leavers) // 2]:
+        await client.send(signalling.Leave())
+    await asyncio.gather(*(client.send(signalling.Leave()) for client in leavers[len(leavers) // 2 :]))
+    # The first of them is told at once, what follows is held: to those who go it is told no more.
+    assert all(client.of(signalling.Reply)[-1].error is None for client in leavers)
+    writes = [client.socket.writes - so_far for client, so_far in zip(leavers, before, strict=True)]
+    assert max(writes) <= 2
+    house.clock.advance(1)
+    gone = [each.connection_id for each in stays.of(signalling.ConnectionDestroyed)]
+    assert sorted(gone) == sorted(client.id for client in leavers)
+    assert stays.socket.numbers == sorted(stays.socket.numbers)
 
 
 async def test_the_api_signals_disconnects_and_unpublishes(house: House) -> None:

@@ -130,7 +130,7 @@ class GuardedHttp(HttpToolsProtocol):
 class GuardedWebSocket(WebSocketsSansIOProtocol):
     """WebSocket as uvicorn speaks it, where what a client does not take is not kept for it for ever.
 
-    And where one message for many clients is framed once and needs no task of each to be sent.
+    And where messages for many clients are framed once and need no task of each to be sent.
     """
 
     def handle_connect(self, event: Request) -> None:
@@ -139,12 +139,12 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][SEND_AT_ONCE] = {"send": self.send_at_once}
 
-    def send_at_once(self, text: str) -> bool:
-        """Send a text message; False, and nothing sent, if it would have to wait, or the socket is not open."""
+    def send_at_once(self, texts: tuple[str, ...]) -> bool:
+        """Send text messages; False, and nothing sent, if they would have to wait, or the socket is not open."""
         is_open = self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN
         if not is_open or not self.writable.is_set() or self.transport.is_closing():
             return False
-        self.transport.write(_framed(text))
+        self.transport.write(_framed(texts))
         return True
 
     def handle_ping(self) -> None:
@@ -168,8 +168,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
 
 @lru_cache(_SHARED_MESSAGES)
-def _framed(text: str) -> bytes:
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+def _framed(texts: tuple[str, ...]) -> bytes:
+    return b"".join(Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts)
 
 
 def guarded(gate: Gate, request_s: float) -> tuple[type[GuardedHttp], type[GuardedWebSocket]]:

@@ -14,8 +14,10 @@ __all__ = ["QUEUE_BYTES", "QUEUE_MESSAGES", "SEND_AT_ONCE", "OutgoingSocket", "S
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 """ASGI's `send`."""
 
+AtOnce = Callable[[tuple[str, ...]], bool]
+
 SEND_AT_ONCE = "tertulia.send_at_once"
-"""The ASGI extension by which a server offers to send a text without waiting: its `send` says whether it did."""
+"""The ASGI extension by which a server offers to send texts without waiting: its `send` says whether it did."""
 
 QUEUE_MESSAGES = 1_000
 QUEUE_BYTES = 1_048_576
@@ -38,10 +40,11 @@ class OutgoingSocket:
     Args:
         send: Sends an ASGI message; waits while the network does not take more.
         closing: Called once when the socket is to be closed, before the rest of the queue is sent.
-        at_once: Sends a frame if the network takes it without waiting, else says False; None if there is no such way.
+        at_once: Sends frames as one write if the network takes them without waiting, else says False; None if there is
+            no such way.
     """
 
-    def __init__(self, send: Send, closing: Callable[[], None], at_once: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, send: Send, closing: Callable[[], None], at_once: AtOnce | None = None) -> None:
         self._send = send
         self._closing = closing
         self._at_once = at_once
@@ -58,14 +61,14 @@ class OutgoingSocket:
         """Why the socket is being closed from this side, or None if it is not."""
         return self._close_code
 
-    def send(self, frame: str) -> None:
-        """Send a frame, or queue it behind those that wait."""
+    def send(self, *frames: str) -> None:
+        """Send frames, or queue them behind those that wait."""
         if self._close_code is not None:
             return
-        if self._at_once is not None and self._is_idle() and self._at_once(frame):
+        if self._at_once is not None and self._is_idle() and self._at_once(frames):
             return
-        self._frames.append(frame)
-        self._bytes += _size(frame)
+        self._frames.extend(frames)
+        self._bytes += sum(map(_size, frames))
         if len(self._frames) > QUEUE_MESSAGES or self._bytes > QUEUE_BYTES:
             self._give_up(CloseCode.TOO_SLOW)
         self._filled.set()

@@ -29,9 +29,9 @@ class Network:
         """Make a socket whose server sends without waiting where it can."""
         self.socket = OutgoingSocket(self.send, self.note_closing, self.send_at_once)
 
-    def send_at_once(self, text: str) -> bool:
+    def send_at_once(self, texts: tuple[str, ...]) -> bool:
         if self._flow.is_set():
-            self.sent.append(text)
+            self.sent.extend(texts)
         return self._flow.is_set()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
