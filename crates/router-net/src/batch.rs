@@ -7,9 +7,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use mio::net::UdpSocket;
-use tertulia_router_core::{Datagrams, Departure, DropCause, Drops};
+use tertulia_router_core::{Datagrams, Departure, DropCause, Drops, ReceivedAt, Sojourns};
 
 #[cfg(target_os = "linux")]
 #[path = "batch/linux.rs"]
@@ -59,7 +60,7 @@ impl Receiver {
         Self { system: system::Receiver::new(), moved: Moved::default() }
     }
 
-    /// Asks the kernel to hand over runs of equal datagrams as one, if it can.
+    /// Asks the kernel to hand over runs of equal datagrams as one, and to tell when they came, if it can.
     pub fn prepare(socket: &UdpSocket) {
         system::prepare(socket);
     }
@@ -70,8 +71,8 @@ impl Receiver {
     /// that cannot be read is no reason to end the others.
     pub fn receive(&mut self, socket: &UdpSocket) -> bool {
         let result = self.system.receive(socket);
-        let (packets, bytes) = self.datagrams().fold((0, 0), |(packets, bytes), (_, datagram)| {
-            (packets + 1, bytes + datagram.len() as u64)
+        let (packets, bytes) = self.datagrams().fold((0, 0), |(packets, bytes), arrived| {
+            (packets + 1, bytes + arrived.contents.len() as u64)
         });
         self.moved.count_call(packets, bytes);
         match result {
@@ -81,11 +82,12 @@ impl Receiver {
     }
 
     /// The datagrams of the last call, in the order in which they came.
-    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+    pub fn datagrams(&self) -> impl Iterator<Item = Arrived<'_>> {
         self.system.messages().flat_map(|message| {
             let size = message.segment_bytes.max(1);
             // An empty datagram has no segment, and nothing to say.
-            message.contents.chunks(size).map(move |datagram| (message.source, datagram))
+            let Message { source, received, contents, .. } = message;
+            contents.chunks(size).map(move |contents| Arrived { source, received, contents })
         })
     }
 }
@@ -96,9 +98,21 @@ impl Default for Receiver {
     }
 }
 
+/// A datagram that came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived<'a> {
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// When the kernel took it, or the first of its run; `None` where it does not tell.
+    pub received: Option<ReceivedAt>,
+    /// What it is.
+    pub contents: &'a [u8],
+}
+
 /// What one `recvmmsg` slot holds: one datagram, or several of one sender in a row.
 struct Message<'a> {
     source: SocketAddr,
+    received: Option<ReceivedAt>,
     contents: &'a [u8],
     /// Length of each datagram but the last, which may be shorter.
     segment_bytes: usize,
@@ -115,6 +129,8 @@ pub struct Sender {
     pub moved: Moved,
     /// What was not.
     pub drops: Drops,
+    /// How long those that are followed had been in the router.
+    pub sojourns: Sojourns,
 }
 
 /// A piece of what is to be sent: datagrams of one size to one peer, of which the last may be
@@ -141,6 +157,7 @@ impl Sender {
             is_segmenting,
             moved: Moved::default(),
             drops: Drops::default(),
+            sojourns: Sojourns::default(),
         }
     }
 
@@ -155,6 +172,7 @@ impl Sender {
                     let packets = sent.iter().map(|run| run.count).sum::<usize>();
                     let bytes = sent.iter().map(|run| run.bytes).sum::<usize>();
                     self.moved.count_call(packets as u64, bytes as u64);
+                    note_sojourns(&mut self.sojourns, rest.get(..packets).unwrap_or_default());
                     done += packets;
                 }
                 Err(error) => {
@@ -174,6 +192,20 @@ impl Sender {
             }
         }
     }
+}
+
+/// These have just left.
+fn note_sojourns(sojourns: &mut Sojourns, departures: &[Departure]) {
+    let mut now = None;
+    for received in departures.iter().filter_map(|departure| departure.received) {
+        sojourns.add(received.elapsed_ns(*now.get_or_insert_with(wall_ns)));
+    }
+}
+
+/// What the wall clock says, as the kernel's times of receipt do.
+fn wall_ns() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_nanos() as u64)
 }
 
 /// A device or a tunnel that cannot segment says so with EIO, an old kernel with EINVAL, and a path
@@ -268,7 +300,7 @@ mod tests {
             let mut may_have_more = true;
             while may_have_more {
                 may_have_more = receiver.receive(&from);
-                taken.extend(receiver.datagrams().map(|(_, datagram)| datagram.to_vec()));
+                taken.extend(receiver.datagrams().map(|arrived| arrived.contents.to_vec()));
             }
         }
         taken
@@ -316,6 +348,33 @@ mod tests {
             assert_eq!(taken, sent);
             assert_eq!(receiver.moved.packets, lengths.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_datagram_that_is_followed_counts_when_it_has_left() {
+        let ((from, _), (to, port)) = (socket(), socket());
+        Receiver::prepare(&to);
+        let mut sender = Sender::new(true);
+        send(&mut sender, &from, &[transmit(port, 10)]);
+        let mut receiver = Receiver::new();
+        let mut poll = mio::Poll::new().unwrap();
+        let mut events = mio::Events::with_capacity(1);
+        let mut to = to;
+        poll.registry().register(&mut to, mio::Token(0), mio::Interest::READABLE).unwrap();
+        poll.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+        receiver.receive(&to);
+        let came = receiver.datagrams().find_map(|arrived| arrived.received);
+        let mut followed = Datagrams::default();
+        for number in 0..3 {
+            followed.add(&transmit(port, 10));
+            followed.follow(came.filter(|_| number == 1));
+        }
+        assert_eq!(sender.sojourns.counts.iter().sum::<u64>(), 0);
+        sender.send(&from, &followed, followed.departures());
+        let expected = u64::from(cfg!(target_os = "linux"));
+        assert_eq!(sender.sojourns.counts.iter().sum::<u64>(), expected);
+        let longest = sender.sojourns.counts.last();
+        assert_eq!(longest, Some(&0), "a time of this clock");
     }
 
     #[test]

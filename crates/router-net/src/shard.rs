@@ -14,7 +14,7 @@ use tertulia_router_core::{
     Recipient, Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
 };
 
-use crate::batch::{MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
+use crate::batch::{Arrived, MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
 use crate::doorbell::Doorbell;
 use crate::impair::{Stage, Way};
 use crate::link::message::{Empty, Refusal, Reply, Request};
@@ -30,6 +30,8 @@ const RECEIVES: usize = 2;
 const PARCELS: usize = 128;
 /// Requests before everything else has its turn.
 const JOBS: usize = 32;
+/// One datagram of so many is followed until it has left again.
+const FOLLOWED: u32 = 100;
 /// TCP connections of one transport; the oldest goes. A browser opens one per local address.
 const MAX_CONNECTIONS_OF_TRANSPORT: usize = 4;
 /// How often control is told what was counted, by the first shard.
@@ -101,6 +103,7 @@ pub struct Shard {
     /// Shards that were given something since they were last rung.
     to_ring: Vec<bool>,
     is_door_due: bool,
+    until_followed: u32,
     waits: u64,
     handed_over: u64,
     drops: Drops,
@@ -148,6 +151,7 @@ impl Shard {
             last_ticket: 0,
             to_ring,
             is_door_due: false,
+            until_followed: FOLLOWED,
             waits: 0,
             handed_over: 0,
             drops: Drops::default(),
@@ -234,7 +238,7 @@ impl Shard {
             // What a client knows was told to all shards before the client could know it: so the
             // mail is read between the datagrams and the question whose they are.
             self.take_mail(now);
-            for (source, contents) in self.receiver.datagrams() {
+            for Arrived { source, received, contents } in self.receiver.datagrams() {
                 if !self.peers.include(source.ip()) {
                     self.drops.count(DropCause::ForeignMachine);
                     continue;
@@ -248,7 +252,17 @@ impl Shard {
                     continue;
                 }
                 let datagram = Datagram { socket: index, source, contents };
-                if let Some(foreign) = self.router.handle_datagram(now, datagram) {
+                self.until_followed -= 1;
+                let foreign = match received {
+                    Some(received) if self.until_followed == 0 => {
+                        self.router.handle_followed_datagram(now, received, datagram)
+                    }
+                    _ => self.router.handle_datagram(now, datagram),
+                };
+                if self.until_followed == 0 {
+                    self.until_followed = FOLLOWED;
+                }
+                if let Some(foreign) = foreign {
                     let counts = (&mut self.handed_over, &mut self.drops);
                     pass_on(&mut self.parcels, &mut self.to_ring, counts, foreign, datagram);
                 }
@@ -606,6 +620,7 @@ impl Shard {
             drops: drops.list(),
             system_calls: self.waits + all.clone().map(|moved| moved.system_calls).sum::<u64>(),
             largest_batch: all.map(|moved| moved.largest_batch).max().unwrap_or(0) as u32,
+            sojourns: self.sender.sojourns.clone(),
         }
     }
 }

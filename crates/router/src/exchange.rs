@@ -14,6 +14,7 @@ use crate::ids::{Kind, Mid, TransportId};
 use crate::layers::{Layer, Need};
 use crate::plane::MediaBytes;
 use crate::sink::ShardIndex;
+use crate::sojourn::ReceivedAt;
 
 /// For whom a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,8 @@ pub struct MediaHeader {
     pub marker: bool,
     /// As in [`RtpIn`].
     pub extensions: Extensions,
+    /// When it came, if it is followed.
+    pub received: Option<ReceivedAt>,
 }
 
 impl MediaHeader {

@@ -68,7 +68,10 @@ impl Router {
             self.choose_all(now, id, packet.mid, served);
         }
 
-        let incoming = Incoming { packet, format, frame, captured, encoding: index, source_us };
+        let received = self.followed;
+        let encoding = index;
+        let incoming =
+            Incoming { packet, format, frame, captured, encoding, source_us, received };
         let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid));
         let mut feeds = track.map(|track| std::mem::take(&mut track.feeds)).unwrap_or_default();
         let mut is_waited_for = false;
@@ -94,7 +97,7 @@ impl Router {
 
     /// The packet goes to the slots of another shard, once for all of them.
     fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
-        let Incoming { packet, format, frame, captured, encoding, source_us } = incoming;
+        let Incoming { packet, format, frame, captured, encoding, source_us, received } = incoming;
         let header = MediaHeader {
             transport: id,
             mid: packet.mid,
@@ -110,6 +113,7 @@ impl Router {
             timestamp: packet.timestamp,
             marker: packet.marker,
             extensions: packet.extensions,
+            received,
         };
         self.media.push_back((to, Media { header, payload: packet.payload.clone() }));
     }

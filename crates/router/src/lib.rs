@@ -34,6 +34,7 @@ pub mod rtp;
 mod sdp;
 mod sink;
 mod slot;
+mod sojourn;
 mod statistics;
 mod thinning;
 mod track;
@@ -65,4 +66,5 @@ pub use plane::{
 };
 pub use router::{Counters, Foreign, Router};
 pub use sink::{PeerRouterId, ShardIndex, Sink, TapId};
+pub use sojourn::{ReceivedAt, Sojourns};
 pub use statistics::{DropCause, Dropped, Drops, ShardStatistics};

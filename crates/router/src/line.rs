@@ -10,6 +10,7 @@ use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
 use crate::layers::{Aim, Encodings, Need};
 use crate::renumbering::Renumbering;
+use crate::sojourn::ReceivedAt;
 use crate::statistics::DropCause;
 use crate::thinning::Thinning;
 
@@ -40,6 +41,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) encoding: u8,
     /// When it was captured on the publisher's own clock, in microseconds, once a report told.
     pub(crate) source_us: Option<i64>,
+    /// When it came, if it is followed.
+    pub(crate) received: Option<ReceivedAt>,
 }
 
 /// What becomes of a packet.
@@ -362,6 +365,7 @@ impl Line {
             payload: packet.payload.clone(),
             rewrite,
             codec: incoming.format.codec(),
+            received: incoming.received,
         })
     }
 

@@ -253,8 +253,10 @@ impl Router {
             return;
         };
         let mut slots = std::mem::take(&mut line.slots);
-        let MediaHeader { format, frame, captured, kind, encoding, source_us, .. } = *header;
-        let incoming = Incoming { packet, format, frame, captured, encoding, source_us };
+        let MediaHeader { format, frame, captured, kind, encoding, source_us, received, .. } =
+            *header;
+        let incoming =
+            Incoming { packet, format, frame, captured, encoding, source_us, received };
         let mut is_waited_for = false;
         for slot in slots.iter_mut().filter(|slot| slot.need.receives.has(encoding)) {
             let (transport, index) = slot.place;

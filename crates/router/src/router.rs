@@ -16,6 +16,7 @@ use crate::ids::TransportId;
 use crate::plane::Datagrams;
 use crate::remote::Remote;
 use crate::sink::{ShardIndex, Sink};
+use crate::sojourn::ReceivedAt;
 use crate::statistics::{DropCause, Drops};
 use crate::transport::Transport;
 
@@ -81,6 +82,8 @@ pub struct Router {
     dirty: Vec<TransportId>,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
     datagrams: Datagrams,
+    /// When the datagram that is handled now came, if it is followed.
+    pub(crate) followed: Option<ReceivedAt>,
     /// How many of them [`Self::poll_transmit`] gave away.
     taken: usize,
     /// The time of the last flush.
@@ -124,6 +127,7 @@ impl Router {
             dirty: Vec::new(),
             timers: BinaryHeap::new(),
             datagrams: Datagrams::default(),
+            followed: None,
             taken: 0,
             flushed_at: now,
             levels_at: None,
@@ -142,6 +146,19 @@ impl Router {
             None => self.counters.unknown_datagrams += 1,
         }
         None
+    }
+
+    /// As [`Self::handle_datagram`], and what is forwarded of it tells when it was received.
+    pub fn handle_followed_datagram(
+        &mut self,
+        now: Instant,
+        received: ReceivedAt,
+        datagram: Datagram<'_>,
+    ) -> Option<Foreign> {
+        self.followed = Some(received);
+        let foreign = self.handle_datagram(now, datagram);
+        self.followed = None;
+        foreign
     }
 
     /// A datagram came to a socket of another shard, which found that it is for this one. With

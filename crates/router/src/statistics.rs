@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sojourn::Sojourns;
+
 /// Why something was dropped: the closed list of `contract/router-link.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +139,9 @@ pub struct ShardStatistics {
     pub system_calls: u64,
     /// Most packets that one of them moved.
     pub largest_batch: u32,
+    /// How long packets were in it.
+    #[serde(default)]
+    pub sojourns: Sojourns,
 }
 
 #[cfg(test)]

@@ -90,3 +90,20 @@ fn after_a_while_no_packet_needs_memory() {
     // The pool may lack a buffer where packets that are kept stand before those that are not.
     assert!(needed <= 10, "{needed} allocations for {forwarded} packets");
 }
+
+#[test]
+fn every_copy_of_a_packet_that_is_followed_tells_when_it_came() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    for _ in 0..3 {
+        let subscriber = world.join(&[], 1);
+        world.bind(subscriber, 0, 1, (publisher, 0));
+    }
+    world.play(Duration::from_secs(1));
+    let (now, client) = (world.now, &mut world.clients[publisher]);
+    client.send_audio(now, 0, ExtensionValues::default());
+    client.drive(now);
+    let packet = client.outgoing.pop_front().unwrap();
+    let source = client.outside;
+    assert_eq!(world.router.follow(now, source, &packet), 3);
+}

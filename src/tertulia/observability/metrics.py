@@ -6,11 +6,12 @@ of sessions or clients has no label: its details are at `/statistics`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -23,6 +24,19 @@ _WRITE_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Durations:
+    """How many took how long.
+
+    Attributes:
+        within: Upper bounds in seconds, the last infinite, each with how many were within it.
+        total_s: All of them together.
+    """
+
+    within: Sequence[tuple[float, int]]
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ShardReading:
     """What one shard of the router has counted since it started, and its gauges as they are now."""
 
@@ -30,6 +44,7 @@ class ShardReading:
     gauges: Mapping[str, int]
     counters: Mapping[str, int]
     drops: Mapping[str, int]
+    sojourns: Durations | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,11 @@ def _of_shards(shards: list[ShardReading]) -> Iterable[Metric]:
     drops = CounterMetricFamily(
         "tertulia_router_drops", "Packets that the router dropped, by cause.", labels=["shard", "cause"]
     )
+    sojourns = HistogramMetricFamily(
+        "tertulia_router_sojourn_seconds",
+        "From the kernel's receipt of a packet to the return of the call that sent a copy, of one packet in 100.",
+        labels=["shard"],
+    )
     for reading in shards:
         shard = str(reading.shard)
         for name, value in reading.gauges.items():
@@ -161,6 +181,12 @@ def _of_shards(shards: list[ShardReading]) -> Iterable[Metric]:
             counter.add_sample(f"tertulia_router_{name}_total", {"shard": shard}, value)
         for cause, value in reading.drops.items():
             drops.add_metric([shard, cause], value)
+        if reading.sojourns is not None:
+            within = [
+                ("+Inf" if bound == math.inf else str(bound), float(count)) for bound, count in reading.sojourns.within
+            ]
+            sojourns.add_metric([shard], within, reading.sojourns.total_s)
     yield from families.values()
     if shards:
         yield drops
+        yield sojourns

@@ -204,6 +204,20 @@ class Drop(_Part, frozen=True):
     count: int
 
 
+class Sojourns(_Part, frozen=True):
+    """How long forwarded packets were in the router: of one in 100, each copy that left over UDP.
+
+    Attributes:
+        bounds_us: Upper bounds in microseconds, inclusive, the smallest first.
+        counts: How many were within each and above the one before; one more than bounds, for what was longer.
+        sum_us: All of them together.
+    """
+
+    bounds_us: list[int]
+    counts: list[int]
+    sum_us: int
+
+
 class Shard(_Part, frozen=True):
     """Counters of one shard since the router started; `transports` and `tcp_connections` are the numbers of now."""
 
@@ -219,6 +233,7 @@ class Shard(_Part, frozen=True):
     drops: list[Drop]
     system_calls: int
     largest_batch: int
+    sojourns: Sojourns | None = None
 
 
 # ---- requests

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd as _;
 use std::ptr;
 
 use mio::net::UdpSocket;
-use tertulia_router_core::{Datagrams, Departure};
+use tertulia_router_core::{Datagrams, Departure, ReceivedAt};
 
 use super::{Message, Run};
 
@@ -20,35 +20,54 @@ pub(super) const MAX_MESSAGES: usize = 128;
 const MAX_RECEIVED: usize = 32;
 /// With `UDP_GRO` a message is as large as an IP packet can be.
 const BUFFER_BYTES: usize = 65_536;
-/// Room for one control message with an integer.
-const CONTROL_BYTES: usize = 32;
+/// Room for two control messages: one with an integer, one with a time.
+const CONTROL_BYTES: usize = 64;
 
 /// Control messages are made of machine words.
 #[repr(align(8))]
 #[derive(Clone, Copy)]
 struct Control([u8; CONTROL_BYTES]);
 
-/// Asks for `UDP_GRO`; a kernel without it gives each datagram by itself.
+/// Asks for `UDP_GRO`, without which each datagram comes by itself, and for times of receipt.
 pub(super) fn prepare(socket: &UdpSocket) {
     let on: libc::c_int = 1;
-    // SAFETY: the descriptor is open, and the pointer and length are those of an integer.
-    let _ = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_UDP,
-            libc::UDP_GRO,
-            ptr::from_ref(&on).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
+    for (level, name) in
+        [(libc::SOL_UDP, libc::UDP_GRO), (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)]
+    {
+        // SAFETY: the descriptor is open, and the pointer and length are those of an integer.
+        let _ = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level,
+                name,
+                ptr::from_ref(&on).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+    }
+}
+
+/// One message, without its contents.
+#[derive(Clone, Copy)]
+struct Received {
+    source: SocketAddr,
+    length: usize,
+    told: Told,
+}
+
+/// What control messages tell of a message.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    segment_bytes: Option<usize>,
+    received: Option<ReceivedAt>,
 }
 
 pub(super) struct Receiver {
     buffers: Vec<u8>,
     names: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
-    /// Source, length and segment length of what the last call received.
-    received: Vec<Option<(SocketAddr, usize, usize)>>,
+    /// What the last call received.
+    received: Vec<Option<Received>>,
 }
 
 impl Receiver {
@@ -97,10 +116,10 @@ impl Receiver {
         for (header, name) in headers.iter().zip(&self.names).take(count) {
             let length = (header.msg_len as usize).min(BUFFER_BYTES);
             // SAFETY: the kernel has filled in the control messages and their length.
-            let segment = unsafe { segment_bytes(&header.msg_hdr) }.unwrap_or(length);
+            let told = unsafe { told(&header.msg_hdr) };
             let is_whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let source = address(name).filter(|_| is_whole);
-            self.received.push(source.map(|source| (source, length, segment)));
+            self.received.push(source.map(|source| Received { source, length, told }));
         }
         Ok(count == MAX_RECEIVED)
     }
@@ -108,30 +127,42 @@ impl Receiver {
     pub(super) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
         let rooms = self.received.iter().zip(self.buffers.chunks(BUFFER_BYTES));
         rooms.filter_map(|(received, room)| {
-            let (source, length, segment_bytes) = (*received)?;
-            Some(Message { source, contents: room.get(..length)?, segment_bytes })
+            let Received { source, length, told } = (*received)?;
+            let segment_bytes = told.segment_bytes.unwrap_or(length);
+            let contents = room.get(..length)?;
+            Some(Message { source, received: told.received, contents, segment_bytes })
         })
     }
 }
 
-/// The size of the datagrams in a message that `UDP_GRO` put together.
+/// The size of the datagrams in a message that `UDP_GRO` put together, and when it came.
 ///
 /// # Safety
 ///
 /// The header's control messages must be as the kernel left them.
-unsafe fn segment_bytes(header: &libc::msghdr) -> Option<usize> {
+unsafe fn told(header: &libc::msghdr) -> Told {
+    let mut told = Told::default();
     // SAFETY: by the condition of this function; each message is within the length of the header.
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(header);
         while let Some(found) = control.as_ref() {
-            if (found.cmsg_level, found.cmsg_type) == (libc::SOL_UDP, libc::UDP_GRO) {
-                let size = ptr::read_unaligned(libc::CMSG_DATA(control).cast::<libc::c_int>());
-                return usize::try_from(size).ok().filter(|size| *size > 0);
+            match (found.cmsg_level, found.cmsg_type) {
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    let size = ptr::read_unaligned(libc::CMSG_DATA(control).cast::<libc::c_int>());
+                    told.segment_bytes = usize::try_from(size).ok().filter(|size| *size > 0);
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    let time =
+                        ptr::read_unaligned(libc::CMSG_DATA(control).cast::<libc::timespec>());
+                    let seconds = (time.tv_sec as u64).wrapping_mul(1_000_000_000);
+                    told.received = ReceivedAt::new(seconds.wrapping_add(time.tv_nsec as u64));
+                }
+                _ => {}
             }
             control = libc::CMSG_NXTHDR(header, control);
         }
     }
-    None
+    told
 }
 
 fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {

@@ -35,6 +35,7 @@ impl Receiver {
     pub(super) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
         self.message.iter().map(|(source, length)| Message {
             source: *source,
+            received: None,
             contents: self.buffer.get(..*length).unwrap_or_default(),
             segment_bytes: *length,
         })

@@ -22,6 +22,7 @@ use crate::codec::Payload;
 use crate::ids::Mid;
 use crate::plane::{Datagrams, MediaBytes, ReportedPacket, SentPacket};
 use crate::rtp::{self, AbsoluteCaptureTime, AudioLevel};
+use crate::sojourn::ReceivedAt;
 use crate::statistics::DropCause;
 
 /// A datagram that came to one of the router's sockets.
@@ -169,6 +170,8 @@ pub struct RtpOut {
     pub rewrite: DescriptorRewrite,
     /// Codec of the payload.
     pub codec: crate::codec::Codec,
+    /// When it came, if it is followed.
+    pub received: Option<ReceivedAt>,
 }
 
 /// What the connection itself does.

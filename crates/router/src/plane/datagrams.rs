@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::engine::{Transmit, Urgency};
+use crate::sojourn::ReceivedAt;
 
 /// Room that a datagram may need.
 pub(crate) const MAX_DATAGRAM_BYTES: usize = 2048;
@@ -19,8 +20,10 @@ pub struct Departure {
     pub destination: SocketAddr,
     /// How badly it is needed.
     pub urgency: Urgency,
-    start: usize,
-    length: usize,
+    /// When the packet that it forwards came, if that is followed.
+    pub received: Option<ReceivedAt>,
+    start: u32,
+    length: u32,
 }
 
 /// The arena. Datagrams of one transport stand side by side.
@@ -35,7 +38,7 @@ impl Departure {
     /// Bytes of the datagram.
     #[must_use]
     pub fn length(&self) -> usize {
-        self.length
+        self.length as usize
     }
 }
 
@@ -49,7 +52,8 @@ impl Datagrams {
     /// The bytes of a datagram.
     #[must_use]
     pub fn contents(&self, departure: &Departure) -> &[u8] {
-        self.bytes.get(departure.start..departure.start + departure.length).unwrap_or_default()
+        let start = departure.start as usize;
+        self.bytes.get(start..start + departure.length()).unwrap_or_default()
     }
 
     /// Whether nothing is to leave.
@@ -86,8 +90,22 @@ impl Datagrams {
         length: usize,
     ) {
         let length = length.min(MAX_DATAGRAM_BYTES);
-        self.departures.push(Departure { socket, destination, urgency, start: self.used, length });
+        self.departures.push(Departure {
+            socket,
+            destination,
+            urgency,
+            received: None,
+            start: self.used as u32,
+            length: length as u32,
+        });
         self.used += length;
+    }
+
+    /// The newest datagram forwards a packet that came then, if that is followed.
+    pub fn follow(&mut self, received: Option<ReceivedAt>) {
+        if let (Some(_), Some(newest)) = (received, self.departures.last_mut()) {
+            newest.received = received;
+        }
     }
 
     /// Adds a datagram that was made elsewhere; one that is larger than any of ours is left out.

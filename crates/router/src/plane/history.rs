@@ -102,6 +102,7 @@ mod tests {
             payload: (&[1_u8, 2, 3][..]).into(),
             rewrite: DescriptorRewrite::default(),
             codec: Codec::Vp8,
+            received: None,
         }
     }
 

@@ -467,8 +467,10 @@ impl Plane {
             };
             let sequence = line.has_transport_sequence().then_some(self.next_sequence);
             let room = datagrams.room();
+            let mut received = None;
             let (length, cluster) = match waiting {
-                Waiting::New { packet, .. } => {
+                Waiting::New { mut packet, .. } => {
+                    received = packet.received.take();
                     let Ok(length) = line.write(sealer, room, &packet, sequence) else {
                         continue;
                     };
@@ -499,6 +501,7 @@ impl Plane {
                 }
             };
             datagrams.push(to.socket, to.source, line.urgency(), length);
+            datagrams.follow(received);
             if let Some(sequence) = sequence {
                 self.next_sequence = sequence.wrapping_add(1);
                 self.sent.push(SentPacket { sequence, at: now, bytes: length as u32, cluster });

@@ -68,6 +68,7 @@ impl Link {
             payload: (&[number as u8; 60][..]).into(),
             rewrite: DescriptorRewrite::default(),
             codec: Codec::Opus,
+            received: None,
         }
     }
 

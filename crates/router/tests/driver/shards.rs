@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use tertulia_router_core::{
+use tertulia_router_core::{ReceivedAt, 
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
     Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, Recipient,
     Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, ShardIndex, SlotIndex,
@@ -66,6 +66,21 @@ impl Shards {
         let mut left = 0;
         while let Some(datagrams) = router.datagrams() {
             left += datagrams.departures().len();
+            router.sent();
+        }
+        left
+    }
+
+    /// As the former, of a datagram that is followed. Returns how many of those that leave tell when it came.
+    #[allow(dead_code, reason = "only where there is one shard")]
+    pub fn follow(&mut self, now: Instant, source: SocketAddr, contents: &[u8]) -> usize {
+        let [router] = self.routers.as_mut_slice() else { panic!("one shard") };
+        let received = ReceivedAt::new(7).unwrap();
+        router.handle_followed_datagram(now, received, Datagram { socket: 0, source, contents });
+        router.flush(now);
+        let mut left = 0;
+        while let Some(datagrams) = router.datagrams() {
+            left += datagrams.departures().iter().filter(|d| d.received == Some(received)).count();
             router.sent();
         }
         left

@@ -1,8 +1,10 @@
 """The router's newest counters, as it last told them."""
 
+import math
 from collections.abc import Sequence
+from itertools import accumulate
 
-from tertulia.observability.metrics import ShardReading
+from tertulia.observability.metrics import Durations, ShardReading
 from tertulia.wire import router as wire
 
 __all__ = ["RouterReadings"]
@@ -59,9 +61,17 @@ class RouterReadings:
                     "system_calls": shard.system_calls,
                 },
                 drops=_by_cause(shard.drops),
+                sojourns=_in_seconds(shard.sojourns),
             )
             for shard in self._shards
         ]
+
+
+def _in_seconds(sojourns: wire.Sojourns | None) -> Durations | None:
+    if sojourns is None or len(sojourns.counts) != len(sojourns.bounds_us) + 1:
+        return None
+    bounds = [*(bound / 1e6 for bound in sojourns.bounds_us), math.inf]
+    return Durations(list(zip(bounds, accumulate(sojourns.counts), strict=True)), sojourns.sum_us / 1e6)
 
 
 def _by_cause(drops: Sequence[wire.Drop]) -> dict[str, int]:

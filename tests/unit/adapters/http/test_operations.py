@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import httpx
 import pytest
 
 from tertulia.adapters.http.operations import Operations
-from tertulia.observability.metrics import Metrics, Readings, ShardReading
+from tertulia.observability.metrics import Durations, Metrics, Readings, ShardReading
 from tests.unit.adapters.http.conftest import Server
 
 TOKEN = "0123456789abcdef0123"
-SHARDS = [ShardReading(0, {"transports": 2}, {"sent_packets": 7}, {"send_failed": 1})]
+SHARDS = [
+    ShardReading(
+        0, {"transports": 2}, {"sent_packets": 7}, {"send_failed": 1}, Durations([(0.0003, 5), (math.inf, 6)], 0.002)
+    )
+]
 
 
 @pytest.fixture
@@ -92,6 +97,9 @@ def test_numbers_are_read_when_somebody_asks() -> None:
         'tertulia_router_transports{shard="0"} 2.0',
         'tertulia_router_sent_packets_total{shard="0"} 7.0',
         'tertulia_router_drops_total{cause="send_failed",shard="0"} 1.0',
+        'tertulia_router_sojourn_seconds_bucket{le="0.0003",shard="0"} 5.0',
+        'tertulia_router_sojourn_seconds_bucket{le="+Inf",shard="0"} 6.0',
+        'tertulia_router_sojourn_seconds_sum{shard="0"} 0.002',
         'tertulia_process_starts_total{process="control"} 2.0',
         'tertulia_requests_refused_total{code="429",error="OT_RATE_LIMIT_EXCEEDED"} 1.0',
     ):
