@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import sojourns
 from bench.figures import Bar, Figure
 from tests.servers import TertuliaServer
 
@@ -47,6 +48,7 @@ class Run:
     router_bytes: int
     result: dict[str, Any]
     took_s: float
+    sojourns_ms: dict[str, float]
 
     @property
     def per_busy_second(self) -> float:
@@ -174,6 +176,7 @@ def measure(
     command += ["--packet-bytes", str(VIDEO_BYTES), *([] if "--ramp" in options else ["--ramp", str(RAMP)]), *options]
     router = server.facts["pids"]["router"]
     samples: dict[str, tuple[int, float, float, float]] = {}
+    readings = {}
     memory_bytes = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -186,6 +189,7 @@ def measure(
             if line["type"] in ("ready", "stopped"):
                 samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router), time.monotonic())
                 memory_bytes = resident_bytes(router)
+                readings[line["type"]] = sojourns.read(server.url)
     # Those who are slow to leave were there while it was measured.
     failures = [failure for failure in line.get("failures", []) if "goodbye" not in failure["message"]]
     may_fail = may_fail or ("stopped" in samples and not failures)
@@ -194,7 +198,9 @@ def measure(
     packets, busy, cpu, took = (
         after - before for before, after in zip(samples["ready"], samples["stopped"], strict=True)
     )
-    return Run(int(packets), busy, cpu, memory_bytes, line, took)
+    return Run(
+        int(packets), busy, cpu, memory_bytes, line, took, sojourns.spread_ms(readings["ready"], readings["stopped"])
+    )
 
 
 @contextmanager
