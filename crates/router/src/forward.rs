@@ -70,8 +70,7 @@ impl Router {
 
         let received = self.followed;
         let encoding = index;
-        let incoming =
-            Incoming { packet, format, frame, captured, encoding, source_us, received };
+        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
         let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid));
         let mut feeds = track.map(|track| std::mem::take(&mut track.feeds)).unwrap_or_default();
         let mut is_waited_for = false;

@@ -255,8 +255,7 @@ impl Router {
         let mut slots = std::mem::take(&mut line.slots);
         let MediaHeader { format, frame, captured, kind, encoding, source_us, received, .. } =
             *header;
-        let incoming =
-            Incoming { packet, format, frame, captured, encoding, source_us, received };
+        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
         let mut is_waited_for = false;
         for slot in slots.iter_mut().filter(|slot| slot.need.receives.has(encoding)) {
             let (transport, index) = slot.place;

@@ -31,8 +31,7 @@ struct Control([u8; CONTROL_BYTES]);
 /// Asks for `UDP_GRO`, without which each datagram comes by itself, and for times of receipt.
 pub(super) fn prepare(socket: &UdpSocket) {
     let on: libc::c_int = 1;
-    for (level, name) in
-        [(libc::SOL_UDP, libc::UDP_GRO), (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)]
+    for (level, name) in [(libc::SOL_UDP, libc::UDP_GRO), (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)]
     {
         // SAFETY: the descriptor is open, and the pointer and length are those of an integer.
         let _ = unsafe {

@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use tertulia_router_core::{ReceivedAt, 
+use tertulia_router_core::{
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
-    Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, Recipient,
-    Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, ShardIndex, SlotIndex,
-    Transmit, TransportId, Unbind,
+    Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, ReceivedAt,
+    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, ShardIndex,
+    SlotIndex, Transmit, TransportId, Unbind,
 };
 
 /// The shards.
