@@ -1,0 +1,214 @@
+//! A bound by losses, only as far as losses depend on the rate.
+//!
+//! Loss alone says little: a radio link loses at any rate, a short queue loses because of the rate.
+//! So more loss than is known is answered by a trial: the rate is cut once to what gets through. If as
+//! much is lost at the lower rate, the link loses at random: the loss is taken as given and the
+//! cut is undone. If less is lost, the cut was right.
+
+use super::super::bitrate::Bitrate;
+
+/// An observation lasts this long at least, and has this many packets or lasts this much longer.
+const LEAST_US: u64 = 400_000;
+const LEAST_PACKETS: u32 = 20;
+const LONGEST_US: u64 = 2_000_000;
+/// Fewer say nothing even then.
+const FEWEST_PACKETS: u32 = 8;
+/// Losses of this much beyond the known are no concern, and as many standard deviations of chance.
+const TOLERANCE: f64 = 0.04;
+const DEVIATIONS: f64 = 2.0;
+/// Observations in a row with too much loss before a trial.
+const STRIKES: u32 = 2;
+/// A trial cuts at least and at most to these parts.
+const CUT_LEAST: f64 = 0.8;
+const CUT_MOST: f64 = 0.5;
+/// A rate above this part of the former is no trial.
+const IS_LOWER: f64 = 0.92;
+/// How many observations a trial waits for the rate to be lower.
+const PATIENCE: u32 = 6;
+/// No more random loss than this is taken as given; beyond it nothing can be saved by a higher rate.
+const MOST_ACCEPTED: f64 = 0.45;
+const BLACKOUT: f64 = 0.6;
+const BLACKOUT_CUT: f64 = 0.7;
+/// How the bound rises, for each observation without more loss than known.
+const GROWTH: f64 = 1.05;
+const GROWTH_AFTER_BLACKOUT: f64 = 1.5;
+/// A bound this far above the rate binds nothing.
+const FREE_ABOVE: f64 = 1.3;
+/// Weight of the newest observation in the loss that is told, and in the loss that is known.
+const NEWEST: f64 = 0.3;
+const NEWEST_KNOWN: f64 = 0.1;
+
+/// What became of the packets of half a second.
+#[derive(Debug, Clone, Copy)]
+struct Observation {
+    rate: Bitrate,
+    loss: f64,
+    packets: u32,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    first_us: Option<u64>,
+    last_us: u64,
+    packets: u32,
+    lost: u32,
+    bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    before: Observation,
+    /// The bound that holds again if the loss is random.
+    resume: Option<Bitrate>,
+    waited: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LossBound {
+    tally: Tally,
+    bound: Option<Bitrate>,
+    trial: Option<Trial>,
+    /// Loss that does not depend on the rate, 0 to [`MOST_ACCEPTED`].
+    known: f64,
+    /// Smoothed.
+    loss: f64,
+    strikes: u32,
+    /// Packets that left before do not count for the next observation.
+    from_us: u64,
+    was_blackout: bool,
+}
+
+impl LossBound {
+    pub(super) fn bound(&self) -> Option<Bitrate> {
+        self.bound
+    }
+
+    /// Part of the packets that does not arrive, lately.
+    pub(super) fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// Part of the packets that is lost at any rate.
+    pub(super) fn known(&self) -> f64 {
+        self.known
+    }
+
+    /// A packet was reported for the first time.
+    pub(super) fn count(&mut self, sent_us: u64, bytes: u32, is_lost: bool) {
+        if sent_us < self.from_us {
+            return;
+        }
+        let tally = &mut self.tally;
+        tally.first_us.get_or_insert(sent_us);
+        tally.last_us = tally.last_us.max(sent_us);
+        tally.packets += 1;
+        tally.lost += u32::from(is_lost);
+        tally.bytes += u64::from(bytes);
+    }
+
+    /// A packet that was reported lost came after all.
+    pub(super) fn correct(&mut self, sent_us: u64) {
+        if self.tally.first_us.is_some_and(|first| sent_us >= first) {
+            self.tally.lost = self.tally.lost.saturating_sub(1);
+        }
+    }
+
+    /// All packets of a feedback message are counted. `rate` is what the delay allows, `is_overused`
+    /// whether it grew: then losses are the delay's business.
+    pub(super) fn conclude(&mut self, now_us: u64, rate: Bitrate, is_overused: bool) {
+        let Some(observation) = self.observe() else {
+            return;
+        };
+        self.loss += NEWEST * (observation.loss - self.loss);
+        let chance = observation.loss.clamp(0.02, 0.5);
+        let noise = DEVIATIONS * (chance * (1.0 - chance) / f64::from(observation.packets)).sqrt();
+        let excess = observation.loss - self.known;
+        let is_bad = excess > TOLERANCE + noise;
+        if observation.loss > BLACKOUT {
+            self.black_out(observation, rate);
+            return;
+        }
+        match self.trial.take() {
+            Some(trial) => self.judge(now_us, trial, observation),
+            None if is_bad && !is_overused => self.strike(now_us, observation),
+            None => {
+                self.strikes = 0;
+                if !is_bad {
+                    self.relax(observation, rate);
+                }
+            }
+        }
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        let tally = &self.tally;
+        let lasted = tally.last_us.saturating_sub(tally.first_us?);
+        let is_full = lasted >= LEAST_US && tally.packets >= LEAST_PACKETS;
+        if !is_full && lasted < LONGEST_US {
+            return None;
+        }
+        let tally = std::mem::take(&mut self.tally);
+        if tally.packets < FEWEST_PACKETS {
+            return None;
+        }
+        let rate = Bitrate::of(tally.bytes, std::time::Duration::from_micros(lasted));
+        let loss = f64::from(tally.lost) / f64::from(tally.packets);
+        Some(Observation { rate, loss, packets: tally.packets })
+    }
+
+    fn strike(&mut self, now_us: u64, observation: Observation) {
+        self.strikes += 1;
+        if self.strikes < STRIKES {
+            return;
+        }
+        self.strikes = 0;
+        let through = (1.0 - observation.loss) / (1.0 - self.known);
+        let cut = observation.rate.scaled((0.95 * through).clamp(CUT_MOST, CUT_LEAST));
+        self.trial = Some(Trial { before: observation, resume: self.bound, waited: 0 });
+        self.bound = Some(self.bound.map_or(cut, |bound| bound.min(cut)));
+        self.start_over(now_us);
+    }
+
+    fn judge(&mut self, now_us: u64, mut trial: Trial, observation: Observation) {
+        if observation.rate > trial.before.rate.scaled(IS_LOWER) {
+            trial.waited += 1;
+            if trial.waited < PATIENCE {
+                self.trial = Some(trial);
+            }
+            self.start_over(now_us);
+            return;
+        }
+        let midway = f64::midpoint(trial.before.loss, self.known);
+        if observation.loss > midway {
+            self.known = observation.loss.min(trial.before.loss).min(MOST_ACCEPTED);
+            self.bound = trial.resume;
+        }
+    }
+
+    fn relax(&mut self, observation: Observation, rate: Bitrate) {
+        let weight = if observation.loss < self.known { NEWEST } else { NEWEST_KNOWN };
+        if self.known > 0.0 {
+            self.known += weight * (observation.loss - self.known);
+        }
+        let growth = if self.was_blackout { GROWTH_AFTER_BLACKOUT } else { GROWTH };
+        if let Some(bound) = self.bound {
+            let raised = bound.scaled(growth);
+            self.bound = (raised <= rate.scaled(FREE_ABOVE)).then_some(raised);
+        }
+        self.was_blackout &= self.bound.is_some();
+    }
+
+    /// Nearly nothing arrives.
+    fn black_out(&mut self, observation: Observation, rate: Bitrate) {
+        let from = self.bound.unwrap_or(rate).min(observation.rate.max(Bitrate::from_kbps(1)));
+        self.bound = Some(from.scaled(BLACKOUT_CUT));
+        self.trial = None;
+        self.strikes = 0;
+        self.was_blackout = true;
+    }
+
+    fn start_over(&mut self, now_us: u64) {
+        self.tally = Tally::default();
+        self.from_us = now_us;
+    }
+}

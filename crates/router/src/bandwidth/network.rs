@@ -1,0 +1,151 @@
+//! One subscriber's network over time: its estimate, its probes, and what its videos get.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Bitrate, Demand, Estimate, Estimator, Limits, Prober, Reported, Sent, Share, allocate,
+};
+
+/// Between two looks at what the videos get.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Feedback that changes the estimate much is acted on sooner, but not more often than this.
+const INTERVAL_AT_LEAST: Duration = Duration::from_millis(50);
+/// That much, in parts of what was acted on.
+const MUCH: f64 = 0.1;
+/// Repairs are kept room for, up to this part of the estimate.
+const MOST_FOR_REPAIRS: f64 = 0.3;
+/// Sound is not less than this for each stream: one that is silent now may speak in a moment.
+const LEAST_SOUND: Bitrate = Bitrate::from_kbps(24);
+/// At the start the first probes have to be answered before anything is taken away ...
+const SETTLING: Duration = Duration::from_secs(1);
+/// ... unless a queue of this much stands.
+const QUEUE_TO_ACT: Duration = Duration::from_millis(100);
+/// Between two looks at a probe at least.
+const PROBE_PAUSE: Duration = Duration::from_millis(2);
+/// Weight of the newest look in the rate of sound.
+const NEWEST_SOUND: f64 = 0.2;
+
+/// See the module. There is one for each transport whose peer reports on what arrives.
+#[derive(Debug)]
+pub(crate) struct Network {
+    estimator: Estimator,
+    prober: Prober,
+    begun: Instant,
+    wanted: Bitrate,
+    looked_at: Option<Instant>,
+    next_look: Instant,
+    next_probe: Instant,
+    acted_on: Bitrate,
+    sound_bytes: u64,
+    sound: Bitrate,
+}
+
+impl Network {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            estimator: Estimator::new(Limits::default()),
+            prober: Prober::default(),
+            begun: now,
+            wanted: Bitrate::ZERO,
+            looked_at: None,
+            next_look: now,
+            next_probe: now,
+            acted_on: Limits::default().start,
+            sound_bytes: 0,
+            sound: Bitrate::ZERO,
+        }
+    }
+
+    pub(crate) fn estimate(&self) -> Estimate {
+        self.estimator.estimate()
+    }
+
+    /// A packet left. Those of a probe count for it, whatever they carry.
+    pub(crate) fn note_sent(&mut self, sequence: u16, at: Instant, bytes: u32) {
+        let cluster = self.prober.handle_sent(at, bytes);
+        self.estimator.handle_sent(Sent { sequence, at, bytes, cluster });
+    }
+
+    /// The peer reports.
+    pub(crate) fn note_feedback(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        reports: impl IntoIterator<Item = Reported>,
+    ) {
+        self.estimator.handle_feedback(now, round_trip, reports);
+        let target = self.estimator.estimate().target;
+        self.prober.update(now, target, self.wanted);
+        let change = target.bps().abs_diff(self.acted_on.bps());
+        if Bitrate::from_bps(change) > self.acted_on.scaled(MUCH) {
+            let soonest = self.looked_at.map_or(now, |at| at + INTERVAL_AT_LEAST);
+            self.next_look = self.next_look.min(soonest.max(now));
+        }
+    }
+
+    /// The way to the peer is another one.
+    pub(crate) fn note_move(&mut self) {
+        self.prober.restart();
+    }
+
+    /// When [`Self::look`], or bytes of a probe, are due.
+    pub(crate) fn deadline(&self) -> Instant {
+        let probe = self.prober.deadline().map(|at| at.max(self.next_probe));
+        probe.map_or(self.next_look, |at| at.min(self.next_look))
+    }
+
+    /// Whether [`Self::look`] is due.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.next_look <= now
+    }
+
+    /// How many bytes of a probe should leave now.
+    pub(crate) fn probe_bytes(&mut self, now: Instant) -> u64 {
+        self.next_probe = now + PROBE_PAUSE;
+        self.prober.bytes_due(now)
+    }
+
+    /// There is nothing that a probe could be made of.
+    pub(crate) fn note_nothing_to_probe(&mut self, now: Instant) {
+        self.prober.abandon(now);
+    }
+
+    /// Looks at what the videos may have now: `sounds` streams with sound, of which `sound_bytes`
+    /// left since the start, go first. Nothing: leave everything as it is.
+    pub(crate) fn look(
+        &mut self,
+        now: Instant,
+        sounds: u32,
+        sound_bytes: u64,
+        demands: &[Demand<'_>],
+    ) -> Vec<Share> {
+        self.estimator.handle_timeout(now);
+        self.measure_sound(now, sound_bytes);
+        self.looked_at = Some(now);
+        self.next_look = now + INTERVAL;
+        let estimate = self.estimator.estimate();
+        self.acted_on = estimate.target;
+        let sound = self.sound.max(LEAST_SOUND.scaled(f64::from(sounds)));
+        let free = 1.0 - estimate.loss.min(MOST_FOR_REPAIRS);
+        let budget = estimate.target.scaled(free).minus(sound);
+        let best = demands.iter().filter_map(|d| d.steps.last());
+        let best = best.fold(Bitrate::ZERO, |sum, rate| sum.plus(*rate));
+        self.wanted =
+            if best == Bitrate::ZERO { best } else { best.plus(sound).scaled(1.0 / free) };
+        self.prober.update(now, estimate.target, self.wanted);
+        let is_settling = now.saturating_duration_since(self.begun) < SETTLING;
+        if is_settling && estimate.queue < QUEUE_TO_ACT {
+            return Vec::new();
+        }
+        allocate(budget, demands)
+    }
+
+    fn measure_sound(&mut self, now: Instant, sound_bytes: u64) {
+        let passed = self.looked_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        if passed >= INTERVAL_AT_LEAST {
+            let newest = Bitrate::of(sound_bytes.saturating_sub(self.sound_bytes), passed);
+            self.sound = self.sound.scaled(1.0 - NEWEST_SOUND).plus(newest.scaled(NEWEST_SOUND));
+            self.sound_bytes = sound_bytes;
+        }
+    }
+}
