@@ -475,6 +475,20 @@ SECTIONS: dict[str, list[Limit]] = {
             "The newest is dropped.",
         ),
         Limit(
+            "packets of one transport that reports are awaited for",
+            "crates/router/src/bandwidth/estimator/history.rs",
+            "MOST",
+            "packets",
+            "The oldest is forgotten; a report on it is not heard.",
+        ),
+        Limit(
+            "packets that a probe makes at once",
+            "crates/router/src/plane/mod.rs",
+            "MAX_PROBE_PACKETS",
+            "packets",
+            "The rest leaves 2 ms later.",
+        ),
+        Limit(
             "packets of one feedback to a publisher",
             "crates/router/src/plane/arrivals.rs",
             "MAX_PACKETS",

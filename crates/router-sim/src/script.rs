@@ -202,6 +202,7 @@ impl World {
             audio_paused,
             video_paused,
             wishes,
+            audio_fallback: true,
         };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
         match answer {

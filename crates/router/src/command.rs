@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::TransportState;
+use crate::event::{TransportState, VideoFallback};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::layers::Wishes;
 
@@ -101,6 +101,9 @@ pub struct Bind {
     /// The picture that the subscriber would like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub wishes: Wishes,
+    /// The video may be left out while the subscriber's network cannot carry its lowest layer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audio_fallback: bool,
 }
 
 fn is_default(wishes: &Wishes) -> bool {
@@ -208,6 +211,9 @@ pub struct BindingInfo {
     /// The picture that the subscriber would like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub wishes: Wishes,
+    /// Absent: the video was never left out for bandwidth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_fallback: Option<VideoFallback>,
 }
 
 /// Everything control needs to find its way again after it was restarted.

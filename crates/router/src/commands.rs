@@ -9,7 +9,7 @@ use crate::command::{
 };
 use crate::engine::{Answer, EngineError, EngineReport, Guarded};
 use crate::error::RouterError;
-use crate::event::TransportState;
+use crate::event::{Event, TransportState};
 use crate::exchange::Formats;
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
 use crate::layers::Need;
@@ -79,6 +79,7 @@ impl Router {
             armed: None,
             is_dirty: false,
             is_due: false,
+            network: None,
         };
         transport.apply(&offer, self.new_slots(&command.slots).into_iter());
         let answer = sdp::finish(&answer.sdp, &offer, &transport.slot_lines());
@@ -204,8 +205,12 @@ impl Router {
         if slot.generation != command.generation || slot.source.is_none() {
             return Ok(());
         }
-        slot.pause(command.audio_paused, command.video_paused);
-        self.choose(now, command.transport, command.slot);
+        let Pause { transport, slot: index, generation, audio_paused, video_paused } = command;
+        if let Some(state) = slot.pause(audio_paused, video_paused) {
+            let event = Event::VideoFallback { transport, slot: index, generation, state };
+            self.events.push_back(event);
+        }
+        self.choose(now, transport, index);
         self.flush(now);
         Ok(())
     }

@@ -48,6 +48,18 @@ pub struct BindingEvent {
     pub codec: String,
 }
 
+/// What became of a binding's video for its subscriber's bandwidth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoFallback {
+    /// It is sent (again).
+    Sent,
+    /// It may soon be left out.
+    Warned,
+    /// It is left out.
+    Stopped,
+}
+
 /// Counters of one transport since it was opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
@@ -78,6 +90,9 @@ pub struct Statistics {
     /// What was dropped on the way from or to it, by cause.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drops: Vec<Dropped>,
+    /// What may be sent to it, in bit/s, if it reports on what arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_bps: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -124,6 +139,17 @@ pub enum Event {
     CodecNotSupported(BindingEvent),
     /// After the former: the publisher changed to a codec that the subscriber has.
     CodecSupported(BindingEvent),
+    /// A video is left out for its subscriber's bandwidth, soon may be, or is sent (again).
+    VideoFallback {
+        /// The subscriber's transport.
+        transport: TransportId,
+        /// The slot pair.
+        slot: SlotIndex,
+        /// The binding.
+        generation: Generation,
+        /// What became of it.
+        state: VideoFallback,
+    },
     /// Every 200 ms, only tracks that sent.
     AudioLevels {
         /// The publisher's transport.

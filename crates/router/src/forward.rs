@@ -23,6 +23,9 @@ pub(crate) struct Outcome {
     pub(crate) need: Option<Need>,
 }
 
+/// Header, extensions and authentication of a usual packet, in bytes.
+const PACKET_OVERHEAD: u64 = 35;
+
 impl Router {
     /// A publisher's packet goes to every sink of its track.
     pub(crate) fn forward(&mut self, now: Instant, id: TransportId, packet: &RtpIn) {
@@ -142,7 +145,11 @@ impl Router {
         match verdict {
             Verdict::Send(packet) => {
                 transport.totals.packets_sent += 1;
-                transport.totals.bytes_sent += packet.payload.len() as u64;
+                let bytes = packet.payload.len() as u64;
+                transport.totals.bytes_sent += bytes;
+                if kind == Kind::Audio {
+                    transport.totals.audio_bytes_sent += bytes + PACKET_OVERHEAD;
+                }
                 if let Err(error) = transport.engine.call(|e| e.send(mid, packet)) {
                     self.failing.push((id, error));
                 }

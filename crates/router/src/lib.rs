@@ -11,6 +11,7 @@
 //! One *transport* is one client's ICE and DTLS association. A client sends on *tracks* and receives
 //! on *slots*, pairs of an audio and a video line that one stream at a time is bound to.
 
+mod bandwidth;
 mod choice;
 mod codec;
 mod command;
@@ -36,6 +37,7 @@ mod sink;
 mod slot;
 mod sojourn;
 mod statistics;
+mod steering;
 mod thinning;
 mod track;
 mod transport;
@@ -56,7 +58,7 @@ pub use engine::{
     Extensions, LinkState, Output, Reception, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,
 };
 pub use error::RouterError;
-pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState};
+pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState, VideoFallback};
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 pub use layers::{Budget, Encodings, Layer, MAX_TEMPORAL_LAYERS, Need, Rate, Step, Wishes, steps};

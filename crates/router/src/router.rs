@@ -293,8 +293,13 @@ impl Router {
         };
         let datagrams = &mut self.datagrams;
         match transport.engine.call(|e| e.transmit(now, datagrams)) {
-            Ok(true) if self.datagrams.is_full() => self.mark_sending(id),
-            Ok(_) => {}
+            Ok(more) => {
+                transport.note_sent(now);
+                if more && self.datagrams.is_full() {
+                    self.mark_sending(id);
+                }
+                self.arm(id);
+            }
             Err(error) => self.fail(id, &error),
         }
     }
@@ -554,6 +559,10 @@ impl Router {
                 self.request_bound_key_frames(now, id);
             }
             Output::Moved => {
+                if let Some(network) = self.transports.get_mut(&id).and_then(|t| t.network.as_mut())
+                {
+                    network.note_move();
+                }
                 self.request_bound_key_frames(now, id);
                 self.request_sent_key_frames(now, id);
             }
@@ -573,9 +582,8 @@ impl Router {
                     transport.totals.drops.count(cause);
                 }
             }
-            // Nothing estimates a subscriber's bandwidth yet.
-            Output::Feedback(_)
-            | Output::Bitrate(_)
+            Output::Feedback(reports) => self.take_feedback(now, id, &reports),
+            Output::Bitrate(_)
             | Output::Deadline(_)
             | Output::Transmit(_)
             | Output::State(LinkState::Closed) => {}
@@ -597,6 +605,7 @@ impl Router {
             return;
         }
         self.send_due_key_frame_requests(now, id);
+        self.steer(now, id);
         let is_due =
             self.transports.get(&id).is_some_and(|t| t.engine_deadline.is_some_and(|at| at <= now));
         if is_due {
@@ -613,7 +622,8 @@ impl Router {
             return;
         };
         let connect = (!transport.is_ready).then(|| transport.opened_at + connect_timeout);
-        let next = [transport.engine_deadline, transport.key_frame_deadline(), connect]
+        let steer = transport.network.as_ref().map(|network| network.deadline());
+        let next = [transport.engine_deadline, transport.key_frame_deadline(), connect, steer]
             .into_iter()
             .flatten()
             .min();

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use crate::bandwidth::Sharing;
 use crate::command::{Bind, BindingInfo, Bound, SlotPair, Source};
 use crate::error::RouterError;
+use crate::event::VideoFallback;
 use crate::ids::{Generation, Kind, Mid, SlotIndex};
 use crate::layers::{Budget, Layer, Need, Wishes, aim};
 use crate::line::Line;
@@ -21,6 +23,7 @@ pub(crate) struct Slot {
     pub(crate) wishes: Wishes,
     /// What its network bears.
     pub(crate) budget: Budget,
+    pub(crate) sharing: Sharing,
     audio_paused: bool,
     video_paused: bool,
 }
@@ -36,6 +39,7 @@ impl Slot {
             video: Line::new(pair.video_mid, Kind::Video, video_seed),
             wishes: Wishes::default(),
             budget: Budget::default(),
+            sharing: Sharing::default(),
             audio_paused: false,
             video_paused: false,
         }
@@ -51,6 +55,7 @@ impl Slot {
             audio_paused: self.audio_paused,
             video_paused: self.video_paused,
             wishes: self.wishes,
+            video_fallback: self.sharing.told(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Slot {
         self.source = Some(bind.source);
         (self.audio_paused, self.video_paused) = (bind.audio_paused, bind.video_paused);
         (self.wishes, self.budget) = (bind.wishes, Budget::default());
+        self.sharing = Sharing::new(bind.audio_fallback);
         let source = bind.source;
         Bound {
             audio_rtp_timestamp: source.audio_mid.map(|_| self.audio.bind(now, bind.audio_paused)),
@@ -93,11 +99,21 @@ impl Slot {
         self.source.take()
     }
 
-    /// Sets both flags.
-    pub(crate) fn pause(&mut self, audio: bool, video: bool) {
+    /// Sets both flags. Returns what there is to tell of the video.
+    pub(crate) fn pause(&mut self, audio: bool, video: bool) -> Option<VideoFallback> {
         (self.audio_paused, self.video_paused) = (audio, video);
         self.audio.set_paused(audio);
+        let news = if video { self.sharing.pause() } else { None };
+        if news.is_some() {
+            self.budget = Budget::default();
+        }
         self.hold_video();
+        news
+    }
+
+    /// Whether the subscriber has a video here and has not turned it off.
+    pub(crate) fn wants_video(&self) -> bool {
+        !self.video_paused && self.source_mid(Kind::Video).is_some()
     }
 
     /// Sets what the subscriber's network bears of the video.

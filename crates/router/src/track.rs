@@ -305,8 +305,8 @@ impl Track {
         });
         self.layers.clear();
         self.layers.extend(layers);
-        let is_choice = self.layers.len() > 1 || self.layers.iter().any(|l| l.temporal_layers > 1);
-        is_news || is_dead || is_sorted || (is_due && is_choice)
+        // Rates decide what a narrow network gets, also where there is one layer only.
+        is_news || is_dead || is_sorted || is_due
     }
 
     /// Puts encodings into order: by the size of their pictures, and where that does not tell by their

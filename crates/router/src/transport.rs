@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use crate::bandwidth::Network;
 use crate::command::{SlotPair, TrackInfo, TransportInfo};
 use crate::demux::Known;
 use crate::engine::{EngineReport, Guarded};
@@ -22,6 +23,8 @@ pub(crate) struct Totals {
     pub(crate) bytes_received: u64,
     pub(crate) packets_sent: u64,
     pub(crate) bytes_sent: u64,
+    /// Of them audio, with what a packet has beside its payload.
+    pub(crate) audio_bytes_sent: u64,
     pub(crate) drops: Drops,
     pub(crate) key_frame_requests: u64,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Transport {
     pub(crate) totals: Totals,
     pub(crate) report: EngineReport,
     pub(crate) opened_at: Instant,
+    /// Once something was sent that its peer reports on.
+    pub(crate) network: Option<Box<Network>>,
     /// When the engine wants to be called.
     pub(crate) engine_deadline: Option<Instant>,
     /// The earliest entry in the router's timer queue.
@@ -172,6 +177,7 @@ impl Transport {
             round_trip_ms: self.report.round_trip_ms,
             retransmissions: self.report.retransmissions,
             drops: self.totals.drops.list(),
+            estimate_bps: self.network.as_ref().map(|n| n.estimate().target.bps()),
         }
     }
 

@@ -10,7 +10,7 @@ const RED: u8 = 1;
 const BLUE: u8 = 2;
 
 fn high() -> ClientOptions {
-    ClientOptions { codecs: Codecs::HIGH, extension_shift: 7 }
+    ClientOptions { codecs: Codecs::HIGH, extension_shift: 7, ..ClientOptions::default() }
 }
 
 #[test]

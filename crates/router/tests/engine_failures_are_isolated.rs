@@ -117,6 +117,10 @@ impl Engine for FaultyEngine {
         self.inner.sent()
     }
 
+    fn probe(&mut self, bytes: usize) -> Result<bool, EngineError> {
+        self.inner.probe(bytes)
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.inner.forget_sent(mid)
     }

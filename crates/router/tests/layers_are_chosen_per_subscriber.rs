@@ -56,7 +56,10 @@ impl Studio {
     }
 
     fn subscriber(&mut self, wishes: Wishes) -> ClientId {
-        let subscriber = self.world.join(&[], 1);
+        // What its network bears is said by the test.
+        let options = ClientOptions { reports_arrivals: false, ..ClientOptions::default() };
+        let change = Change { slots: 1, ..Change::default() };
+        let subscriber = self.world.join_with(options, &change);
         self.world.bind(subscriber, 0, 1, (self.publisher, 0));
         self.prefer(subscriber, wishes);
         subscriber

@@ -305,6 +305,10 @@ pub trait Engine: Send {
     /// The packets of the last [`Engine::transmit`] that the peer will report on.
     fn sent(&self) -> &[SentPacket];
 
+    /// Queues repetitions of what was sent, this many bytes at least: a probe. Returns whether there was
+    /// something to repeat.
+    fn probe(&mut self, bytes: usize) -> Result<bool, EngineError>;
+
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;
 

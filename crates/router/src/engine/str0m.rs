@@ -316,6 +316,10 @@ impl Engine for Str0mEngine {
         self.plane.sent()
     }
 
+    fn probe(&mut self, bytes: usize) -> Result<bool, EngineError> {
+        Ok(self.plane.probe(bytes))
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

@@ -94,7 +94,7 @@ impl Plane {
             }
             let waiting = match sealed {
                 Some(sealed) => Waiting::Same { line: index, sealed },
-                None => Waiting::Again { line: index, packet, cluster: None },
+                None => Waiting::Again { line: index, packet },
             };
             self.report.retransmissions += 1;
             self.waiting.push_back(waiting);

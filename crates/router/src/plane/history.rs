@@ -12,6 +12,8 @@ const MAX_PACKETS: usize = 2048;
 const MAX_AGE: Duration = Duration::from_secs(3);
 /// Between two repetitions of one packet at least; more if the round trip is longer.
 const LEAST_SPACING: Duration = Duration::from_millis(10);
+/// A probe repeats the largest of this many.
+const NEWEST: usize = 8;
 /// The longest round trip that is believed.
 const MOST_SPACING: Duration = Duration::from_millis(300);
 
@@ -77,6 +79,12 @@ impl History {
         sent.repeated_at = Some(now);
         sent.repetitions += 1;
         Some(sent)
+    }
+
+    /// The largest of the packets that left last.
+    pub(super) fn largest_of_newest(&self) -> Option<&RtpOut> {
+        let newest = self.packets.iter().rev().take(NEWEST).map(|sent| &sent.packet);
+        newest.max_by_key(|packet| packet.payload.len())
     }
 
     /// Forgets everything.

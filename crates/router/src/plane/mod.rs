@@ -48,6 +48,8 @@ const SOURCE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_WAITING: usize = 8192;
 /// Outputs and control packets that wait to be taken; beyond, the newest is dropped.
 const MAX_OUTPUTS: usize = 1024;
+/// Packets that one call of a probe makes.
+const MAX_PROBE_PACKETS: usize = 64;
 
 /// A packet that left with a number in its transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +60,6 @@ pub struct SentPacket {
     pub at: Instant,
     /// Of the whole datagram, without IP and UDP.
     pub bytes: u32,
-    /// The probe that it is of.
-    pub cluster: Option<u32>,
 }
 
 /// What the peer says of one packet that left.
@@ -416,6 +416,21 @@ impl Plane {
         }
     }
 
+    /// Queues what left last once more, until there are this many bytes. Returns whether there is
+    /// anything that could be.
+    pub fn probe(&mut self, bytes: usize) -> bool {
+        let lines = self.outgoing.lines.iter().enumerate();
+        let sample = lines.filter_map(|(line, sender)| Some((line, sender.sample()?)));
+        let Some((line, packet)) = sample.max_by_key(|(_, packet)| packet.payload.len()) else {
+            return false;
+        };
+        let packet = packet.clone();
+        for _ in 0..bytes.div_ceil(packet.payload.len().max(1)).min(MAX_PROBE_PACKETS) {
+            self.wait(Waiting::Again { line, packet: packet.clone() });
+        }
+        true
+    }
+
     /// Forgets what was sent on a line: nothing of it leaves again.
     pub fn forget_sent(&mut self, mid: Mid) {
         let Some(index) = self.outgoing.index(mid) else {
@@ -468,7 +483,7 @@ impl Plane {
             let sequence = line.has_transport_sequence().then_some(self.next_sequence);
             let room = datagrams.room();
             let mut received = None;
-            let (length, cluster) = match waiting {
+            let length = match waiting {
                 Waiting::New { mut packet, .. } => {
                     received = packet.received.take();
                     let Ok(length) = line.write(sealer, room, &packet, sequence) else {
@@ -484,13 +499,13 @@ impl Plane {
                             line.history.push(now, packet, Some(sealed));
                         }
                     }
-                    (length, None)
+                    length
                 }
-                Waiting::Again { packet, cluster, .. } => {
+                Waiting::Again { packet, .. } => {
                     let Ok(length) = line.write_again(sealer, room, &packet, sequence) else {
                         continue;
                     };
-                    (length, cluster)
+                    length
                 }
                 Waiting::Same { sealed, .. } => {
                     if let Some(target) = room.get_mut(..sealed.len()) {
@@ -504,7 +519,7 @@ impl Plane {
             datagrams.follow(received);
             if let Some(sequence) = sequence {
                 self.next_sequence = sequence.wrapping_add(1);
-                self.sent.push(SentPacket { sequence, at: now, bytes: length as u32, cluster });
+                self.sent.push(SentPacket { sequence, at: now, bytes: length as u32 });
             }
         }
     }

@@ -276,6 +276,13 @@ impl SendLine {
         Ok(sealer.seal_rtp(repair, buffer, end, self.last_repair)?)
     }
 
+    /// A large packet that left lately and has a repair stream to leave again in.
+    pub(super) fn sample(&self) -> Option<&RtpOut> {
+        let largest = self.history.largest_of_newest()?;
+        let by = self.repetition(largest.payload_type);
+        matches!(by, Repeatable::By(_)).then_some(largest)
+    }
+
     /// What the line's sender report says, once it sent: the time now, on the clock of what it sends.
     pub(super) fn report(&self, now: Instant, ntp: u64) -> Option<SenderInfo> {
         let (timestamp, captured) = self.captured?;
@@ -329,7 +336,7 @@ pub(super) enum Waiting {
     /// A packet that leaves for the first time.
     New { line: usize, packet: RtpOut },
     /// One that leaves again in its repair stream.
-    Again { line: usize, packet: RtpOut, cluster: Option<u32> },
+    Again { line: usize, packet: RtpOut },
     /// One that leaves again as it was.
     Same { line: usize, sealed: MediaBytes },
 }

@@ -48,11 +48,13 @@ pub struct ClientOptions {
     pub codecs: Codecs,
     /// Numbers of the header extensions are shifted by this.
     pub extension_shift: u8,
+    /// It reports which packets came, so that its bandwidth is estimated.
+    pub reports_arrivals: bool,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { codecs: Codecs::LOW, extension_shift: 0 }
+        Self { codecs: Codecs::LOW, extension_shift: 0, reports_arrivals: true }
     }
 }
 
@@ -114,7 +116,9 @@ fn config(options: &ClientOptions) -> RtcConfig {
         (6, Extension::RepairedRtpStreamId),
         (7, Extension::VideoOrientation),
     ] {
-        extensions.set(number + shift, extension);
+        if options.reports_arrivals || extension != Extension::TransportSequenceNumber {
+            extensions.set(number + shift, extension);
+        }
     }
     let mut config = RtcConfig::new()
         .set_crypto_provider(Arc::new(seal::crypto_provider()))

@@ -32,6 +32,8 @@ pub struct PublishedStream {
     pub key_frame_due: bool,
     /// How long a picture takes from its capture to the wire.
     pub video_delay: Duration,
+    /// How large a picture is.
+    pub video_bytes: usize,
 }
 
 impl PublishedStream {
@@ -50,6 +52,7 @@ impl PublishedStream {
             tl0_picture_index: 50_u8.wrapping_mul(colour),
             key_frame_due: true,
             video_delay: Duration::ZERO,
+            video_bytes: 50,
         }
     }
 
@@ -68,7 +71,7 @@ impl PublishedStream {
             }
             Picture::H264 => vec![if key_frame { 0x67 } else { 0x41 }, 0],
         };
-        payload.resize(payload.len() + 50, self.colour);
+        payload.resize(payload.len() + self.video_bytes, self.colour);
         payload
     }
 }

@@ -19,6 +19,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 /// The step of media: audio every second one, video every fourth.
 const TICK: Duration = Duration::from_millis(10);
 
+const LONGEST_QUEUE: Duration = Duration::from_millis(500);
+
 /// Index of a client in its world.
 pub type ClientId = usize;
 
@@ -35,6 +37,25 @@ struct InFlight {
     contents: Vec<u8>,
 }
 
+/// A bottleneck on the way to a client.
+struct NarrowLink {
+    kbps: u32,
+    busy_until: Instant,
+}
+
+impl NarrowLink {
+    /// When a datagram is through; `None` if the queue is full.
+    fn take(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        let starts = self.busy_until.max(now);
+        if starts > now + LONGEST_QUEUE {
+            return None;
+        }
+        self.busy_until =
+            starts + Duration::from_micros(bytes as u64 * 8_000 / u64::from(self.kbps));
+        Some(self.busy_until)
+    }
+}
+
 type Filter = Box<dyn FnMut(Direction, &[u8]) -> bool>;
 
 /// Everything there is.
@@ -47,8 +68,11 @@ pub struct World {
     pub strays: Vec<(SocketAddr, Vec<u8>)>,
     /// Bytes that the router sent, by address.
     pub sent_to: HashMap<SocketAddr, usize>,
+    /// Whether bindings allow that video is left out for bandwidth.
+    pub audio_fallback: bool,
     in_flight: VecDeque<InFlight>,
     filter: Filter,
+    narrow: HashMap<ClientId, NarrowLink>,
     ticks: u64,
 }
 
@@ -79,8 +103,10 @@ impl World {
             events: Vec::new(),
             strays: Vec::new(),
             sent_to: HashMap::new(),
+            audio_fallback: false,
             in_flight: VecDeque::new(),
             filter: Box::new(|_, _| true),
+            narrow: HashMap::new(),
             ticks: 0,
         }
     }
@@ -88,6 +114,16 @@ impl World {
     /// From here on only datagrams that pass get through.
     pub fn let_through(&mut self, filter: impl FnMut(Direction, &[u8]) -> bool + 'static) {
         self.filter = Box::new(filter);
+    }
+
+    /// From here on a client's network carries this much towards it, with a queue of half a second.
+    pub fn narrow(&mut self, id: ClientId, kbps: u32) {
+        self.narrow.insert(id, NarrowLink { kbps, busy_until: self.now });
+    }
+
+    /// From here on it carries everything again.
+    pub fn widen(&mut self, id: ClientId) {
+        self.narrow.remove(&id);
     }
 
     /// A connected client that publishes these colours in VP8 and has this many slot pairs.
@@ -172,6 +208,7 @@ impl World {
             audio_paused: false,
             video_paused: false,
             wishes: Wishes::default(),
+            audio_fallback: self.audio_fallback,
         };
         let bound = self.router.bind(self.now, &bind);
         self.settle();
@@ -302,9 +339,19 @@ impl World {
     }
 
     fn transmit(&mut self, direction: Direction, contents: Vec<u8>) {
-        if (self.filter)(direction, &contents) {
-            let arrives = self.now + LATENCY;
-            self.in_flight.push_back(InFlight { arrives, direction, contents });
+        if !(self.filter)(direction, &contents) {
+            return;
+        }
+        let arrives = match direction {
+            Direction::ToClient(id) => {
+                let narrow = self.narrow.get_mut(&id);
+                narrow.map_or(Some(self.now), |link| link.take(self.now, contents.len()))
+            }
+            Direction::ToRouter(_) => Some(self.now),
+        };
+        if let Some(arrives) = arrives.map(|at| at + LATENCY) {
+            let place = self.in_flight.partition_point(|other| other.arrives <= arrives);
+            self.in_flight.insert(place, InFlight { arrives, direction, contents });
         }
     }
 
