@@ -185,16 +185,18 @@ class Network:
         """Lets packets through again."""
         self._change("delete", "cut_links", clients)
 
-    def narrow(self, client: Client, bits_per_second: int) -> None:
-        """Lets no more than that out of the client's namespace; what waits longer than 0.3 s is dropped."""
-        self._queue(client, "add", "tbf", "rate", f"{bits_per_second}bit", "burst", "3kb", "latency", "300ms")
+    def narrow(self, client: Client, bits_per_second: int, *, inwards: bool = False) -> None:
+        """Lets no more than that out of the client's namespace, or into it; what waits longer than 0.3 s is dropped."""
+        kind = ("tbf", "rate", f"{bits_per_second}bit", "burst", "3kb", "latency", "300ms")
+        self._queue(client, "add", *kind, inwards=inwards)
 
-    def widen(self, client: Client) -> None:
+    def widen(self, client: Client, *, inwards: bool = False) -> None:
         """Takes that away again."""
-        self._queue(client, "delete")
+        self._queue(client, "delete", inwards=inwards)
 
-    def _queue(self, client: Client, verb: str, *kind: str) -> None:
-        subprocess.run(client.command("tc", "qdisc", verb, "dev", "near0", "root", *kind), check=True)
+    def _queue(self, client: Client, verb: str, *kind: str, inwards: bool) -> None:
+        place, device = (self._middle, client.link) if inwards else (client, "near0")
+        subprocess.run(place.command("tc", "qdisc", verb, "dev", device, "root", *kind), check=True)
 
     def block_udp(self, *clients: Client) -> None:
         """Drops every UDP packet from and to these clients."""

@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from tertulia.domain.commands import FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
 from tertulia.domain.subscription import NO_WISHES, PictureWishes
@@ -226,11 +227,20 @@ class FakeRouter:
         audio_paused: bool,
         video_paused: bool,
         wishes: PictureWishes,
+        audio_fallback: bool,
     ) -> tuple[int | None, int | None]:
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
         reply = await self._ask(
             wire.Bind(
-                next(self._ids), transport_id, slot, generation, origin, audio_paused, video_paused, _wishes(wishes)
+                next(self._ids),
+                transport_id,
+                slot,
+                generation,
+                origin,
+                audio_paused,
+                video_paused,
+                _wishes(wishes),
+                audio_fallback,
             )
         )
         assert isinstance(reply, wire.BindReply)
@@ -264,7 +274,7 @@ class FakeRouter:
                 transport.seat,
                 transport.epoch,
                 [
-                    (SlotIndex(slot.slot), Generation(slot.generation), slot.source is not None)
+                    FoundSlot(SlotIndex(slot.slot), Generation(slot.generation), slot.source is not None)
                     for slot in transport.slots
                 ],
                 alive=not self.failed,

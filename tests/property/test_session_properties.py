@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tertulia.clock import MonotonicTime
 from tertulia.domain.commands import (
     ChangeCodecSupport,
+    ChangeVideoFallback,
     Command,
     EndTransport,
     FailOffer,
@@ -76,7 +77,7 @@ from tertulia.domain.limits import SessionLimits
 from tertulia.domain.roles import Role
 from tertulia.domain.session import Session
 from tertulia.domain.stream import Dimensions, Lines
-from tertulia.domain.subscription import PairState
+from tertulia.domain.subscription import PairState, VideoFallback
 from tertulia.errors import CallerError, ConnectFailedError, OfferRefusedError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
@@ -569,6 +570,15 @@ class Call:
                 if transport_id is not None:
                     world.do(ChangeCodecSupport(client.connection_id, transport_id, slot, generation, flag))
 
+    def change_fallback(self, a: int, b: int, flag: bool) -> None:
+        if someone := self.anybody(a):
+            world, client = someone
+            transport_id = world.session.connections[client.connection_id].transport_id
+            fallback = list(VideoFallback)[b % len(VideoFallback)]
+            for slot, generation in client.slots.items():
+                if transport_id is not None:
+                    world.do(ChangeVideoFallback(client.connection_id, transport_id, slot, generation, fallback))
+
     def restart_control(self, a: int, b: int, flag: bool) -> None:
         self.worlds[flag].restart(a % 4)
         for number in range(b % 4):
@@ -664,6 +674,7 @@ SELDOM = [
     Call.negotiate,
     Call.fail_transport,
     Call.change_codec,
+    Call.change_fallback,
     Call.restart_control,
 ]
 NUMBERS = st.integers(0, 30)

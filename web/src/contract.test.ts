@@ -82,6 +82,8 @@ const SAMPLES: Readonly<Record<string, events.Event>> = {
   mediaStopped: new events.MediaStoppedEvent(track),
   connected: new events.Event('connected'),
   disconnected: new events.Event('disconnected'),
+  videoDisableWarning: new events.Event('videoDisableWarning'),
+  videoDisableWarningLifted: new events.Event('videoDisableWarningLifted'),
   destroyed: new events.DestroyedEvent('unsubscribed'),
   audioAcquisitionProblem: new events.Event('audioAcquisitionProblem'),
   captionReceived: new events.CaptionReceivedEvent('stream', 'words', true),

@@ -87,7 +87,14 @@ Request = (
 )
 """What a program, or the media of the client, can ask for."""
 
-MediaNotice = wire.Bound | wire.Unbound | wire.SlotsNeeded | wire.SubscriptionVideo | wire.MediaFailed
+MediaNotice = (
+    wire.Bound
+    | wire.Unbound
+    | wire.SlotsNeeded
+    | wire.SubscriptionVideo
+    | wire.SubscriptionVideoWarning
+    | wire.MediaFailed
+)
 """What the server says about the media of this client alone."""
 
 MediaNews = (

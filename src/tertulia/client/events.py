@@ -26,7 +26,14 @@ class Event:
         target: the Session, Publisher or Subscriber that dispatches it.
     """
 
-    types: ClassVar[tuple[str, ...]] = ("sessionReconnecting", "sessionReconnected", "connected", "disconnected")
+    types: ClassVar[tuple[str, ...]] = (
+        "sessionReconnecting",
+        "sessionReconnected",
+        "connected",
+        "disconnected",
+        "videoDisableWarning",
+        "videoDisableWarningLifted",
+    )
     """The types that this class is dispatched as. A signal has `signal:<type>` as well."""
 
     cancelable_types: ClassVar[frozenset[str]] = frozenset()
@@ -302,7 +309,17 @@ SESSION_EVENTS = frozenset(
 PUBLISHER_EVENTS = frozenset({"streamCreated", "streamDestroyed", "muteForced", "mediaStopped", "destroyed"})
 """What a Publisher dispatches."""
 
-SUBSCRIBER_EVENTS = frozenset({"connected", "disconnected", "videoDisabled", "videoEnabled", "destroyed"})
+SUBSCRIBER_EVENTS = frozenset(
+    {
+        "connected",
+        "disconnected",
+        "videoDisabled",
+        "videoEnabled",
+        "videoDisableWarning",
+        "videoDisableWarningLifted",
+        "destroyed",
+    }
+)
 """What a Subscriber dispatches."""
 
 EVENT_CLASSES: tuple[type[Event], ...] = (

@@ -51,6 +51,7 @@ class _Options:
     video_type: VideoType
     video_codec: VideoCodec
     simulcast: bool
+    audio_fallback: bool
     dimensions: VideoDimensions
     frame_rate: float | None
     audio_bitrate_bps: int
@@ -89,6 +90,7 @@ class Publisher(Emitter):
         frame_rate: float | None = None,
         video_codec: VideoCodec = "vp8",
         simulcast: bool = False,
+        audio_fallback: bool | None = None,
         audio_bitrate_bps: int = 64_000,
         video_bitrate_bps: int | None = None,
     ) -> None:
@@ -107,6 +109,8 @@ class Publisher(Emitter):
             frame_rate: pictures in a second, 1 to 120; also the pace of pictures that have no times. None: 30.
             video_codec: `vp8`, which every browser plays, or `h264`, which costs about half the work.
             simulcast: sends the pictures in three sizes (a quarter, a half, and whole sides).
+            audio_fallback: whether the server may leave the pictures out for subscribers whose network cannot carry
+                them. None: unless `video_type` is `screen`.
             audio_bitrate_bps: bits per second, 6000 to 510000.
             video_bitrate_bps: bits per second of the whole size, 50000 to 20000000; None chooses by size and frame
             rate.
@@ -130,6 +134,7 @@ class Publisher(Emitter):
                 _one_of(video_type, "video_type", ("camera", "screen", "custom")),
                 _one_of(video_codec, "video_codec", ("vp8", "h264")),
                 bool(simulcast),
+                video_type != "screen" if audio_fallback is None else bool(audio_fallback),
                 VideoDimensions(_number(width, "width", 1, 8192), _number(height, "height", 1, 8192)),
                 None if frame_rate is None else _real(frame_rate, "frame_rate", 1, 120),
                 _number(audio_bitrate_bps, "audio_bitrate_bps", 6_000, 510_000),

@@ -171,6 +171,10 @@ class SessionMedia:
                 key = subscriptions.key_of(news.subscription_id)
                 if key is not None and key in self._subscribers:
                     self._subscribers[key]._video(enabled=news.enabled, reason=news.reason)
+            case wire.SubscriptionVideoWarning():
+                key = subscriptions.key_of(news.subscription_id)
+                if key is not None and key in self._subscribers:
+                    self._subscribers[key]._video_warning(active=news.active)
             case wire.Resumed():
                 if news.snapshot is not None:
                     here = {stream.id for stream in news.snapshot.streams}
@@ -399,4 +403,5 @@ def _description(publisher: Publisher) -> wire.Publish:
         if has_video
         else wire.Dimensions(0, 0),
         frame_rate=options.frame_rate,
+        audio_fallback=None if options.audio_fallback else False,
     )

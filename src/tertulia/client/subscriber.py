@@ -42,7 +42,8 @@ class Subscriber(Emitter):
     iterators end when the Subscriber is destroyed, and one can be ended before with `aclose()` or `async with`.
 
     Events: `connected` when media begins to come or comes again, `disconnected` when the way to the server or the
-    publishing client is interrupted, `videoDisabled`, `videoEnabled`, `destroyed`.
+    publishing client is interrupted, `videoDisabled`, `videoEnabled`, `destroyed`; `videoDisableWarning` when the
+    server may soon leave the video out for this client's bandwidth, and `videoDisableWarningLifted` when it will not.
     """
 
     def __init__(self, stream: Stream, *, audio: bool = True, video: bool = True) -> None:
@@ -57,6 +58,7 @@ class Subscriber(Emitter):
         self._level: int | None = None
         self._first_s: float | None = None
         self._server_sends_video = True
+        self._warned = False
         self._had_video = self._has_video
         self._present = self._path = True
         self._connected = self._destroyed = False
@@ -240,7 +242,14 @@ class Subscriber(Emitter):
 
     def _video(self, *, enabled: bool, reason: str) -> None:
         self._server_sends_video = enabled
+        if not enabled:
+            self._warned = False
         self._video_changed(reason)
+
+    def _video_warning(self, *, active: bool) -> None:
+        if active is not self._warned and not self._destroyed:
+            self._warned = active
+            self._dispatch(Event("videoDisableWarning" if active else "videoDisableWarningLifted"))
 
     def _path_flows(self, *, flows: bool) -> None:
         self._path = flows

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from tertulia.domain.connection import NewPair, Origin
 from tertulia.domain.roles import Reason, Role
 from tertulia.domain.stream import Dimensions, Lines, VideoType
-from tertulia.domain.subscription import NO_WISHES, PictureWishes
+from tertulia.domain.subscription import NO_WISHES, PictureWishes, VideoFallback
 from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
 __all__ = [
     "ChangeCodecSupport",
+    "ChangeVideoFallback",
     "Command",
     "DisableForceMute",
     "EndTransport",
@@ -126,6 +127,7 @@ class Publish:
     video_type: VideoType | None
     video_dimensions: Dimensions
     frame_rate: float | None
+    audio_fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,7 @@ class FoundSlot:
     slot: SlotIndex
     generation: Generation
     bound: bool
+    fallback: VideoFallback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +360,17 @@ class ChangeCodecSupport:
     slot: SlotIndex
     generation: Generation
     supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeVideoFallback:
+    """The router warns of leaving a binding's video out for bandwidth, leaves it out, or sends it (again)."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    slot: SlotIndex
+    generation: Generation
+    fallback: VideoFallback
 
 
 Request = (
@@ -395,4 +409,5 @@ Command = (
     | FindTransport
     | ChangeCodecSupport
     | PauseLayers
+    | ChangeVideoFallback
 )

@@ -72,6 +72,7 @@ __all__ = [
     "SubscriptionRemoved",
     "SubscriptionSaved",
     "SubscriptionVideoChanged",
+    "SubscriptionVideoWarned",
     "UnbindSlot",
 ]
 
@@ -297,6 +298,15 @@ class SubscriptionVideoChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionVideoWarned:
+    """The video of a subscription is about to be left out for bandwidth (`active`), or is not after all."""
+
+    connection_id: ConnectionId
+    subscription_id: SubscriptionId
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SenderStatsTold:
     """What the network of a subscription's publisher bears, in bit/s."""
 
@@ -334,6 +344,7 @@ Notice = (
     | SlotsNeeded
     | LayersPaused
     | SubscriptionVideoChanged
+    | SubscriptionVideoWarned
     | SenderStatsTold
     | MediaFailed
     | SeatEnded
@@ -423,7 +434,10 @@ class CloseTransport:
 
 @dataclass(frozen=True, slots=True)
 class BindSlot:
-    """Forward `source` into a pair; answered by SettleBind."""
+    """Forward `source` into a pair; answered by SettleBind.
+
+    `audio_fallback`: the video may be left out if the subscriber's network cannot carry it.
+    """
 
     connection_id: ConnectionId
     transport_id: TransportId
@@ -433,6 +447,7 @@ class BindSlot:
     audio_paused: bool
     video_paused: bool
     wishes: PictureWishes = NO_WISHES
+    audio_fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)

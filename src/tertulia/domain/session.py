@@ -17,6 +17,7 @@ from tertulia.clock import MonotonicTime
 from tertulia.domain import muting, seats, shared_state, slots, streams, transports
 from tertulia.domain.commands import (
     ChangeCodecSupport,
+    ChangeVideoFallback,
     Command,
     DisableForceMute,
     EndTransport,
@@ -147,6 +148,8 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(PauseLayers, _ignore, Standing.ABSENT),
     _row(ChangeCodecSupport, slots.change_codec_support, *_SEATED),
     _row(ChangeCodecSupport, _ignore, Standing.ABSENT),
+    _row(ChangeVideoFallback, slots.change_video_fallback, *_SEATED),
+    _row(ChangeVideoFallback, _ignore, Standing.ABSENT),
 )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tertulia.clock import MonotonicTime
 from tertulia.domain.commands import (
     ChangeCodecSupport,
+    ChangeVideoFallback,
     ReleaseSlot,
     SettleBind,
     SettleUnbind,
@@ -26,6 +27,7 @@ from tertulia.domain.events import (
     SlotUnbound,
     Subscribed,
     SubscriptionVideoChanged,
+    SubscriptionVideoWarned,
     UnbindSlot,
 )
 from tertulia.domain.roles import Capability, require
@@ -36,6 +38,7 @@ from tertulia.domain.subscription import (
     PairState,
     SlotPair,
     Subscription,
+    VideoFallback,
     best_free_pair,
     next_pool_size,
 )
@@ -46,6 +49,7 @@ __all__ = [
     "assign_pairs",
     "bindings_of",
     "change_codec_support",
+    "change_video_fallback",
     "end_subscription",
     "release_slot",
     "remind",
@@ -171,6 +175,18 @@ def change_codec_support(state: SessionState, command: ChangeCodecSupport, now: 
     _tell_video(state, command.connection_id, pair, enabled=command.supported)
 
 
+def change_video_fallback(state: SessionState, command: ChangeVideoFallback, now: MonotonicTime) -> None:
+    """Tell the subscriber that the video of a binding is, soon may be, or is no longer left out for bandwidth."""
+    pair = _find_pair(state, command.connection_id, command.slot, command.generation)
+    same_transport = state.connections[command.connection_id].transport_id == command.transport_id
+    alive = pair is not None and pair.state in (PairState.BINDING, PairState.BOUND)
+    if pair is None or not alive or not same_transport or pair.fallback == command.fallback:
+        return
+    state.save_pair(command.connection_id, replace(pair, fallback=command.fallback))
+    before = pair.fallback or VideoFallback.SENT
+    _tell_fallback(state, command.connection_id, pair, command.fallback, before)
+
+
 def assign_pairs(state: SessionState, connection_id: ConnectionId) -> None:
     """Bind waiting subscriptions while pairs are free, oldest first, and ask for more pairs if they are too few."""
     connection = state.connections[connection_id]
@@ -222,6 +238,8 @@ def remind(state: SessionState, connection_id: ConnectionId) -> None:
             state.emit(SlotUnbound(connection_id, pair.subscription_id, pair.slot, pair.generation))
         elif pair.state is PairState.BOUND and not pair.video_supported:
             _tell_video(state, connection_id, pair, enabled=False)
+        if pair.state is PairState.BOUND and pair.fallback is not None:
+            _tell_fallback(state, connection_id, pair, pair.fallback)
     state.pairs_asked.pop(connection_id, None)
     assign_pairs(state, connection_id)
 
@@ -257,6 +275,7 @@ def _bind(
             audio_paused=not subscription.audio,
             video_paused=not subscription.video,
             wishes=subscription.wishes,
+            audio_fallback=state.streams[subscription.stream_id].audio_fallback,
         )
     )
 
@@ -283,6 +302,22 @@ def _tell_video(state: SessionState, connection_id: ConnectionId, pair: SlotPair
     assert pair.subscription_id is not None, "a bound pair names its subscription"
     reason = "codecChanged" if enabled else "codecNotSupported"
     state.emit(SubscriptionVideoChanged(connection_id, pair.subscription_id, enabled, reason))
+
+
+def _tell_fallback(
+    state: SessionState,
+    connection_id: ConnectionId,
+    pair: SlotPair,
+    now: VideoFallback,
+    before: VideoFallback | None = None,
+) -> None:
+    """Say what is different from `before`; everything, if it is not known what the client knows."""
+    assert pair.subscription_id is not None, "a bound pair names its subscription"
+    stopped, warned = now is VideoFallback.STOPPED, now is VideoFallback.WARNED
+    if before is None or stopped != (before is VideoFallback.STOPPED):
+        state.emit(SubscriptionVideoChanged(connection_id, pair.subscription_id, not stopped, "quality"))
+    if not stopped and (before is None or warned != (before is VideoFallback.WARNED)):
+        state.emit(SubscriptionVideoWarned(connection_id, pair.subscription_id, warned))
 
 
 def _binding(epoch: int, pair: SlotPair) -> Binding:

@@ -70,6 +70,7 @@ class Stream:
         video_dimensions: Size of the encoded video.
         frame_rate: Frames per second that the publisher aims at.
         layout_classes: Its classes in the layouts of archives and broadcasts, in order.
+        audio_fallback: Whether its video may be left out for a subscriber whose network cannot carry it.
         source: None while its publisher's transport is lost and not yet replaced; such a stream cannot be bound.
     """
 
@@ -86,6 +87,7 @@ class Stream:
     frame_rate: float | None
     source: StreamSource | None
     layout_classes: tuple[str, ...] = ()
+    audio_fallback: bool = True
 
     def without_source(self) -> "Stream":
         """The stream after its publisher's transport was lost."""

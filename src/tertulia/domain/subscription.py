@@ -24,6 +24,7 @@ __all__ = [
     "PictureWishes",
     "SlotPair",
     "Subscription",
+    "VideoFallback",
     "best_free_pair",
     "next_pool_size",
 ]
@@ -44,6 +45,14 @@ class PairState(StrEnum):
     RELEASING = "releasing"
 
 
+class VideoFallback(StrEnum):
+    """What the router does with the video of a binding for its subscriber's bandwidth."""
+
+    SENT = "sent"
+    WARNED = "warned"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class SlotPair:
     """One slot pair of a connection's transport.
@@ -60,6 +69,7 @@ class SlotPair:
         router_released: While RELEASING: the router answered the unbind.
         client_released: While RELEASING: the client shows and plays nothing of the binding any more.
         video_supported: False after the router found no common codec for this binding.
+        fallback: Whether the video is left out for the subscriber's bandwidth, or soon may be; None while it never was.
     """
 
     slot: SlotIndex
@@ -73,6 +83,7 @@ class SlotPair:
     router_released: bool = False
     client_released: bool = False
     video_supported: bool = True
+    fallback: VideoFallback | None = None
 
     def bind(self, subscription_id: SubscriptionId) -> "SlotPair":
         """The free pair with its next binding on the way."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tertulia.clock import MonotonicTime
 from tertulia.domain.commands import (
+    ChangeVideoFallback,
     EndTransport,
     FailOffer,
     FindTransport,
@@ -30,7 +31,7 @@ from tertulia.domain.events import (
 from tertulia.domain.limits import MAX_MID_BYTES, MAX_NAME_CHARACTERS
 from tertulia.domain.muting import mute_new
 from tertulia.domain.roles import Capability, require
-from tertulia.domain.slots import assign_pairs, withdraw
+from tertulia.domain.slots import assign_pairs, change_video_fallback, withdraw
 from tertulia.domain.state import PendingOffer, SessionState
 from tertulia.domain.stream import Lines, Stream, StreamSource
 from tertulia.domain.streams import attach, detach, own_stream
@@ -148,6 +149,14 @@ def find_transport(state: SessionState, command: FindTransport, now: MonotonicTi
             state.emit(UnbindSlot(connection.connection_id, command.transport_id, pair.slot, found.generation))
         elif pair.state is PairState.RELEASING and not pair.router_released:
             state.emit(UnbindSlot(connection.connection_id, command.transport_id, pair.slot, pair.generation))
+        elif same and found.fallback is not None:
+            change_video_fallback(
+                state,
+                ChangeVideoFallback(
+                    connection.connection_id, command.transport_id, pair.slot, pair.generation, found.fallback
+                ),
+                now,
+            )
     assign_pairs(state, connection.connection_id)
 
 
@@ -235,4 +244,5 @@ def _stream_of(request: Publish, transport_id: TransportId, layout_classes: tupl
         frame_rate=request.frame_rate,
         source=StreamSource(transport_id, request.lines),
         layout_classes=layout_classes,
+        audio_fallback=request.audio_fallback,
     )

@@ -14,7 +14,6 @@ from tertulia.domain.commands import (
     Command,
     EndTransport,
     FindTransport,
-    FoundSlot,
     Join,
     LoseSocket,
     Request,
@@ -406,7 +405,7 @@ class LiveSession:
                 message = "The media router restarted." if found is None else "The media transport ended."
                 command: Command = EndTransport(connection.connection_id, transport_id, message)
             else:
-                slots = tuple(FoundSlot(slot, generation, bound) for slot, generation, bound in found.slots)
+                slots = tuple(found.slots)
                 command = FindTransport(connection.connection_id, transport_id, slots)
             self._take(self._session.handle(command, now))
         for listed in listing.values():

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from tertulia.clock import WallTime
 from tertulia.domain.callbacks import Callback, Delivery, DeliveryStatus, OutboxEntry, Outcome
+from tertulia.domain.commands import FoundSlot
 from tertulia.domain.connection import Connection, NewPair
 from tertulia.domain.events import Change, Fact, Joined, Notice, Recipients, Result
 from tertulia.domain.project import Project
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Stream, StreamSource
-from tertulia.domain.subscription import PictureWishes, SlotPair, Subscription
+from tertulia.domain.subscription import PictureWishes, SlotPair, Subscription, VideoFallback
 from tertulia.errors import TertuliaError
 from tertulia.ids import ApiKey, ConnectionId, Generation, SessionId, SlotIndex, TransportId
 
@@ -367,14 +368,14 @@ class TransportListing:
         transport_id: Its id.
         seat: The seat key that we gave it: a connection id.
         epoch: Which of its client's transports it is.
-        slots: Its slot pairs by index, with generation and whether something is bound.
+        slots: Its slot pairs by index.
         alive: False when it has failed and only waits to be closed.
     """
 
     transport_id: TransportId
     seat: str
     epoch: int
-    slots: Sequence[tuple[SlotIndex, Generation, bool]]
+    slots: Sequence[FoundSlot]
     alive: bool = True
 
 
@@ -395,6 +396,11 @@ class RouterListener(Protocol):
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
     ) -> None:
         """The video of a binding cannot, or can again, be sent to its subscriber."""
+
+    def video_fallback_changed(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, fallback: VideoFallback
+    ) -> None:
+        """The video of a binding soon may be left out for bandwidth, is left out, or is sent."""
 
 
 class RouterPort(Protocol):
@@ -427,8 +433,12 @@ class RouterPort(Protocol):
         audio_paused: bool,
         video_paused: bool,
         wishes: PictureWishes,
+        audio_fallback: bool,
     ) -> tuple[int | None, int | None]:
-        """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
+        """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding.
+
+        With `audio_fallback` the video may be left out while the subscriber's network cannot carry it.
+        """
         ...
 
     async def unbind(self, transport_id: TransportId, slot: SlotIndex, generation: Generation) -> None:

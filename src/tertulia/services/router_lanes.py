@@ -145,6 +145,7 @@ class RouterLanes:
                         audio_paused=intent.audio_paused,
                         video_paused=intent.video_paused,
                         wishes=intent.wishes,
+                        audio_fallback=intent.audio_fallback,
                     )
                     self._tell(_bind_settled(intent, accepted=True, audio=audio, video=video))
                 case UnbindSlot():

@@ -13,6 +13,7 @@ from tertulia.clock import Clock, MonotonicTime, TimerHandle, pause
 from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
     ChangeCodecSupport,
+    ChangeVideoFallback,
     Command,
     DisableForceMute,
     EndTransport,
@@ -34,6 +35,7 @@ from tertulia.domain.reports import Report
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
 from tertulia.domain.stream import Stream
+from tertulia.domain.subscription import VideoFallback
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
@@ -714,6 +716,15 @@ class Sessions:
         if known is not None:
             live, connection_id = known
             live.post(Tell(PauseLayers(connection_id, transport_id, video_mid, tuple(rids))))
+
+    def video_fallback_changed(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, fallback: VideoFallback
+    ) -> None:
+        """Tell the subscriber what becomes of the video."""
+        known = self._directory.transports.get(transport_id)
+        if known is not None:
+            live, connection_id = known
+            live.post(Tell(ChangeVideoFallback(connection_id, transport_id, slot, generation, fallback)))
 
     def _tell(self, connection_id: ConnectionId, command: Command) -> None:
         live = self._directory.sessions.get(connection_id)

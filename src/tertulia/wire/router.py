@@ -60,6 +60,7 @@ __all__ = [
     "Transport",
     "TransportState",
     "Unbind",
+    "VideoFallback",
     "Wishes",
     "decode_from_router",
     "decode_reply",
@@ -111,6 +112,7 @@ DROP_CAUSES: Final = frozenset(
 """Why the router drops something; a newer router may know more."""
 
 Kind = Literal["audio", "video"]
+Fallback = Literal["sent", "warned", "stopped"]
 State = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
 
 
@@ -170,6 +172,7 @@ class Binding(_Part, frozen=True):
     video_paused: bool
     source: Source | None = None
     wishes: Wishes | None = None
+    video_fallback: Fallback | None = None
 
 
 class Transport(_Part, frozen=True):
@@ -285,6 +288,7 @@ class Bind(_Message, frozen=True, tag="bind"):
     audio_paused: bool
     video_paused: bool
     wishes: Wishes | None = None
+    audio_fallback: bool = False
 
 
 class Unbind(_Message, frozen=True, tag="unbind"):
@@ -473,6 +477,15 @@ class CodecSupported(_Message, frozen=True, tag="codec_supported"):
     codec: str
 
 
+class VideoFallback(_Message, frozen=True, tag="video_fallback"):
+    """The video of a binding soon may be left out for bandwidth, is left out, or is sent."""
+
+    transport: int
+    slot: int
+    generation: int
+    state: Fallback
+
+
 class AudioLevels(_Message, frozen=True, tag="audio_levels"):
     """How loud a transport's tracks were in the last interval."""
 
@@ -495,6 +508,7 @@ class Statistics(_Message, frozen=True, tag="statistics"):
     round_trip_ms: float | None = None
     retransmissions: int = 0
     drops: list[Drop] = []
+    estimate_bps: int | None = None
 
 
 class RouterStatistics(_Message, frozen=True, tag="router_statistics"):
@@ -510,6 +524,7 @@ Event = (
     | BindingStarted
     | CodecNotSupported
     | CodecSupported
+    | VideoFallback
     | AudioLevels
     | Statistics
     | RouterStatistics
@@ -523,6 +538,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
         BindingStarted,
         CodecNotSupported,
         CodecSupported,
+        VideoFallback,
         AudioLevels,
         Statistics,
         RouterStatistics,

@@ -81,7 +81,7 @@ window.person = (() => {
   person.subscribe = (stream, properties = { width: 320, height: 240 }) => {
     const subscriber = person.session.subscribe(stream, person.box(`box-${(boxes += 1)}`), properties);
     person.subscribers[stream.streamId] = subscriber;
-    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisabled', 'videoEnabled', 'mediaStreamAvailable',
+    for (const type of ['connected', 'disconnected', 'destroyed', 'videoDisableWarning', 'videoDisableWarningLifted', 'videoDisabled', 'videoEnabled', 'mediaStreamAvailable',
       'encryptionSecretMatch', 'encryptionSecretMismatch']) {
       if (era === 'v2') listen(subscriber, type, (event) => note(`subscriber:${stream.streamId}`, event, subscriber));
     }

@@ -49,6 +49,8 @@ EXAMPLES: dict[str, Event] = {
     "disconnected": Event("disconnected"),
     "mediaStopped": MediaStoppedEvent("video"),
     "destroyed": DestroyedEvent("unsubscribed"),
+    "videoDisableWarning": Event("videoDisableWarning"),
+    "videoDisableWarningLifted": Event("videoDisableWarningLifted"),
     "videoDisabled": VideoEnabledChangedEvent("videoDisabled", "quality"),
     "videoEnabled": VideoEnabledChangedEvent("videoEnabled", "quality"),
 }

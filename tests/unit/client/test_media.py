@@ -273,6 +273,32 @@ async def test_an_interrupted_path_restarts_ice_and_a_failed_one_makes_a_new_pee
         assert (await house.has("negotiate", 3))[2]["epoch"] == 2
 
 
+async def test_a_video_left_out_for_bandwidth_is_told_with_its_warning(
+    session: Session, house: FakeSignallingServer
+) -> None:
+    async with session:
+        await session.connect("token")
+        subscriber = await session.subscribe(session.streams[0])
+        told: list[str] = []
+        for event_type in ("videoDisableWarning", "videoDisableWarningLifted"):
+            subscriber.on(event_type, lambda event: told.append(event.type))
+        for event_type in ("videoDisabled", "videoEnabled"):
+            subscriber.on(event_type, lambda event: told.append(f"{event.type} {event.reason}"))
+        for active in (True, False, False, True):
+            house.notify("subscriptionVideoWarning", subscriptionId=7, active=active)
+        for enabled in (False, True, True):
+            house.notify("subscriptionVideo", subscriptionId=7, enabled=enabled, reason="quality")
+        house.notify("subscriptionVideoWarning", subscriptionId=7, active=False)
+        await settle()
+        assert told == [
+            "videoDisableWarning",
+            "videoDisableWarningLifted",
+            "videoDisableWarning",
+            "videoDisabled quality",
+            "videoEnabled quality",
+        ]
+
+
 async def test_more_slot_pairs_are_offered_when_the_server_needs_them(
     session: Session, house: FakeSignallingServer
 ) -> None:

@@ -110,7 +110,13 @@ class Stage:
         return answer.stream
 
     def publish_command(
-        self, origin: Origin, *, epoch: int = 1, has_audio: bool = True, has_video: bool = True
+        self,
+        origin: Origin,
+        *,
+        epoch: int = 1,
+        has_audio: bool = True,
+        has_video: bool = True,
+        audio_fallback: bool = True,
     ) -> Publish:
         number = next(self._streams)
         return Publish(
@@ -129,6 +135,7 @@ class Stage:
             video_type=VideoType.CAMERA if has_video else None,
             video_dimensions=Dimensions(640, 480) if has_video else Dimensions(0, 0),
             frame_rate=30.0 if has_video else None,
+            audio_fallback=audio_fallback,
         )
 
     def subscribe(

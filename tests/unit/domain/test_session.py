@@ -14,6 +14,7 @@ from tertulia.domain.events import CloseTransport, Event, Happened
 from tertulia.domain.roles import Role
 from tertulia.domain.session import TABLE, Session, Standing
 from tertulia.domain.stream import Dimensions, Lines
+from tertulia.domain.subscription import VideoFallback
 from tertulia.errors import InternalError, NotConnectedError, TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 from tests.unit.domain.stage import OFFER, Stage
@@ -74,6 +75,9 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.FindTransport: lambda _: commands.FindTransport(ME, GONE, ()),
     commands.PauseLayers: lambda _: commands.PauseLayers(ME, GONE, "1", ("f",)),
     commands.ChangeCodecSupport: lambda _: commands.ChangeCodecSupport(ME, GONE, SlotIndex(0), Generation(1), False),
+    commands.ChangeVideoFallback: lambda _: commands.ChangeVideoFallback(
+        ME, GONE, SlotIndex(0), Generation(1), VideoFallback.STOPPED
+    ),
 }
 """For each command one that does what it says when its connection is connected."""
 
@@ -87,6 +91,7 @@ ROUTER_REPORTS = {
     commands.FindTransport,
     commands.PauseLayers,
     commands.ChangeCodecSupport,
+    commands.ChangeVideoFallback,
 }
 SEATED = {Standing.CONNECTED, Standing.INTERRUPTED, Standing.ADOPTED}
 EXPECTED: dict[type[object], set[Standing]] = {

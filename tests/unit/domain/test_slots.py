@@ -4,6 +4,7 @@ import pytest
 
 from tertulia.domain.commands import (
     ChangeCodecSupport,
+    ChangeVideoFallback,
     Leave,
     ReleaseSlot,
     SettleUnbind,
@@ -24,11 +25,12 @@ from tertulia.domain.events import (
     SlotsNeeded,
     SlotUnbound,
     SubscriptionVideoChanged,
+    SubscriptionVideoWarned,
     UnbindSlot,
 )
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Dimensions
-from tertulia.domain.subscription import MAX_SUBSCRIPTIONS, NO_WISHES, PictureWishes
+from tertulia.domain.subscription import MAX_SUBSCRIPTIONS, NO_WISHES, PictureWishes, VideoFallback
 from tertulia.errors import InvalidParameterError, PermissionDeniedError, StreamLimitError, StreamNotFoundError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 from tests.unit.domain.stage import Stage
@@ -306,6 +308,76 @@ def test_a_codec_that_the_subscriber_lacks_is_told_with_its_return() -> None:
         SubscriptionVideoChanged(ben, subscription_id, False, "codecNotSupported"),
         SubscriptionVideoChanged(ben, subscription_id, True, "codecChanged"),
     ]
+
+
+def told_of_fallback(stage: Stage, ben: ConnectionId, *states: VideoFallback) -> list[object]:
+    """What ben is told after the router said these of his first binding."""
+    for fallback in states:
+        stage.do(ChangeVideoFallback(ben, transport_of(stage, ben), SlotIndex(0), Generation(1), fallback))
+    kinds = SubscriptionVideoChanged | SubscriptionVideoWarned
+    return [notice for notice in stage.notices[ben] if isinstance(notice, kinds)]
+
+
+def test_a_video_left_out_for_bandwidth_is_told_with_its_warning_and_return() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    known = stage.subscribe(ben, stage.publish(ana))
+    sent, warned, stopped = VideoFallback.SENT, VideoFallback.WARNED, VideoFallback.STOPPED
+    assert told_of_fallback(stage, ben, sent, warned, warned, sent, warned, stopped, stopped, sent) == [
+        SubscriptionVideoWarned(ben, known, True),
+        SubscriptionVideoWarned(ben, known, False),
+        SubscriptionVideoWarned(ben, known, True),
+        SubscriptionVideoChanged(ben, known, False, "quality"),
+        SubscriptionVideoChanged(ben, known, True, "quality"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "told"),
+    [
+        (VideoFallback.STOPPED, [(False, "quality")]),
+        (VideoFallback.WARNED, [(True, "quality"), True]),
+        (VideoFallback.SENT, [(True, "quality"), False]),
+    ],
+)
+def test_who_resumes_is_told_again_what_became_of_a_video_that_was_left_out(
+    fallback: VideoFallback, told: list[object]
+) -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    stage.subscribe(ben, stage.publish(ana))
+    told_of_fallback(stage, ben, VideoFallback.STOPPED)
+    stage.lose(ben)
+    told_of_fallback(stage, ben, fallback)
+    stage.notices[ben].clear()
+    stage.resume(ben)
+    notices = told_of_fallback(stage, ben)
+    assert told == [
+        (notice.enabled, notice.reason) if isinstance(notice, SubscriptionVideoChanged) else notice.active
+        for notice in notices
+        if isinstance(notice, SubscriptionVideoChanged | SubscriptionVideoWarned)
+    ]
+
+
+def test_fallback_news_of_an_earlier_binding_is_ignored_and_a_new_one_begins_with_its_video() -> None:
+    stage, ana, ben = stage_with_a_subscriber(pairs=1)
+    stream = stage.publish(ana)
+    subscription_id = stage.subscribe(ben, stream)
+    told_of_fallback(stage, ben, VideoFallback.STOPPED)
+    stage.do(Unsubscribe(stage.origin(ben), subscription_id))
+    stage.release(ben, 0, 1)
+    stage.subscribe(ben, stream)
+    stage.notices[ben].clear()
+    assert told_of_fallback(stage, ben, VideoFallback.SENT) == []
+    assert stage.session._state.pairs_of(ben)[0].fallback is None
+
+
+def test_the_publisher_says_whether_its_video_may_be_left_out() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    either, never = stage.publish(ana), stage.publish(ana, audio_fallback=False)
+    stage.manual = True
+    stage.subscribe(ben, either)
+    stage.subscribe(ben, never)
+    binds = [intent for intent in stage.intents if isinstance(intent, BindSlot)]
+    assert [intent.audio_fallback for intent in binds] == [True, False]
 
 
 def test_codec_news_of_an_earlier_binding_is_ignored() -> None:

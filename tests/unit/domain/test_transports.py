@@ -29,11 +29,13 @@ from tertulia.domain.events import (
     Resumed,
     SlotsNeeded,
     StreamDestroyed,
+    SubscriptionVideoChanged,
     UnbindSlot,
 )
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Lines
+from tertulia.domain.subscription import VideoFallback
 from tertulia.errors import (
     ConnectFailedError,
     InvalidParameterError,
@@ -360,6 +362,19 @@ def test_bindings_that_agree_are_kept_and_others_are_made_anew() -> None:
     assert [notice.subscription_id for notice in stage.unbound(ben)] == [lost_id]
     rebound = stage.bound(ben)[-1].binding
     assert (rebound.subscription_id, rebound.slot) == (lost_id, 2)
+
+
+def test_what_the_router_did_with_a_video_meanwhile_is_told() -> None:
+    stage = Stage()
+    ana, ben = stage.join("ana"), stage.join("ben")
+    stage.negotiate(ben, pairs=1)
+    subscription_id = stage.subscribe(ben, stage.publish(ana))
+    for fallback in (None, VideoFallback.STOPPED, VideoFallback.STOPPED):
+        found = (FoundSlot(SlotIndex(0), Generation(1), True, fallback),)
+        stage.do(FindTransport(ben, transport_of(stage, ben), found))
+    assert [notice for notice in stage.notices[ben] if isinstance(notice, SubscriptionVideoChanged)] == [
+        SubscriptionVideoChanged(ben, subscription_id, False, "quality")
+    ]
 
 
 def test_a_bind_whose_answer_was_lost_is_taken_back_and_made_anew() -> None:

@@ -1,7 +1,8 @@
 """Media through the services: what the router is asked, and what happens when it or control restarts."""
 
 from tertulia.domain.roles import Role
-from tertulia.ids import StreamId, TransportId
+from tertulia.domain.subscription import VideoFallback
+from tertulia.ids import Generation, SlotIndex, StreamId, TransportId
 from tertulia.wire import router as link
 from tertulia.wire import signalling
 from tests.fakes.house import House, settle
@@ -88,6 +89,25 @@ async def test_the_end_of_a_connection_closes_its_transport_and_unbinds_its_stre
     assert [transport.seat for transport in house.router.state.transports.values()] == [ben.id]
     assert bindings(house) == {}
     assert any(isinstance(request, link.Unbind) for request in house.router.state.requests)
+
+
+async def test_news_of_a_video_left_out_reaches_the_subscriber(house: House) -> None:
+    ana, ben = await house.join(), await house.join()
+    await ben.negotiate()
+    subscription_id = await ben.subscribe(await ana.publish())
+    (transport_id,) = (
+        transport_id
+        for transport_id, (_, connection_id) in house.sessions._directory.transports.items()
+        if connection_id == ben.id
+    )
+    bound = ben.of(signalling.Bound)[0].binding
+    for fallback in (VideoFallback.WARNED, VideoFallback.STOPPED):
+        house.sessions.video_fallback_changed(
+            transport_id, SlotIndex(bound.slot), Generation(bound.generation), fallback
+        )
+        await settle()
+    assert ben.of(signalling.SubscriptionVideoWarning) == [signalling.SubscriptionVideoWarning(subscription_id, True)]
+    assert ben.of(signalling.SubscriptionVideo) == [signalling.SubscriptionVideo(subscription_id, False, "quality")]
 
 
 async def test_codec_news_reaches_the_subscriber(house: House) -> None:

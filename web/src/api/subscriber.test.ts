@@ -233,6 +233,9 @@ describe('the picture', () => {
     page.server.notice({ type: 'subscriptionVideo', subscriptionId: 1, enabled: true, reason: 'quality' });
     page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: true });
     page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: false });
+    // Who resumes is told everything again.
+    page.server.notice({ type: 'subscriptionVideo', subscriptionId: 1, enabled: true, reason: 'quality' });
+    page.server.notice({ type: 'subscriptionVideoWarning', subscriptionId: 1, active: false });
     await page.calm();
     expect(shown()).not.toMatch(/OT_warning|OT_active/);
     expect(page.log).toEqual([

@@ -51,6 +51,7 @@ export class Subscriber extends View implements SubscriptionSink {
   #hadVideo: boolean;
   /** False when the server says that it cannot send this video. */
   #serverSendsVideo = true;
+  #warned = false;
   /** What the publisher's client has said last of its network; null if it says nothing. */
   #senderStats: SenderStats | null = null;
   #publisherPresent = true;
@@ -177,12 +178,15 @@ export class Subscriber extends View implements SubscriptionSink {
 
   video(enabled: boolean, reason: string): void {
     this.#serverSendsVideo = enabled;
+    if (!enabled) this.#warned = false;
     this.widget?.setVideoDisabled(!enabled && reason === 'quality' ? 'disabled' : 'no');
     this.#videoChanged(reason);
   }
 
   /** The router is about to leave the video out, or will not after all. */
   videoWarning(active: boolean): void {
+    if (active === this.#warned) return;
+    this.#warned = active;
     this.widget?.setVideoDisabled(active ? 'warning' : 'no');
     queueEvent(this, new Event(active ? 'videoDisableWarning' : 'videoDisableWarningLifted'));
   }

@@ -11,9 +11,10 @@ import structlog
 
 from tertulia.adapters.router.readings import RouterReadings
 from tertulia.clock import Clock, MonotonicTime
+from tertulia.domain.commands import FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
-from tertulia.domain.subscription import NO_WISHES, PictureWishes
+from tertulia.domain.subscription import NO_WISHES, PictureWishes, VideoFallback
 from tertulia.errors import (
     ConnectFailedError,
     RouterRefusedError,
@@ -112,12 +113,21 @@ class RouterLink:
         audio_paused: bool,
         video_paused: bool,
         wishes: PictureWishes,
+        audio_fallback: bool,
     ) -> tuple[int | None, int | None]:
         """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
         reply = await self._ask(
             lambda request_id: wire.Bind(
-                request_id, transport_id, slot, generation, origin, audio_paused, video_paused, _wishes(wishes)
+                request_id,
+                transport_id,
+                slot,
+                generation,
+                origin,
+                audio_paused,
+                video_paused,
+                _wishes(wishes),
+                audio_fallback,
             ),
             wire.BindReply,
         )
@@ -163,7 +173,12 @@ class RouterLink:
                 seat=transport.seat,
                 epoch=transport.epoch,
                 slots=[
-                    (SlotIndex(slot.slot), Generation(slot.generation), slot.source is not None)
+                    FoundSlot(
+                        SlotIndex(slot.slot),
+                        Generation(slot.generation),
+                        slot.source is not None,
+                        VideoFallback(slot.video_fallback) if slot.video_fallback else None,
+                    )
                     for slot in transport.slots
                 ],
                 alive=transport.state not in ("failed", "closed"),
@@ -320,6 +335,10 @@ class _Connection:
             case wire.CodecSupported(transport, slot, generation, "video"):
                 self._listener.codec_support_changed(
                     TransportId(transport), SlotIndex(slot), Generation(generation), supported=True
+                )
+            case wire.VideoFallback(transport, slot, generation, state):
+                self._listener.video_fallback_changed(
+                    TransportId(transport), SlotIndex(slot), Generation(generation), VideoFallback(state)
                 )
             case _:
                 pass

@@ -10,7 +10,7 @@ from tertulia.domain.events import All, AllBut, One, Recipients
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Dimensions, Lines, Stream, StreamSource, VideoType
-from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription
+from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription, VideoFallback
 from tertulia.ids import (
     ApiKey,
     ConnectionId,
@@ -163,6 +163,7 @@ def stream_row(session_id: SessionId, stream: Stream) -> Row:
         "audio_mid": source.lines.audio_mid if source else None,
         "video_mid": source.lines.video_mid if source else None,
         "layout_classes": _texts_column(stream.layout_classes),
+        "audio_fallback": stream.audio_fallback,
     }
 
 
@@ -184,6 +185,7 @@ def stream_of(row: SqlRow) -> Stream:
         frame_rate=row.frame_rate,
         source=None if transport_id is None else StreamSource(transport_id, lines),
         layout_classes=_texts(row.layout_classes),
+        audio_fallback=row.audio_fallback,
     )
 
 
@@ -236,6 +238,7 @@ def pair_row(session_id: SessionId, connection_id: ConnectionId, pair: SlotPair)
         "router_released": pair.router_released,
         "client_released": pair.client_released,
         "video_supported": pair.video_supported,
+        "video_fallback": pair.fallback.value if pair.fallback else None,
     }
 
 
@@ -253,6 +256,7 @@ def pair_of(row: SqlRow) -> SlotPair:
         router_released=row.router_released,
         client_released=row.client_released,
         video_supported=row.video_supported,
+        fallback=VideoFallback(row.video_fallback) if row.video_fallback else None,
     )
 
 

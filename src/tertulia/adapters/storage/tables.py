@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    true,
 )
 
 __all__ = [
@@ -144,6 +145,7 @@ streams = Table(
     Column("audio_mid", String(16)),
     Column("video_mid", String(16)),
     Column("layout_classes", Text, nullable=False, server_default="[]"),  # a JSON list
+    Column("audio_fallback", Boolean, nullable=False, server_default=true()),
     Index("streams_by_session", "session_id"),
 )
 
@@ -186,6 +188,7 @@ slots = Table(
     Column("router_released", Boolean, nullable=False),
     Column("client_released", Boolean, nullable=False),
     Column("video_supported", Boolean, nullable=False),
+    Column("video_fallback", String(8)),
     Index("slots_by_session", "session_id"),
 )
 

@@ -100,6 +100,8 @@ def _notice(notice: events.Notice, welcome: Welcome | None, snapshot: events.Joi
             return signalling.LayersPaused(stream_id, list(rids))
         case events.SubscriptionVideoChanged(_, subscription_id, enabled, reason):
             return signalling.SubscriptionVideo(subscription_id, enabled, reason)
+        case events.SubscriptionVideoWarned(_, subscription_id, active):
+            return signalling.SubscriptionVideoWarning(subscription_id, active)
         case events.SenderStatsTold(_, subscription_id, max_allocated_bps, estimated_bps):
             return signalling.SenderStats(subscription_id, max_allocated_bps, estimated_bps)
         case events.MediaFailed(_, epoch, message):

@@ -117,6 +117,7 @@ def _publish(message: signalling.Publish, origin: Origin, stream_id: StreamId, n
         video_type=VideoType(message.video_type) if message.video_type else None,
         video_dimensions=_dimensions(message.video_dimensions),
         frame_rate=message.frame_rate,
+        audio_fallback=message.audio_fallback is not False,
     )
 
 

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tertulia.adapters.router import RouterLink
+from tertulia.domain.commands import FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import Dimensions, Lines, StreamSource
-from tertulia.domain.subscription import PictureWishes
+from tertulia.domain.subscription import PictureWishes, VideoFallback
 from tertulia.errors import ConnectFailedError, RouterRefusedError, TimedOutError, UnexpectedAnswerError
 from tertulia.ids import Generation, SlotIndex, TransportId
 from tertulia.services.ports import TransportListing
@@ -40,6 +41,11 @@ class Listener:
 
     def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
         self.reports.append((transport_id, video_mid, rids))
+
+    def video_fallback_changed(
+        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, fallback: VideoFallback
+    ) -> None:
+        self.reports.append((transport_id, slot, generation, fallback))
 
 
 async def until(condition: Callable[[], bool], nudge: Callable[[], None] = lambda: None) -> None:
@@ -94,7 +100,14 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
     source = StreamSource(publisher, Lines("0", None))
     wishes = PictureWishes(Dimensions(320, 180), 15)
     audio, video = await link.bind(
-        subscriber, SlotIndex(0), Generation(1), source, audio_paused=False, video_paused=True, wishes=wishes
+        subscriber,
+        SlotIndex(0),
+        Generation(1),
+        source,
+        audio_paused=False,
+        video_paused=True,
+        wishes=wishes,
+        audio_fallback=True,
     )
     assert audio is not None
     assert video is None
@@ -106,7 +119,10 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
             subscriber,
             "ben",
             2,
-            [(SlotIndex(0), Generation(1), True), (SlotIndex(1), Generation(0), False)],
+            [
+                FoundSlot(SlotIndex(0), Generation(1), True),
+                FoundSlot(SlotIndex(1), Generation(0), False),
+            ],
         ),
     ]
     await link.unbind(subscriber, SlotIndex(0), Generation(1))
@@ -183,16 +199,18 @@ async def test_events_reach_the_listener_and_others_are_left_out(
         wire.CodecNotSupported(7, 0, 3, "video", "h264"),
         wire.CodecNotSupported(7, 0, 3, "audio", "opus"),
         wire.CodecSupported(7, 0, 3, "video", "vp8"),
+        wire.VideoFallback(7, 0, 3, "stopped"),
         wire.AudioLevels(7, []),
         wire.LayersPaused(7, "1", ["h", "f"]),
     )
-    await until(lambda: len(listener.reports) == 6)
+    await until(lambda: len(listener.reports) == 7)
     assert listener.reports == [
         "connected",
         ("ana", 7, "The media transport ended: ICE timed out."),
         ("ben", 8, "The media transport ended."),
         (7, 0, 3, False),
         (7, 0, 3, True),
+        (7, 0, 3, VideoFallback.STOPPED),
         (7, "1", ["h", "f"]),
     ]
 

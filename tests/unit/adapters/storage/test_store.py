@@ -35,7 +35,7 @@ from tertulia.domain.events import (
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.domain.roles import Role
 from tertulia.domain.stream import Dimensions, Lines, Stream, StreamSource, VideoType
-from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription
+from tertulia.domain.subscription import PairState, PictureWishes, SlotPair, Subscription, VideoFallback
 from tertulia.errors import ConnectFailedError
 from tertulia.ids import (
     ApiKey,
@@ -86,6 +86,7 @@ camera = Stream(
     frame_rate=29.97,
     layout_classes=("full", 'with "quotes" and ü'),
     source=StreamSource(TransportId(7), Lines("0", None)),
+    audio_fallback=False,
 )
 bare = Stream(
     StreamId("bare"), BEN, 1_767_225_600_004, "", None, False, False, False, None, Dimensions(0, 0), None, None
@@ -109,6 +110,7 @@ pair = SlotPair(
     audio_rtp_timestamp=2**32 - 1,
     video_rtp_timestamp=None,
     video_supported=False,
+    fallback=VideoFallback.STOPPED,
 )
 
 
