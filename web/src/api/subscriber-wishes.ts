@@ -2,19 +2,18 @@
 import { OTError } from '../errors.ts';
 import { preferredFrameRate, preferredResolution, type PictureWishes, type SubscriberOptions } from '../options.ts';
 import type { Dimensions, SubscriptionWishes } from '../wire/index.ts';
+import { ShownSize } from './shown-size.ts';
 
-/** How long an element must keep its size before a picture of that size is asked for. */
-const STEADY_SIZE_MS = 250;
+/** What is asked for while the element is out of sight: the smallest encoding, and the fewest frames. */
+const HIDDEN = { resolution: { width: 1, height: 1 }, frameRate: 1 };
 
 export class SubscriberWishes {
   audio: boolean;
   video: boolean;
   private picture: PictureWishes;
   private restricted = false;
-  /** The size in which the element is shown, in device pixels. */
-  private shownSize: Dimensions | null = null;
-  private shownIn: HTMLVideoElement | null = null;
-  private watcher: ResizeObserver | null = null;
+  private element: HTMLVideoElement | null = null;
+  private shown: ShownSize | null = null;
 
   /** Calls `tell` whenever the server should hear of a change. */
   constructor(
@@ -32,7 +31,7 @@ export class SubscriberWishes {
     if (resolution === null && size !== null && size !== undefined)
       throw new OTError('OT_INVALID_PARAMETER', 'A resolution is auto, null or has a width and a height.');
     this.picture = { ...this.picture, resolution };
-    this.watch(this.shownIn);
+    this.watch(this.element);
     this.tell();
   }
 
@@ -51,30 +50,26 @@ export class SubscriberWishes {
     this.tell();
   }
 
-  /** The element that shows the picture: with `auto`, its size is asked for as soon as that has settled. */
+  /**
+   * The element that shows the picture. With `auto`, its size is asked for as soon as that has settled, and the least that
+   * the publisher sends while nobody can see it.
+   */
   watch(video: HTMLVideoElement | null): void {
     this.stop();
-    this.shownIn = video;
-    if (this.picture.resolution !== 'auto' || video === null || typeof ResizeObserver !== 'function') return;
-    let steady: ReturnType<typeof setTimeout> | undefined;
-    this.watcher = new ResizeObserver(() => {
-      clearTimeout(steady);
-      steady = setTimeout(() => {
-        this.sized(video);
-      }, STEADY_SIZE_MS);
-    });
-    this.watcher.observe(video);
+    this.element = video;
+    if (this.picture.resolution === 'auto' && video !== null) this.shown = new ShownSize(video, this.tell);
   }
 
   stop(): void {
-    this.watcher?.disconnect();
-    this.watcher = null;
+    this.shown?.stop();
+    this.shown = null;
   }
 
   toWire(): SubscriptionWishes {
-    const { resolution, frameRate } = this.picture;
-    const size = resolution === 'auto' ? this.shownSize : resolution;
-    const rate = this.restricted ? 1 : frameRate;
+    const size = this.resolution();
+    const rate = this.restricted
+      ? 1
+      : (this.picture.frameRate ?? (this.shown?.hidden === true ? HIDDEN.frameRate : null));
     return {
       audio: this.audio,
       video: this.video,
@@ -83,12 +78,9 @@ export class SubscriberWishes {
     };
   }
 
-  private sized({ clientWidth, clientHeight }: HTMLVideoElement): void {
-    const width = Math.round(clientWidth * devicePixelRatio);
-    const height = Math.round(clientHeight * devicePixelRatio);
-    const known = this.shownSize;
-    if (width === 0 || height === 0 || (known?.width === width && known.height === height)) return;
-    this.shownSize = { width, height };
-    this.tell();
+  private resolution(): Dimensions | null {
+    const { resolution } = this.picture;
+    if (resolution !== 'auto') return resolution;
+    return this.shown?.hidden === true ? HIDDEN.resolution : (this.shown?.size ?? null);
   }
 }

@@ -173,10 +173,15 @@ check('subscriber-preferences', async (t) => {
   t.equal([last().resolution, last().frameRate], [undefined, undefined], 'null clears');
   await t.rejected(subscriber.setPreferredResolution('huge'), 'OT_INVALID_PARAMETER', 1011);
   await t.rejected(subscriber.setPreferredFrameRate('fast'), 'OT_INVALID_PARAMETER', 1011);
+  subscriber.element.scrollIntoView();
   await subscriber.setPreferredResolution('auto');
   await t.until(() => last().resolution?.width === Math.round(160 * devicePixelRatio), 'auto follows the element');
   subscriber.element.style.width = '400px';
   await t.until(() => last().resolution.width === Math.round(400 * devicePixelRatio), 'also when it is resized');
+  subscriber.element.style.display = 'none';
+  await t.until(() => last().resolution.width === 1, 'nobody sees it: the smallest will do');
+  subscriber.element.style.display = '';
+  await t.until(() => last().resolution.width === Math.round(400 * devicePixelRatio), 'seen again');
 });
 
 check('subscriber-captions', async (t) => {

@@ -139,7 +139,7 @@ export interface SubscriberProperties extends WidgetProperties {
   subscribeToCaptions?: boolean;
   /** A language such as `de-DE`. */
   captionsTranslationLanguage?: string;
-  /** `auto` follows the size of the element. */
+  /** `auto` follows the size of the element, and asks for the least while nobody can see it. */
   preferredResolution?: Dimensions | 'auto';
   preferredFrameRate?: number;
   /** For a subscription to an own stream. */
