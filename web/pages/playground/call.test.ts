@@ -148,6 +148,23 @@ describe('the others', () => {
     expect(tiles(scene.state).some(({ key }) => key === 'bob-stream')).toBe(false);
   });
 
+  test('whose picture the network does not bear say so until it is back', () => {
+    const scene = new Scene().joined().withBob();
+    const [subscriber] = scene.session.subscribers;
+    const reception = (): unknown => tiles(scene.state).at(-1)?.reception;
+    subscriber?.fire('connected', {});
+    subscriber?.fire('videoDisableWarning', {});
+    expect(reception()).toBe('poor');
+    subscriber?.fire('videoDisableWarningLifted', {});
+    expect(reception()).toBe('good');
+    subscriber?.fire('videoDisabled', { reason: 'publishVideo' });
+    expect(reception()).toBe('good');
+    subscriber?.fire('videoDisabled', { reason: 'quality' });
+    expect(reception()).toBe('left-out');
+    subscriber?.fire('videoEnabled', { reason: 'quality' });
+    expect([reception(), scene.state.reception.size]).toEqual(['good', 0]);
+  });
+
   test('are not subscribed to by a role that may not', () => {
     const scene = new Scene().joined(PUBLISHER_ONLY).withBob();
     expect(scene.session.subscribers).toEqual([]);

@@ -103,6 +103,8 @@ export interface SubscriberEvents {
   videoElementCreated: VideoElementCreatedEvent;
   videoDisabled: ReasonEvent;
   videoEnabled: ReasonEvent;
+  videoDisableWarning: OpenTokEvent;
+  videoDisableWarningLifted: OpenTokEvent;
 }
 
 export interface Emitter<Events> {

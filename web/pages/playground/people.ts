@@ -1,7 +1,7 @@
 // Who is there and what stands on the stage, read from the state.
 import { nameFromData, shortId } from './names.ts';
 import type { Role } from './roles.ts';
-import type { Playback, State, StreamFacts } from './state.ts';
+import type { Playback, Reception, State, StreamFacts } from './state.ts';
 
 export interface Person {
   readonly id: string;
@@ -42,6 +42,7 @@ export interface Tile {
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
   readonly playback: Playback;
+  readonly reception: Reception;
 }
 
 /** The key of the tile with the own picture: it stands before the stream exists. */
@@ -61,6 +62,7 @@ export function tiles(state: State): Tile[] {
             hasAudio: state.own.audio && state.own.hasMicrophone,
             hasVideo: state.own.video && state.own.hasCamera,
             playback: state.own.state === 'live' ? 'playing' : 'starting',
+            reception: 'good' as const,
           },
         ];
   const others = state.streams
@@ -73,6 +75,7 @@ export function tiles(state: State): Tile[] {
       hasAudio: stream.hasAudio,
       hasVideo: stream.hasVideo,
       playback: state.playback.get(stream.id) ?? 'starting',
+      reception: state.reception.get(stream.id) ?? 'good',
     }));
   return [...mine, ...others];
 }

@@ -2,7 +2,7 @@
 import type { Journal } from './journal.ts';
 import type { MediaElements } from './media-elements.ts';
 import type { Session, Stream, Subscriber } from './opentok.ts';
-import type { Dispatch, Playback } from './state.ts';
+import type { Dispatch, Playback, Reception } from './state.ts';
 
 export interface RemoteMediaParts {
   readonly session: Session;
@@ -26,6 +26,7 @@ export class RemoteMedia {
     const { session, dispatch, elements, journal, who } = this.#parts;
     const { streamId } = stream;
     const set = (playback: Playback): void => dispatch({ type: 'playback', streamId, playback });
+    const receive = (reception: Reception): void => dispatch({ type: 'reception', streamId, reception });
     const log = (type: string, what: string, reason?: string): void =>
       journal.log('media', { type, summary: `The stream of ${who(stream.connection.connectionId)} ${what}`, details: { streamId }, ...(reason !== undefined && { reason }) });
     set('starting');
@@ -56,8 +57,22 @@ export class RemoteMedia {
         this.#checkSound();
       })
       .on('videoElementCreated', ({ element }) => element.addEventListener('volumechange', () => this.#checkSound()))
-      .on('videoDisabled', ({ type, reason }) => log(type, 'shows no video', reason))
-      .on('videoEnabled', ({ type, reason }) => log(type, 'shows video again', reason));
+      .on('videoDisabled', ({ type, reason }) => {
+        if (reason === 'quality') receive('left-out');
+        log(type, 'shows no video', reason);
+      })
+      .on('videoEnabled', ({ type, reason }) => {
+        receive('good');
+        log(type, 'shows video again', reason);
+      })
+      .on('videoDisableWarning', ({ type }) => {
+        receive('poor');
+        log(type, 'may soon show no video');
+      })
+      .on('videoDisableWarningLifted', ({ type }) => {
+        receive('good');
+        log(type, 'goes on to show video');
+      });
     this.#subscribers.set(streamId, subscriber);
   }
 

@@ -19,6 +19,9 @@ export interface ConnectionFacts {
 
 export type Playback = 'starting' | 'playing' | 'interrupted' | 'refused';
 
+/** Whether this page's network bears the picture: `poor` is about to lose it, `left-out` gets the sound alone. */
+export type Reception = 'good' | 'poor' | 'left-out';
+
 export interface StreamFacts {
   readonly id: string;
   readonly connectionId: string;
@@ -69,6 +72,8 @@ export interface State {
   readonly streams: readonly StreamFacts[];
   /** By stream id, for streams of others. */
   readonly playback: ReadonlyMap<string, Playback>;
+  /** Of the streams whose reception is not good. */
+  readonly reception: ReadonlyMap<string, Reception>;
   readonly soundBlocked: boolean;
   readonly own: OwnMedia;
   readonly messages: readonly Message[];
@@ -94,6 +99,7 @@ export type Change =
   | { readonly type: 'streamCreated' | 'streamChanged'; readonly stream: StreamFacts }
   | { readonly type: 'streamDestroyed'; readonly id: string }
   | { readonly type: 'playback'; readonly streamId: string; readonly playback: Playback }
+  | { readonly type: 'reception'; readonly streamId: string; readonly reception: Reception }
   | { readonly type: 'soundBlocked'; readonly blocked: boolean }
   | { readonly type: 'profile'; readonly connectionId: string; readonly profile: Profile }
   | { readonly type: 'renamed'; readonly name: string }
@@ -125,6 +131,7 @@ export function initialState(role: Role, myName: string, panelOpen: boolean): St
     profiles: new Map(),
     streams: [],
     playback: new Map(),
+    reception: new Map(),
     soundBlocked: false,
     own: { state: 'off', audio: true, video: true, hasMicrophone: true, hasCamera: true },
     messages: [],
@@ -168,6 +175,15 @@ export function reduce(state: State, change: Change): State {
         ...state,
         streams: state.streams.filter(({ id }) => id !== change.id),
         playback: without(state.playback, change.id),
+        reception: without(state.reception, change.id),
+      };
+    case 'reception':
+      return {
+        ...state,
+        reception:
+          change.reception === 'good'
+            ? without(state.reception, change.streamId)
+            : new Map(state.reception).set(change.streamId, change.reception),
       };
     case 'playback':
       return { ...state, playback: new Map(state.playback).set(change.streamId, change.playback) };
@@ -207,6 +223,7 @@ function emptied(state: State): State {
     profiles: new Map(),
     streams: [],
     playback: new Map(),
+    reception: new Map(),
     soundBlocked: false,
     confirming: undefined,
     own: { ...state.own, state: 'off' },

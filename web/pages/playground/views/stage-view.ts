@@ -52,11 +52,14 @@ function gridView({ state, actions, size, media, isLocal }: StageParts): Templat
 
 function tileView(tile: Tile, place: Place, media: HTMLElement): TemplateResult {
   const waiting = WAITING[tile.playback];
+  const isSeen = tile.hasVideo && tile.reception !== 'left-out';
+  const note = waiting === undefined && tile.hasVideo ? RECEPTION[tile.reception] : undefined;
   return html`<li class="slot" style=${styleMap(placeStyle(place))}>
     <article class="tile" aria-label=${tileLabel(tile)} data-playback=${tile.playback}>
       ${media}
-      ${tile.hasVideo ? nothing : html`<div class="tile-face">${avatar(tile.connectionId, tile.name)}</div>`}
+      ${isSeen ? nothing : html`<div class="tile-face">${avatar(tile.connectionId, tile.name)}</div>`}
       ${waiting ? html`<p class="tile-waiting"><span class="spinner"></span>${waiting}</p>` : nothing}
+      ${note ? html`<p class="tile-note">${icon('warning')}<span class="tile-text">${note}</span></p>` : nothing}
       <p class="tile-name">
         ${tile.hasAudio ? nothing : html`<span class="tile-muted">${icon('microphoneOff')}</span>`}
         <span class="tile-text">${tile.name}</span>${tile.isMe ? html`<span class="tag">you</span>` : nothing}
@@ -70,6 +73,12 @@ const WAITING: Readonly<Record<Tile['playback'], string | undefined>> = {
   playing: undefined,
   interrupted: 'Interrupted, trying again…',
   refused: 'This stream cannot be shown',
+};
+
+const RECEPTION: Readonly<Record<Tile['reception'], string | undefined>> = {
+  good: undefined,
+  poor: 'Your network is slow',
+  'left-out': 'Sound only: your network is too slow',
 };
 
 function tileLabel({ name, isMe, hasAudio, hasVideo }: Tile): string {
