@@ -556,6 +556,7 @@ impl Shard {
             }
             Request::Pause(r) => router.pause(now, r).map(empty),
             Request::Prefer(r) => router.prefer(now, r).map(empty),
+            Request::SetAudioSlots(r) => router.set_audio_slots(now, &r).map(empty),
             Request::RequestKeyFrame(r) => router.request_key_frame(now, r).map(empty),
             Request::List | Request::Hello(_) => {
                 let message = "this is not answered by one shard";

@@ -113,6 +113,7 @@ impl Shards {
             Request::Unbind(r) => self.shard_of(r.transport),
             Request::Pause(r) => self.shard_of(r.transport),
             Request::Prefer(r) => self.shard_of(r.transport),
+            Request::SetAudioSlots(r) => self.shard_of(r.transport),
             Request::RequestKeyFrame(r) => self.shard_of(r.transport),
             Request::List => return self.list(id, outbox),
             Request::Hello(_) => {

@@ -84,6 +84,7 @@ fn check_request(golden: &Golden) {
         "unbind" => Request::Unbind(parse(m)),
         "pause" => Request::Pause(parse(m)),
         "prefer" => Request::Prefer(parse(m)),
+        "set_audio_slots" => Request::SetAudioSlots(parse(m)),
         "request_key_frame" => Request::RequestKeyFrame(parse(m)),
         "list" => Request::List,
         other => panic!("no such request: {other}"),

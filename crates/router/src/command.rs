@@ -150,6 +150,16 @@ pub struct Prefer {
     pub wishes: Wishes,
 }
 
+/// Sets which pairs of a transport are audio slots: to a subscriber that has some, only the loudest of
+/// its bound streams are forwarded, each on the audio line of one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAudioSlots {
+    /// The subscriber's transport.
+    pub transport: TransportId,
+    /// Pairs that are not bound, at most 16; none: each pair carries its own sound again.
+    pub slots: Vec<SlotIndex>,
+}
+
 /// Asks a publisher for a key frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestKeyFrame {
@@ -216,6 +226,30 @@ pub struct BindingInfo {
     pub video_fallback: Option<VideoFallback>,
 }
 
+/// The binding whose sound an audio slot carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The pair that it is bound to.
+    pub slot: SlotIndex,
+    /// The binding.
+    pub generation: Generation,
+}
+
+/// What an audio slot carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioSlotInfo {
+    /// The pair whose audio line it is.
+    pub slot: SlotIndex,
+    /// Counts the streams that it has carried.
+    pub turn: Generation,
+    /// Absent while it carries nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Carried>,
+    /// The first timestamp that this can have, in units of 1/48000 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_rtp_timestamp: Option<u32>,
+}
+
 /// Everything control needs to find its way again after it was restarted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransportInfo {
@@ -231,6 +265,9 @@ pub struct TransportInfo {
     pub tracks: Vec<TrackInfo>,
     /// Its slot pairs by index.
     pub slots: Vec<BindingInfo>,
+    /// Its audio slots, if it has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audio_slots: Vec<AudioSlotInfo>,
 }
 
 /// Answer to a listing: every transport, by id.

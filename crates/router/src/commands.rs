@@ -71,6 +71,7 @@ impl Router {
             addresses: VecDeque::new(),
             tracks: Vec::new(),
             slots: Vec::new(),
+            seats: None,
             clock: PublisherClock::default(),
             totals: Totals::default(),
             report: EngineReport::default(),
@@ -167,6 +168,7 @@ impl Router {
             self.push_notice(id, command.slot, command.generation, kind, codec, notice);
         }
         self.add_sink(source, Sink::Slot { transport: id, slot: command.slot });
+        self.stage_audio(id, command.slot);
         self.choose(now, id, command.slot);
         self.flush(now);
         Ok(bound)
@@ -181,6 +183,11 @@ impl Router {
         if slot.generation != command.generation {
             return Ok(());
         }
+        if slot.is_audio_slot() {
+            return Ok(());
+        }
+        self.leave_stage(id, index);
+        let slot = self.slot_mut(id, index)?;
         let Some(source) = slot.unbind() else {
             return Ok(());
         };
@@ -202,13 +209,16 @@ impl Router {
     pub fn pause(&mut self, now: Instant, command: Pause) -> Result<(), RouterError> {
         self.flush(now);
         let slot = self.slot_mut(command.transport, command.slot)?;
-        if slot.generation != command.generation || slot.source.is_none() {
+        if slot.generation != command.generation || slot.source.is_none() || slot.is_audio_slot() {
             return Ok(());
         }
         let Pause { transport, slot: index, generation, audio_paused, video_paused } = command;
         if let Some(state) = slot.pause(audio_paused, video_paused) {
             let event = Event::VideoFallback { transport, slot: index, generation, state };
             self.events.push_back(event);
+        }
+        if audio_paused {
+            self.leave_stage(transport, index);
         }
         self.choose(now, transport, index);
         self.flush(now);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::TrackInfo;
+use crate::command::{Carried, TrackInfo};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::statistics::{Dropped, ShardStatistics};
 
@@ -58,6 +58,23 @@ pub enum VideoFallback {
     Warned,
     /// It is left out.
     Stopped,
+}
+
+/// An audio slot carries another stream than before, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioSlotEvent {
+    /// The subscriber's transport.
+    pub transport: TransportId,
+    /// The pair whose audio line it is.
+    pub slot: SlotIndex,
+    /// Counts the streams that it has carried.
+    pub turn: Generation,
+    /// Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Carried>,
+    /// The first timestamp that this can have, in units of 1/48000 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_rtp_timestamp: Option<u32>,
 }
 
 /// Counters of one transport since it was opened.
@@ -150,6 +167,8 @@ pub enum Event {
         /// What became of it.
         state: VideoFallback,
     },
+    /// See there.
+    AudioSlot(AudioSlotEvent),
     /// Every 200 ms, only tracks that sent.
     AudioLevels {
         /// The publisher's transport.

@@ -76,6 +76,9 @@ pub enum ShardMessage {
         /// Of all of them together.
         need: Need,
     },
+    /// Who speaks of those that the receiver wants, by publisher and line, and how loud: dB above -127
+    /// dBov.
+    Voices(Vec<((TransportId, Mid), f32)>),
     /// A subscriber of the sender needs a key frame.
     KeyFrame {
         /// The publisher's transport.

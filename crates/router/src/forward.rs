@@ -49,6 +49,10 @@ impl Router {
         let is_news = track.set_format(format);
         let level = packet.extensions.audio_level_dbov.filter(|_| track.kind == Kind::Audio);
         track.level_dbov = track.level_dbov.max(level);
+        let begins_to_speak = track.kind == Kind::Audio && {
+            let voice = packet.extensions.voice_activity;
+            track.loudness.note(now, level, voice, packet.payload.len())
+        };
         let has_changed = track.measure(now, index, frame, packet);
         let mut report = None;
         if let Some(encoding) = track.encodings.get_mut(usize::from(index)) {
@@ -65,6 +69,9 @@ impl Router {
         self.events.extend(news);
         if level.is_some() {
             self.note_level(now);
+        }
+        if begins_to_speak {
+            self.stage.wake(now);
         }
         if has_changed {
             let served = frame.starts_key_frame.then_some(index);

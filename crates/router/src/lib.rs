@@ -27,15 +27,18 @@ mod ids;
 mod keyframe;
 mod layers;
 mod line;
+mod loudness;
 mod plane;
 mod remote;
 mod renumbering;
 mod router;
 pub mod rtp;
 mod sdp;
+mod seats;
 mod sink;
 mod slot;
 mod sojourn;
+mod speakers;
 mod statistics;
 mod steering;
 mod thinning;
@@ -48,8 +51,9 @@ pub use codec::{
     Tl0PictureIndex,
 };
 pub use command::{
-    Bind, BindingInfo, Bound, CloseTransport, Listing, OpenTransport, Opened, Pause, Prefer,
-    Renegotiate, Renegotiated, RequestKeyFrame, SlotPair, Source, TrackInfo, TransportInfo, Unbind,
+    AudioSlotInfo, Bind, BindingInfo, Bound, Carried, CloseTransport, Listing, OpenTransport,
+    Opened, Pause, Prefer, Renegotiate, Renegotiated, RequestKeyFrame, SetAudioSlots, SlotPair,
+    Source, TrackInfo, TransportInfo, Unbind,
 };
 pub use config::{Config, LocalAddress, Protocol};
 pub use demux::stun_local_ufrag;
@@ -58,7 +62,9 @@ pub use engine::{
     Extensions, LinkState, Output, Reception, RtpIn, RtpOut, Str0mEngines, Transmit, Urgency,
 };
 pub use error::RouterError;
-pub use event::{AudioLevel, BindingEvent, Event, Statistics, TransportState, VideoFallback};
+pub use event::{
+    AudioLevel, AudioSlotEvent, BindingEvent, Event, Statistics, TransportState, VideoFallback,
+};
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 pub use layers::{Budget, Encodings, Layer, MAX_TEMPORAL_LAYERS, Need, Rate, Step, Wishes, steps};

@@ -47,6 +47,8 @@ struct RemoteLine {
     told: Need,
     /// By encoding.
     reminded_at: [Option<Instant>; MAX_ENCODINGS],
+    /// How loud it was said to be, and when.
+    voice: Option<(Instant, f32)>,
 }
 
 /// A slot of this shard, and what it needs.
@@ -62,6 +64,7 @@ impl Default for RemoteLine {
             layers: Vec::new(),
             told: Need::ALL,
             reminded_at: [None; MAX_ENCODINGS],
+            voice: None,
         }
     }
 }
@@ -86,6 +89,34 @@ impl Remote {
         mid: Mid,
     ) -> Option<&mut Vec<Layer>> {
         self.lines.get_mut(&(publisher, mid)).map(|line| &mut line.layers)
+    }
+
+    /// Notes who speaks on other shards. Returns whether somebody is new.
+    pub(crate) fn note_voices(
+        &mut self,
+        now: Instant,
+        voices: &[((TransportId, Mid), f32)],
+    ) -> bool {
+        let mut is_news = false;
+        for (key, score) in voices {
+            if let Some(line) = self.lines.get_mut(key) {
+                is_news |= line.voice.is_none();
+                line.voice = Some((now, *score));
+            }
+        }
+        is_news
+    }
+
+    /// Who speaks on other shards, as far as that was said not longer ago than `fresh`.
+    pub(crate) fn voices(
+        &mut self,
+        now: Instant,
+        fresh: Duration,
+    ) -> impl Iterator<Item = ((TransportId, Mid), f32)> {
+        self.lines.iter_mut().filter_map(move |(key, line)| {
+            line.voice = line.voice.filter(|(at, _)| now.saturating_duration_since(*at) <= fresh);
+            line.voice.map(|(_, score)| (*key, score))
+        })
     }
 
     /// The slots that want a line of another shard.
@@ -162,6 +193,7 @@ impl Router {
             bound,
         });
         self.tell(publisher, ShardMessage::Subscribe { request, source });
+        self.stage_audio(transport, index);
         self.choose(now, transport, index);
         Ok(())
     }
@@ -282,6 +314,19 @@ impl Router {
             self.tell(shard, ShardMessage::KeyFrame { transport, mid, encoding, is_retry: true });
         }
         self.end_failing();
+    }
+
+    /// An audio slot of this shard carries a line of another that is known already.
+    pub(crate) fn add_remote_slot(&mut self, audio: Source, place: (TransportId, SlotIndex)) {
+        for mid in mids(audio) {
+            let Some(line) = self.remote.lines.get_mut(&(audio.transport, mid)) else {
+                continue;
+            };
+            line.slots.push(RemoteSlot { place, need: Need::ALL });
+            if let Some(need) = line.news() {
+                self.tell_need(audio.transport, mid, need);
+            }
+        }
     }
 
     /// What a slot of this shard needs of a line of another is this now.

@@ -13,10 +13,12 @@ use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Rec
 use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::ids::TransportId;
+use crate::layers::Need;
 use crate::plane::Datagrams;
 use crate::remote::Remote;
 use crate::sink::{ShardIndex, Sink};
 use crate::sojourn::ReceivedAt;
+use crate::speakers::Stage;
 use crate::statistics::{DropCause, Drops};
 use crate::transport::Transport;
 
@@ -70,6 +72,7 @@ pub struct Router {
     pub(crate) demux: Demux,
     pub(crate) last_number: u64,
     pub(crate) remote: Remote,
+    pub(crate) stage: Stage,
     pub(crate) messages: VecDeque<(Recipient, ShardMessage)>,
     pub(crate) media: VecDeque<(ShardIndex, Media)>,
     pub(crate) seeds: Seeds,
@@ -116,6 +119,7 @@ impl Router {
             demux: Demux::default(),
             last_number: 0,
             remote: Remote::default(),
+            stage: Stage::default(),
             messages: VecDeque::new(),
             media: VecDeque::new(),
             seeds: Seeds(seed),
@@ -255,6 +259,9 @@ impl Router {
             self.timers.pop();
             self.handle_timer(now, id);
         }
+        if self.stage.deadline().is_some_and(|at| at <= now) {
+            self.look_for_speakers(now);
+        }
         if self.levels_at.is_some_and(|at| at <= now) {
             self.levels_at = None;
             self.report_levels();
@@ -363,7 +370,11 @@ impl Router {
             }
             ShardMessage::Need { transport, mid, need } => {
                 self.set_need(now, transport, mid, Sink::Shard(from), need);
+                if need == Need::NONE {
+                    self.stage.add_foreign(now, from);
+                }
             }
+            ShardMessage::Voices(voices) => self.hear_foreign(now, &voices),
             ShardMessage::KeyFrame { transport, mid, encoding, is_retry: false } => {
                 // Never passed on: a request for another shard's publisher is a mistake.
                 if self.is_local(transport) {
@@ -409,7 +420,8 @@ impl Router {
     pub fn next_deadline(&self) -> Option<Instant> {
         debug_assert!(self.dirty.is_empty(), "flush before asking for the deadline");
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        [timer, self.levels_at, self.statistics_at, self.demux.deadline()]
+        let stage = self.stage.deadline();
+        [timer, self.levels_at, self.statistics_at, stage, self.demux.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -434,6 +446,7 @@ impl Router {
         self.transports.is_empty()
             && self.demux.is_empty()
             && self.remote.is_empty()
+            && self.stage.is_empty()
             && self.timers.is_empty()
             && !has_work
     }
@@ -651,6 +664,7 @@ impl Router {
         };
         self.ended.drops.add_all(&transport.totals.drops);
         self.ended.retransmissions += transport.report.retransmissions;
+        self.stage.forget(id);
         tracing::info!(transport_id = id.0, ?state, reason, "transport ended");
         let owner = Owner::Transport(id);
         self.demux.remove_ufrag(&transport.ufrag, owner);

@@ -10,6 +10,17 @@ use crate::ids::{Generation, Kind, Mid, SlotIndex};
 use crate::layers::{Budget, Layer, Need, Wishes, aim};
 use crate::line::Line;
 
+/// What becomes of the sound of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sound {
+    /// Its audio line carries it.
+    InPair,
+    /// An audio slot carries it while it is among the loudest.
+    OnStage,
+    /// The pair is an audio slot: its audio line carries whoever is loudest, control binds nothing to it.
+    Loudest,
+}
+
 /// A slot pair of a transport. While it has a source, its two lines are bound to the source's lines
 /// of the same kind.
 #[derive(Debug)]
@@ -24,6 +35,7 @@ pub(crate) struct Slot {
     /// What its network bears.
     pub(crate) budget: Budget,
     pub(crate) sharing: Sharing,
+    sound: Sound,
     audio_paused: bool,
     video_paused: bool,
 }
@@ -40,6 +52,7 @@ impl Slot {
             wishes: Wishes::default(),
             budget: Budget::default(),
             sharing: Sharing::default(),
+            sound: Sound::InPair,
             audio_paused: false,
             video_paused: false,
         }
@@ -69,7 +82,7 @@ impl Slot {
     /// Whether a binding may start; checked before anything is changed.
     pub(crate) fn may_bind(&self, asked: Generation) -> Result<(), RouterError> {
         let newest = self.generation;
-        if self.source.is_some() {
+        if self.source.is_some() || self.is_audio_slot() {
             return Err(RouterError::SlotBound { slot: self.index, generation: newest });
         }
         if asked <= newest {
@@ -96,13 +109,44 @@ impl Slot {
         self.audio.unbind();
         self.video.unbind();
         (self.audio_paused, self.video_paused) = (false, false);
+        if self.sound == Sound::OnStage {
+            self.sound = Sound::InPair;
+        }
         self.source.take()
+    }
+
+    /// An audio slot carries this from now on. Returns the first timestamp that it can have.
+    pub(crate) fn carry(&mut self, now: Instant, audio: Source) -> u32 {
+        self.generation = Generation(self.generation.0.wrapping_add(1));
+        self.source = Some(audio);
+        self.audio.bind(now, false)
+    }
+
+    /// The sound of what is bound leaves its pair, or comes back.
+    pub(crate) fn set_staged(&mut self, is_staged: bool) {
+        self.sound = if is_staged { Sound::OnStage } else { Sound::InPair };
+        self.audio.set_paused(self.audio_paused || is_staged);
+    }
+
+    /// The pair becomes an audio slot, or an ordinary pair again.
+    pub(crate) fn set_audio_slot(&mut self, is_one: bool) {
+        self.sound = if is_one { Sound::Loudest } else { Sound::InPair };
+    }
+
+    /// Whether it carries whoever is loudest.
+    pub(crate) fn is_audio_slot(&self) -> bool {
+        self.sound == Sound::Loudest
+    }
+
+    /// Whether an audio slot may carry what is bound.
+    pub(crate) fn is_wanted_on_stage(&self) -> bool {
+        self.sound == Sound::OnStage && !self.audio_paused
     }
 
     /// Sets both flags. Returns what there is to tell of the video.
     pub(crate) fn pause(&mut self, audio: bool, video: bool) -> Option<VideoFallback> {
         (self.audio_paused, self.video_paused) = (audio, video);
-        self.audio.set_paused(audio);
+        self.audio.set_paused(audio || self.sound == Sound::OnStage);
         let news = if video { self.sharing.pause() } else { None };
         if news.is_some() {
             self.budget = Budget::default();

@@ -10,6 +10,7 @@ use crate::engine::RtpIn;
 use crate::ids::{Kind, Mid};
 use crate::keyframe::KeyFrameThrottle;
 use crate::layers::{Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate};
+use crate::loudness::Loudness;
 use crate::sink::Sink;
 use crate::wallclock::Report;
 
@@ -153,6 +154,8 @@ pub(crate) struct Track {
     pub(crate) layers: Vec<Layer>,
     /// The loudest level since it was last told.
     pub(crate) level_dbov: Option<i8>,
+    /// Audio only.
+    pub(crate) loudness: Loudness,
     format: Option<Format>,
     /// Indices of encodings, the lowest first.
     order: Vec<u8>,
@@ -171,6 +174,7 @@ impl Track {
             encodings: Vec::new(),
             layers: Vec::new(),
             level_dbov: None,
+            loudness: Loudness::default(),
             format: None,
             order: Vec::new(),
             frames: 0,

@@ -11,7 +11,9 @@ use crate::error::RouterError;
 use crate::event::{Statistics, TransportState};
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
 use crate::sdp::{Offer, SlotLine};
+use crate::seats::Seats;
 use crate::slot::Slot;
+use crate::speakers;
 use crate::statistics::{DropCause, Drops};
 use crate::track::Track;
 use crate::wallclock::PublisherClock;
@@ -44,6 +46,8 @@ pub(crate) struct Transport {
     pub(crate) addresses: VecDeque<Known>,
     pub(crate) tracks: Vec<Track>,
     pub(crate) slots: Vec<Slot>,
+    /// Its audio slots, if it has any.
+    pub(crate) seats: Option<Seats>,
     pub(crate) clock: PublisherClock,
     pub(crate) totals: Totals,
     pub(crate) report: EngineReport,
@@ -158,6 +162,7 @@ impl Transport {
             state: self.state,
             tracks: self.track_infos(),
             slots: self.slots.iter().map(Slot::info).collect(),
+            audio_slots: speakers::infos(self),
         }
     }
 

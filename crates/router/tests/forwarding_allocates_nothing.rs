@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use str0m::rtp::ExtensionValues;
 
+use tertulia_router_core::{SetAudioSlots, SlotIndex};
+
 use crate::driver::World;
 
 thread_local! {
@@ -106,4 +108,44 @@ fn every_copy_of_a_packet_that_is_followed_tells_when_it_came() {
     let packet = client.outgoing.pop_front().unwrap();
     let source = client.outside;
     assert_eq!(world.router.follow(now, source, &packet), 3);
+}
+
+#[test]
+fn nor_does_one_that_an_audio_slot_carries_or_that_nobody_hears() {
+    let mut world = World::new();
+    let publishers: Vec<_> = (1..=8).map(|colour| world.join(&[colour], 0)).collect();
+    let subscribers: Vec<_> = (0..5).map(|_| world.join(&[], 10)).collect();
+    for subscriber in &subscribers {
+        for (pair, publisher) in (0..).zip(&publishers) {
+            world.bind(*subscriber, pair, 1, (*publisher, 0));
+        }
+        let transport = world.clients[*subscriber].id();
+        let slots = vec![SlotIndex(8), SlotIndex(9)];
+        let command = SetAudioSlots { transport, slots };
+        world.router.set_audio_slots(world.now, &command).expect("set");
+    }
+    // Sound alone, for longer than anything is kept.
+    let (mut forwarded, mut needed) = (0, 0);
+    for tick in 0..500 {
+        if tick == 400 {
+            (forwarded, needed) = (0, 0);
+        }
+        for publisher in &publishers {
+            let now = world.now;
+            let client = &mut world.clients[*publisher];
+            client.send_audio(now, 0, ExtensionValues::default());
+            client.drive(now);
+            while let Some(packet) = world.clients[*publisher].outgoing.pop_front() {
+                let source = world.clients[*publisher].outside;
+                let run = || world.router.forward_at_once(now, source, &packet);
+                let (count, left) = allocations(run);
+                forwarded += left;
+                // Connectivity checks are not forwarded.
+                needed += if packet.first() >= Some(&128) { count } else { 0 };
+            }
+        }
+        world.run_for(Duration::from_millis(20));
+    }
+    assert!((900..1200).contains(&forwarded), "two streams to five: {forwarded} packets");
+    assert!(needed <= 10, "{needed} allocations for {forwarded} packets");
 }

@@ -175,6 +175,22 @@ class Binding(_Part, frozen=True):
     video_fallback: Fallback | None = None
 
 
+class Carried(_Part, frozen=True):
+    """The binding whose sound an audio slot carries."""
+
+    slot: int
+    generation: int
+
+
+class AudioSlot(_Part, frozen=True):
+    """What an audio slot carries, and the first RTP timestamp of that; neither: nothing. `turn` counts its streams."""
+
+    slot: int
+    turn: int
+    of: Carried | None = None
+    audio_rtp_timestamp: int | None = None
+
+
 class Transport(_Part, frozen=True):
     """A transport with everything on it."""
 
@@ -184,6 +200,7 @@ class Transport(_Part, frozen=True):
     state: State
     tracks: list[Track]
     slots: list[Binding]
+    audio_slots: list[AudioSlot] = []
 
 
 class LinkError(_Part, frozen=True):
@@ -321,6 +338,14 @@ class Prefer(_Message, frozen=True, tag="prefer"):
     wishes: Wishes | None = None
 
 
+class SetAudioSlots(_Message, frozen=True, tag="set_audio_slots"):
+    """Forward only the loudest of a transport's bound streams, on these pairs; none: all, each in its own pair."""
+
+    id: int
+    transport: int
+    slots: list[int]
+
+
 class RequestKeyFrame(_Message, frozen=True, tag="request_key_frame"):
     """Ask a publisher for a key frame."""
 
@@ -344,6 +369,7 @@ Request = (
     | Unbind
     | Pause
     | Prefer
+    | SetAudioSlots
     | RequestKeyFrame
     | ListTransports
 )
@@ -404,6 +430,7 @@ REPLIES: Final[Mapping[type[Request], type[ReplyBody]]] = {
     Unbind: Empty,
     Pause: Empty,
     Prefer: Empty,
+    SetAudioSlots: Empty,
     RequestKeyFrame: Empty,
     ListTransports: ListReply,
 }
@@ -486,6 +513,16 @@ class VideoFallback(_Message, frozen=True, tag="video_fallback"):
     state: Fallback
 
 
+class AudioSlotChanged(_Message, frozen=True, tag="audio_slot"):
+    """An audio slot carries another stream than before, or none."""
+
+    transport: int
+    slot: int
+    turn: int
+    of: Carried | None = None
+    audio_rtp_timestamp: int | None = None
+
+
 class AudioLevels(_Message, frozen=True, tag="audio_levels"):
     """How loud a transport's tracks were in the last interval."""
 
@@ -525,6 +562,7 @@ Event = (
     | CodecNotSupported
     | CodecSupported
     | VideoFallback
+    | AudioSlotChanged
     | AudioLevels
     | Statistics
     | RouterStatistics
@@ -539,6 +577,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
         CodecNotSupported,
         CodecSupported,
         VideoFallback,
+        AudioSlotChanged,
         AudioLevels,
         Statistics,
         RouterStatistics,

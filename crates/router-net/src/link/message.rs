@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tertulia_router_core::{
     Bind, Bound, CloseTransport, Event, Listing, OpenTransport, Opened, Pause, Prefer, Renegotiate,
-    Renegotiated, RequestKeyFrame, RouterError, Unbind,
+    Renegotiated, RequestKeyFrame, RouterError, SetAudioSlots, Unbind,
 };
 
 /// The version that this router speaks.
@@ -49,6 +49,8 @@ pub enum Request {
     Pause(Pause),
     /// See [`Prefer`].
     Prefer(Prefer),
+    /// See [`SetAudioSlots`].
+    SetAudioSlots(SetAudioSlots),
     /// See [`RequestKeyFrame`].
     RequestKeyFrame(RequestKeyFrame),
     /// Everything there is.
@@ -169,6 +171,7 @@ impl Request {
             "unbind" => body(bytes).map(Self::Unbind),
             "pause" => body(bytes).map(Self::Pause),
             "prefer" => body(bytes).map(Self::Prefer),
+            "set_audio_slots" => body(bytes).map(Self::SetAudioSlots),
             "request_key_frame" => body(bytes).map(Self::RequestKeyFrame),
             "list" => Ok(Self::List),
             unknown => Err(Refusal::new(
@@ -194,6 +197,7 @@ impl Request {
             Self::Unbind(body) => encode("unbind", id, body),
             Self::Pause(body) => encode("pause", id, body),
             Self::Prefer(body) => encode("prefer", id, body),
+            Self::SetAudioSlots(body) => encode("set_audio_slots", id, body),
             Self::RequestKeyFrame(body) => encode("request_key_frame", id, body),
             Self::List => encode("list", id, &Empty {}),
         }

@@ -7,7 +7,8 @@ use std::time::Instant;
 use tertulia_router_core::{
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
     Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, ReceivedAt,
-    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, ShardIndex,
+    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError,
+    SetAudioSlots, ShardIndex,
     SlotIndex, Transmit, TransportId, Unbind,
 };
 
@@ -213,6 +214,16 @@ impl Shards {
 
     pub fn prefer(&mut self, now: Instant, command: Prefer) -> Result<(), RouterError> {
         let outcome = self.of(command.transport).prefer(now, command);
+        self.exchange(now);
+        outcome
+    }
+
+    pub fn set_audio_slots(
+        &mut self,
+        now: Instant,
+        command: &SetAudioSlots,
+    ) -> Result<(), RouterError> {
+        let outcome = self.of(command.transport).set_audio_slots(now, command);
         self.exchange(now);
         outcome
     }
