@@ -54,6 +54,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Shards = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Age = Annotated[float, msgspec.Meta(gt=0, le=2_592_000)]
+AudioSlots = Annotated[int, msgspec.Meta(ge=1, le=8)]
 IdleSeconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -147,6 +148,7 @@ class SessionSettings(_Section, frozen=True):
 
     Who neither publishes nor subscribes for `media_idle_s` is disconnected with `mediaIdle`; 0 for never. `connections`
     (error 1027), `streams` and `streams_per_connection` (1605) bound a session.
+    Above `loudest_above` live audio streams the `loudest_streams` loudest are forwarded to each subscriber.
     `orphan_grace_s` is how long control and router go on when the supervisor was killed and no other took over.
     """
 
@@ -159,6 +161,8 @@ class SessionSettings(_Section, frozen=True):
     connections: Count = 10_000
     streams: Count = 2_000
     streams_per_connection: Count = 16
+    loudest_above: Count = 16
+    loudest_streams: AudioSlots = 3
 
 
 class TokenSettings(_Section, frozen=True):

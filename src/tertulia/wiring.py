@@ -122,6 +122,8 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
                     reconnect_window_s=times.reconnect_window_s,
                     reconnect_grace_s=times.reconnect_grace_s,
                     media_idle_s=times.media_idle_s,
+                    loudest_above=times.loudest_above,
+                    loudest_streams=times.loudest_streams,
                 ),
                 heartbeat_s=times.heartbeat_s,
                 single_use_tokens=settings.tokens.single_use,

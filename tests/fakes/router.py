@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from tertulia.domain.commands import FoundSlot
+from tertulia.domain.commands import FoundAudioSlot, FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
 from tertulia.domain.subscription import NO_WISHES, PictureWishes
@@ -39,6 +39,7 @@ class FakeTransport:
     group: str | None = None
     slots: dict[int, FakeSlot] = field(default_factory=dict)
     tracks: list[wire.Track] = field(default_factory=list)
+    audio_slots: list[int] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
 
 
@@ -83,6 +84,11 @@ class RouterState:
                 found = self._slot(transport_id, slot)
                 if found.generation == generation and found.source is not None:
                     found.wishes = wishes
+            case wire.SetAudioSlots(_, transport_id, slots):
+                for slot in slots:
+                    if self._slot(transport_id, slot).source is not None:
+                        raise RouterRefusedError("slot_bound", "The slot is bound; unbind it first.")
+                self._transport(transport_id).audio_slots = slots
             case wire.RequestKeyFrame(_, transport_id, _):
                 self._transport(transport_id)
             case wire.ListTransports():
@@ -157,7 +163,13 @@ class RouterState:
             for index, slot in transport.slots.items()
         ]
         return wire.Transport(
-            transport.transport, transport.seat, transport.epoch, "connected", transport.tracks, slots
+            transport.transport,
+            transport.seat,
+            transport.epoch,
+            "connected",
+            transport.tracks,
+            slots,
+            [wire.AudioSlot(slot, 0) for slot in transport.audio_slots],
         )
 
 
@@ -265,6 +277,9 @@ class FakeRouter:
     ) -> None:
         await self._ask(wire.Prefer(next(self._ids), transport_id, slot, generation, _wishes(wishes)))
 
+    async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:
+        await self._ask(wire.SetAudioSlots(next(self._ids), transport_id, list(slots)))
+
     async def list_transports(self) -> list[TransportListing]:
         reply = await self._ask(wire.ListTransports(next(self._ids)))
         assert isinstance(reply, wire.ListReply)
@@ -278,6 +293,7 @@ class FakeRouter:
                     for slot in transport.slots
                 ],
                 alive=not self.failed,
+                audio_slots=[FoundAudioSlot(SlotIndex(found.slot), None, None) for found in transport.audio_slots],
             )
             for transport in reply.transports
         ]

@@ -90,6 +90,7 @@ Request = (
 MediaNotice = (
     wire.Bound
     | wire.Unbound
+    | wire.AudioSlot
     | wire.SlotsNeeded
     | wire.SubscriptionVideo
     | wire.SubscriptionVideoWarning
@@ -485,7 +486,7 @@ class Core:
 
     def _resume(self, input: SocketOpened, now: float) -> None:
         self._opened = True
-        resume = wire.Resume(self._connection_id, self._resume_key, self._last_number)
+        resume = wire.Resume(self._connection_id, self._resume_key, self._last_number, audio_slots=True)
         self._emit(Send(0, self._last_number, resume))
 
     def _resumed(self, resumed: wire.Resumed, now: float) -> None:

@@ -411,6 +411,7 @@ class Session(Emitter):
             api_key=self.api_key,
             connection_events_suppressed=self._suppressed or None,
             client=wire.ClientInfo(name="tertulia-python", version=__version__),
+            audio_slots=True,
         )
 
     async def _ask(self, request: Request, now: Callable[[wire.Result], None] | None = None) -> wire.Result:

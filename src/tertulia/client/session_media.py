@@ -163,6 +163,9 @@ class SessionMedia:
                 self._carry_out(subscriptions.bound(news.binding))
             case wire.Unbound():
                 self._carry_out(subscriptions.unbound(news.slot, news.generation))
+            case wire.AudioSlot():
+                if engine.audio_of(news.slot, news.epoch) is not None:
+                    self._carry_out(subscriptions.audio_slot(news.slot, news.subscription_id, news.audio_rtp_timestamp))
             case wire.SlotsNeeded():
                 engine.slots_needed(news.pairs)
             case wire.MediaFailed():
@@ -343,7 +346,7 @@ class SessionMedia:
         self._subscribers.pop(key, None)
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        from tertulia.client.media.subscriptions import Attach, Detach, SendRequest
+        from tertulia.client.media.subscriptions import Attach, Carry, Detach, SendRequest
 
         for effect in effects:
             match effect:
@@ -354,6 +357,10 @@ class SessionMedia:
                 case Detach(key):
                     if key in self._subscribers:
                         self._subscribers[key]._detach()
+                case Carry(key, slot, start):
+                    line = self._engine.audio_of(slot) if self._engine is not None and slot is not None else None
+                    if key in self._subscribers:
+                        self._subscribers[key]._carry(line, start)
                 case SendRequest(request):
                     self._send(request)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tertulia.client.media.engine import SlotMedia
     from tertulia.client.media.flows import Flow, FrameFlow, PacketFlow
-    from tertulia.client.media.peer import EncodedFrame, Kind
+    from tertulia.client.media.peer import EncodedFrame, Kind, Receiver
 
 F = TypeVar("F", bound="Flow[Any]")
 
@@ -54,6 +54,7 @@ class Subscriber(Emitter):
         self._update: Callable[[Wishes], None] | None = None
         self._leave: Callable[[], None] | None = None
         self._media: SlotMedia | None = None
+        self._sound: Receiver | None = None
         self._flows: list[Flow[Any]] = []
         self._level: int | None = None
         self._first_s: float | None = None
@@ -220,8 +221,19 @@ class Subscriber(Emitter):
         media.receivers.audio.listen(self._take, media.audio_start)
         media.receivers.video.listen(self._take, media.video_start)
 
+    def _carry(self, receiver: Receiver | None, start: int | None) -> None:
+        """In a large session the sound comes by another line than the pair's; None: by that again."""
+        if self._sound is not None:
+            self._sound.listen(None, None)
+        self._sound = receiver
+        if receiver is None:
+            self._level = None
+        else:
+            receiver.listen(self._take, start)
+
     def _detach(self) -> None:
         """Nothing of the binding counts any more."""
+        self._carry(None, None)
         media, self._media = self._media, None
         if media is not None:
             media.receivers.audio.listen(None, None)

@@ -15,6 +15,8 @@ from tertulia.errors import TertuliaError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
 
 __all__ = [
+    "Carried",
+    "ChangeAudioSlot",
     "ChangeCodecSupport",
     "ChangeVideoFallback",
     "Command",
@@ -26,6 +28,7 @@ __all__ = [
     "ForceMuteAll",
     "ForceMuteStream",
     "ForceUnpublish",
+    "FoundAudioSlot",
     "FoundSlot",
     "Join",
     "Leave",
@@ -64,6 +67,7 @@ class Join:
     connection_events_suppressed: bool = False
     layout_classes: tuple[str, ...] = ()
     client_data: str = ""
+    knows_audio_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Resume:
 
     connection_id: ConnectionId
     key_generation: int
+    knows_audio_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,12 +338,30 @@ class FoundSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """The binding whose sound an audio slot carries."""
+
+    slot: SlotIndex
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAudioSlot:
+    """An audio slot as the router has it."""
+
+    slot: SlotIndex
+    of: Carried | None
+    audio_rtp_timestamp: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FindTransport:
     """The router holds this transport: said after each (re)connection of the link, for every transport listed."""
 
     connection_id: ConnectionId
     transport_id: TransportId
     slots: tuple[FoundSlot, ...]
+    audio_slots: tuple[FoundAudioSlot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +372,17 @@ class PauseLayers:
     transport_id: TransportId
     video_mid: str
     rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAudioSlot:
+    """The router puts the sound of another binding on an audio slot, from this RTP timestamp on, or none."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    slot: SlotIndex
+    of: Carried | None
+    audio_rtp_timestamp: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +441,7 @@ Command = (
     | SettleUnbind
     | EndTransport
     | FindTransport
+    | ChangeAudioSlot
     | ChangeCodecSupport
     | PauseLayers
     | ChangeVideoFallback

@@ -19,6 +19,7 @@ __all__ = [
     "All",
     "AllBut",
     "Answered",
+    "AudioSlotChanged",
     "BindSlot",
     "Binding",
     "Change",
@@ -55,6 +56,7 @@ __all__ = [
     "RouterIntent",
     "SeatEnded",
     "SenderStatsTold",
+    "SetAudioSlots",
     "SignalSent",
     "SlotBound",
     "SlotUnbound",
@@ -279,6 +281,17 @@ class SlotsNeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioSlotChanged:
+    """The audio line of this pair carries the sound of a subscription, from an RTP timestamp on; None: nothing."""
+
+    connection_id: ConnectionId
+    epoch: int
+    slot: SlotIndex
+    subscription_id: SubscriptionId | None
+    audio_rtp_timestamp: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LayersPaused:
     """The publisher need not send these encodings (`rid`) of its stream's video, and should send all others."""
 
@@ -342,6 +355,7 @@ Notice = (
     | SlotBound
     | SlotUnbound
     | SlotsNeeded
+    | AudioSlotChanged
     | LayersPaused
     | SubscriptionVideoChanged
     | SubscriptionVideoWarned
@@ -483,7 +497,25 @@ class PreferSlot:
     wishes: PictureWishes
 
 
-RouterIntent = OpenTransport | RenegotiateTransport | CloseTransport | BindSlot | UnbindSlot | PauseSlot | PreferSlot
+@dataclass(frozen=True, slots=True)
+class SetAudioSlots:
+    """Put the loudest of what is bound on the audio lines of these pairs; none: all, each in its own; not answered."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    slots: tuple[SlotIndex, ...]
+
+
+RouterIntent = (
+    OpenTransport
+    | RenegotiateTransport
+    | CloseTransport
+    | BindSlot
+    | UnbindSlot
+    | PauseSlot
+    | PreferSlot
+    | SetAudioSlots
+)
 
 # Changes.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "LOUDEST_HYSTERESIS",
     "MAX_LAYOUT_CLASS_CHARACTERS",
     "MAX_MID_BYTES",
     "MAX_NAME_CHARACTERS",
@@ -40,8 +41,13 @@ MAX_NAME_CHARACTERS = 1000
 """Of a stream's name and initials."""
 MAX_LAYOUT_CLASS_CHARACTERS = 1000
 """OpenTok's limit for the class list of a token, spaces included; the same for a list that is set later."""
-PAIR_STEPS = (2, 4, 8, 16, 32, 48)
-"""Sizes to which a client's pool of slot pairs grows; few steps, because each costs an offer."""
+PAIR_STEPS = (2, 4, 8, 16, 32, 48, 56)
+"""Sizes to which a client's pool of slot pairs grows; few steps, because each costs an offer.
+
+The last has room for audio slots.
+"""
+LOUDEST_HYSTERESIS = 2
+"""So many fewer live audio streams must there be before everybody is forwarded again: a session does not flap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class SessionLimits:
             that resumes at once, as the socket's end tells it to, is back before anybody noticed.
         media_idle_s: How long a connection may neither publish nor subscribe before it ends with `mediaIdle` (OpenTok);
             0 for ever.
+        loudest_above: Above so many live audio streams only the loudest are forwarded.
+        loudest_streams: How many that are, for one subscriber; 1 to 8.
     """
 
     connections: int = 10_000
@@ -67,6 +75,8 @@ class SessionLimits:
     reconnect_grace_s: float = 15.0
     adoption_grace_s: float = 5.0
     media_idle_s: float = 14_400.0
+    loudest_above: int = 16
+    loudest_streams: int = 3
 
     @property
     def seat_held_s(self) -> float:

@@ -68,6 +68,8 @@ def join(state: SessionState, command: Join, now: MonotonicTime) -> None:
         client_data=command.client_data,
     )
     state.save_connection(connection)
+    if command.knows_audio_slots:
+        state.knows_audio_slots.add(connection.connection_id)
     state.happen(ConnectionCreated(connection), AllBut(connection.connection_id))
     state.emit(state.seen_by(connection))
 
@@ -103,6 +105,8 @@ def resume(state: SessionState, command: Resume, now: MonotonicTime) -> None:
     if connection.transport_id is None and connection.epoch > 0:
         # Said when it ended, but perhaps to nobody; and the client may still be given the answer that made it.
         state.emit(MediaFailed(connection.connection_id, connection.epoch, "The media transport ended."))
+    if command.knows_audio_slots:
+        state.knows_audio_slots.add(connection.connection_id)
     remind(state, connection.connection_id)
 
 

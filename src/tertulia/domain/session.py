@@ -4,7 +4,8 @@ A row says which rule a command follows, given where the connection that it conc
 refused: it raises and changes nothing. A rule raises before its first change, so this holds for refusals by rules too.
 Rules are duplicate-safe: what comes late, twice or for a connection that has gone has a row that does nothing.
 
-The rules live in `seats`, `shared_state`, `streams`, `muting`, `slots` and `transports`, by what they change.
+The rules live in `seats`, `shared_state`, `streams`, `muting`, `slots` and `transports`, by what they change. After
+each command `speakers` looks whether only the loudest streams are to be forwarded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,9 @@ from itertools import islice
 from typing import TypeVar
 
 from tertulia.clock import MonotonicTime
-from tertulia.domain import muting, seats, shared_state, slots, streams, transports
+from tertulia.domain import muting, seats, shared_state, slots, speakers, streams, transports
 from tertulia.domain.commands import (
+    ChangeAudioSlot,
     ChangeCodecSupport,
     ChangeVideoFallback,
     Command,
@@ -146,6 +148,8 @@ TABLE: Mapping[type[object], Mapping[Standing, Rule]] = _table(
     _row(SettleUnbind, _ignore, Standing.ABSENT),
     _row(PauseLayers, streams.pause_layers, *_SEATED),
     _row(PauseLayers, _ignore, Standing.ABSENT),
+    _row(ChangeAudioSlot, speakers.change_audio_slot, *_SEATED),
+    _row(ChangeAudioSlot, _ignore, Standing.ABSENT),
     _row(ChangeCodecSupport, slots.change_codec_support, *_SEATED),
     _row(ChangeCodecSupport, _ignore, Standing.ABSENT),
     _row(ChangeVideoFallback, slots.change_video_fallback, *_SEATED),
@@ -197,6 +201,7 @@ class Session:
         for connection_id, pair in pairs:
             if pair.state is PairState.BINDING and pair.subscription_id is not None:
                 slots.withdraw(state, state.subscriptions[connection_id][pair.subscription_id])
+        speakers.follow(state)
         state.note_idle(now)
         return session, state.take_events()
 
@@ -233,6 +238,7 @@ class Session:
                 raise NotConnectedError("The connection is not in the session.")
             raise InternalError(f"{type(command).__name__} has no rule here.")
         rule(self._state, command, now)
+        speakers.follow(self._state)
         self._state.note_idle(now)
         return self._state.take_events()
 
@@ -254,6 +260,7 @@ class Session:
             seats.pass_deadline(self._state, self._state.connections[connection_id], timer, now)
         while (idle := next(iter(self._state.idle.items()), None)) is not None and idle[1] <= now:
             seats.pass_idle_time(self._state, self._state.connections[idle[0]])
+        speakers.follow(self._state)
         self._state.note_idle(now)
         return self._state.take_events()
 

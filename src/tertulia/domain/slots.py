@@ -31,6 +31,7 @@ from tertulia.domain.events import (
     UnbindSlot,
 )
 from tertulia.domain.roles import Capability, require
+from tertulia.domain.speakers import arrange, free_pairs, pairs_wanted, remind_audio_slots
 from tertulia.domain.state import SessionState
 from tertulia.domain.stream import StreamSource
 from tertulia.domain.subscription import (
@@ -196,15 +197,17 @@ def assign_pairs(state: SessionState, connection_id: ConnectionId) -> None:
             source = state.streams[subscription.stream_id].source
             if subscription.slot is not None or source is None or subscription.failed_binds >= _MAX_FAILED_BINDS:
                 continue
-            pair = best_free_pair(state.pairs_of(connection_id))
+            pair = best_free_pair(free_pairs(state, connection_id))
             if pair is None:
                 break
             _bind(state, connection.transport_id, subscription, pair, source)
-    if len(subscriptions) > len(state.pairs_of(connection_id)) and connection.state is SeatState.CONNECTED:
-        size = next_pool_size(len(subscriptions))
+    wanted = pairs_wanted(state, connection_id)
+    if wanted > len(state.pairs_of(connection_id)) and connection.state is SeatState.CONNECTED:
+        size = next_pool_size(wanted)
         if size > state.pairs_asked.get(connection_id, 0):
             state.pairs_asked[connection_id] = size
             state.emit(SlotsNeeded(connection_id, size))
+    arrange(state, connection_id)
 
 
 def withdraw(state: SessionState, subscription: Subscription) -> None:
@@ -240,6 +243,7 @@ def remind(state: SessionState, connection_id: ConnectionId) -> None:
             _tell_video(state, connection_id, pair, enabled=False)
         if pair.state is PairState.BOUND and pair.fallback is not None:
             _tell_fallback(state, connection_id, pair, pair.fallback)
+    remind_audio_slots(state, connection_id)
     state.pairs_asked.pop(connection_id, None)
     assign_pairs(state, connection_id)
 

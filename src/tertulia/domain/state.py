@@ -8,6 +8,7 @@ from tertulia.clock import MonotonicTime
 from tertulia.domain.commands import Negotiate, Publish, Republish
 from tertulia.domain.connection import Connection, SeatState
 from tertulia.domain.events import (
+    AudioSlotChanged,
     ConnectionRemoved,
     ConnectionSaved,
     Event,
@@ -79,6 +80,13 @@ class SessionState:
         paused_layers: The encodings of a stream's video that its publisher was last told nobody needs.
         events: What happened since the last `take_events`.
         muted: Whether streams begin without sound.
+        sound_changed: Whether the number of live audio streams may be another than when it was last looked at.
+        loudest: Whether only the loudest streams are forwarded.
+        knows_audio_slots: Clients that understand what audio slots carry.
+        audio_slots: The pairs of each connection's transport that are audio slots, or were.
+        hears_loudest: Connections that the router was told to forward the loudest to.
+        carried: What their audio slots carry, as the clients were told.
+        unfound: Connections whose transport the router has not listed since this control began.
         shared: The shared state, in order of the first setting.
     """
 
@@ -99,6 +107,13 @@ class SessionState:
     events: list[Event] = field(default_factory=list)
     last_ticket: int = 0
     muted: bool = False
+    sound_changed: bool = False
+    loudest: bool = False
+    knows_audio_slots: set[ConnectionId] = field(default_factory=set)
+    audio_slots: dict[ConnectionId, tuple[SlotIndex, ...]] = field(default_factory=dict)
+    hears_loudest: set[ConnectionId] = field(default_factory=set)
+    carried: dict[ConnectionId, dict[SlotIndex, AudioSlotChanged]] = field(default_factory=dict)
+    unfound: set[ConnectionId] = field(default_factory=set)
     shared: dict[str, str] = field(default_factory=dict)
 
     def take_events(self) -> list[Event]:
@@ -184,6 +199,8 @@ class SessionState:
         self.pairs.pop(connection_id, None)
         self.offers.pop(connection_id, None)
         self.pairs_asked.pop(connection_id, None)
+        self.forget_audio_slots(connection_id)
+        self.knows_audio_slots.discard(connection_id)
         self.deadlines.pop(connection_id, None)
         self.idle.pop(connection_id, None)
         self.events.append(ConnectionRemoved(connection_id))
@@ -193,6 +210,7 @@ class SessionState:
         if stream.stream_id not in self.streams:
             self.stirred[stream.connection_id] = None
         self.streams[stream.stream_id] = stream
+        self.sound_changed = True
         self.events.append(StreamSaved(stream))
 
     def remove_stream(self, stream_id: StreamId) -> None:
@@ -201,6 +219,7 @@ class SessionState:
         self.subscribers.pop(stream_id, None)
         self.sender_stats_at.pop(stream_id, None)
         self.paused_layers.pop(stream_id, None)
+        self.sound_changed = True
         self.events.append(StreamRemoved(stream_id))
 
     def save_subscription(self, subscription: Subscription) -> None:
@@ -229,9 +248,17 @@ class SessionState:
         self.events.append(PairSaved(connection_id, pair))
 
     def remove_pairs(self, connection_id: ConnectionId) -> None:
-        """Remove all slot pairs of a connection."""
+        """Remove all slot pairs of a connection, audio slots included."""
+        self.forget_audio_slots(connection_id)
         for slot in self.pairs.pop(connection_id, {}):
             self.events.append(PairRemoved(connection_id, slot))
+
+    def forget_audio_slots(self, connection_id: ConnectionId) -> None:
+        """The transport that had them is gone."""
+        self.audio_slots.pop(connection_id, None)
+        self.carried.pop(connection_id, None)
+        self.hears_loudest.discard(connection_id)
+        self.unfound.discard(connection_id)
 
     def note_idle(self, now: MonotonicTime) -> None:
         """Begin or end to count for the connections that began or ceased to publish and to subscribe."""
@@ -266,6 +293,8 @@ class SessionState:
         for connection_id, pair in pairs:
             self.pairs.setdefault(connection_id, {})[pair.slot] = pair
         self.stirred = dict.fromkeys(self.connections)
+        self.unfound = set(self.connections)
+        self.sound_changed = True
 
     def standing(self, connection_id: ConnectionId) -> SeatState | None:
         """Return where a connection's seat stands, or None if it has none."""

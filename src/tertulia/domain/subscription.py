@@ -18,6 +18,7 @@ from tertulia.domain.stream import Dimensions
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId
 
 __all__ = [
+    "MAX_PAIRS",
     "MAX_SUBSCRIPTIONS",
     "NO_WISHES",
     "PairState",
@@ -29,8 +30,10 @@ __all__ = [
     "next_pool_size",
 ]
 
-MAX_SUBSCRIPTIONS = PAIR_STEPS[-1]
-"""Of one connection: each needs a pair, and the pool ends there."""
+MAX_PAIRS = PAIR_STEPS[-1]
+"""Of one connection's transport."""
+MAX_SUBSCRIPTIONS = 48
+"""Of one connection: each needs a pair; the others are room for audio slots."""
 
 
 _UNBOUND = Generation(0)

@@ -32,10 +32,11 @@ from tertulia.domain.limits import MAX_MID_BYTES, MAX_NAME_CHARACTERS
 from tertulia.domain.muting import mute_new
 from tertulia.domain.roles import Capability, require
 from tertulia.domain.slots import assign_pairs, change_video_fallback, withdraw
+from tertulia.domain.speakers import find_audio_slots
 from tertulia.domain.state import PendingOffer, SessionState
 from tertulia.domain.stream import Lines, Stream, StreamSource
 from tertulia.domain.streams import attach, detach, own_stream
-from tertulia.domain.subscription import MAX_SUBSCRIPTIONS, PairState, SlotPair
+from tertulia.domain.subscription import MAX_PAIRS, PairState, SlotPair
 from tertulia.errors import InvalidParameterError, StreamLimitError, UnavailableError
 from tertulia.ids import SlotIndex, TransportId
 
@@ -135,12 +136,14 @@ def find_transport(state: SessionState, command: FindTransport, now: MonotonicTi
     if connection.transport_id != command.transport_id:
         state.emit(CloseTransport(command.connection_id, command.transport_id))
         return
+    find_audio_slots(state, command, now)
+    carriers = state.audio_slots.get(connection.connection_id, ())
     for subscription in state.subscriptions_of(connection.connection_id):
         if subscription.failed_binds:
             state.save_subscription(replace(subscription, failed_binds=0))
     for found in command.slots:
         pair = state.pairs.get(connection.connection_id, {}).get(found.slot)
-        if pair is None:
+        if pair is None or found.slot in carriers:
             continue
         same = found.bound and found.generation == pair.generation
         if pair.state is PairState.BOUND and not same and pair.subscription_id is not None:
@@ -211,8 +214,8 @@ def _offer(state: SessionState, request: Negotiate | Publish | Republish) -> Non
 
 
 def _check_pairs(request: Negotiate | Publish | Republish, present: Sequence[SlotPair]) -> None:
-    if len(present) + len(request.pairs) > MAX_SUBSCRIPTIONS:
-        raise InvalidParameterError(f"A transport has at most {MAX_SUBSCRIPTIONS} slot pairs.")
+    if len(present) + len(request.pairs) > MAX_PAIRS:
+        raise InvalidParameterError(f"A transport has at most {MAX_PAIRS} slot pairs.")
     mids = [mid for pair in present for mid in (pair.audio_mid, pair.video_mid)]
     for index, pair in enumerate(request.pairs, start=len(present)):
         if pair.slot != index:

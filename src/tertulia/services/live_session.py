@@ -406,7 +406,7 @@ class LiveSession:
                 command: Command = EndTransport(connection.connection_id, transport_id, message)
             else:
                 slots = tuple(found.slots)
-                command = FindTransport(connection.connection_id, transport_id, slots)
+                command = FindTransport(connection.connection_id, transport_id, slots, tuple(found.audio_slots))
             self._take(self._session.handle(command, now))
         for listed in listing.values():
             owner = self._session.connections.get(ConnectionId(listed.seat))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tertulia.clock import WallTime
 from tertulia.domain.callbacks import Callback, Delivery, DeliveryStatus, OutboxEntry, Outcome
-from tertulia.domain.commands import FoundSlot
+from tertulia.domain.commands import Carried, FoundAudioSlot, FoundSlot
 from tertulia.domain.connection import Connection, NewPair
 from tertulia.domain.events import Change, Fact, Joined, Notice, Recipients, Result
 from tertulia.domain.project import Project
@@ -370,6 +370,7 @@ class TransportListing:
         epoch: Which of its client's transports it is.
         slots: Its slot pairs by index.
         alive: False when it has failed and only waits to be closed.
+        audio_slots: Its audio slots and what they carry.
     """
 
     transport_id: TransportId
@@ -377,6 +378,7 @@ class TransportListing:
     epoch: int
     slots: Sequence[FoundSlot]
     alive: bool = True
+    audio_slots: Sequence[FoundAudioSlot] = ()
 
 
 class RouterListener(Protocol):
@@ -391,6 +393,11 @@ class RouterListener(Protocol):
     def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
         """Nobody needs these encodings (`rid`) of a publisher's line, but all others."""
         ...
+
+    def audio_slot_changed(
+        self, transport_id: TransportId, slot: SlotIndex, of: Carried | None, audio_rtp_timestamp: int | None
+    ) -> None:
+        """An audio slot carries the sound of another binding, or of none."""
 
     def codec_support_changed(
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
@@ -461,6 +468,10 @@ class RouterPort(Protocol):
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
     ) -> None:
         """Say which picture the subscriber of a binding would like."""
+        ...
+
+    async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:
+        """Forward the loudest of a transport's bindings on these pairs; none: all, each in its own pair."""
         ...
 
     async def list_transports(self) -> list[TransportListing]:

@@ -16,6 +16,7 @@ from tertulia.domain.events import (
     PreferSlot,
     RenegotiateTransport,
     RouterIntent,
+    SetAudioSlots,
     UnbindSlot,
 )
 from tertulia.errors import (
@@ -159,6 +160,8 @@ class RouterLanes:
                         audio_paused=intent.audio_paused,
                         video_paused=intent.video_paused,
                     )
+                case SetAudioSlots():
+                    await self._router.set_audio_slots(intent.transport_id, intent.slots)
                 case PreferSlot():
                     await self._router.prefer(intent.transport_id, intent.slot, intent.generation, intent.wishes)
         except (RouterRefusedError, UnavailableError, UnexpectedAnswerError) as error:
@@ -178,7 +181,7 @@ class RouterLanes:
             case UnbindSlot() if isinstance(error, RouterRefusedError):
                 # The router knows nothing of the binding (any more), so it sends nothing of it either.
                 self._tell(_unbind_settled(intent))
-            case UnbindSlot() | CloseTransport() | PauseSlot() | PreferSlot():
+            case UnbindSlot() | CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots():
                 # Refused: there is nothing left to act on. Away: all is compared when the router is back.
                 pass
 

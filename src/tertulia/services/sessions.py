@@ -12,6 +12,8 @@ import structlog
 from tertulia.clock import Clock, MonotonicTime, TimerHandle, pause
 from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
+    Carried,
+    ChangeAudioSlot,
     ChangeCodecSupport,
     ChangeVideoFallback,
     Command,
@@ -130,7 +132,7 @@ class JoinRequest:
     """A client's wish for a seat; session id and API key are checked against the token if they are given.
 
     `encrypts` says that the client encrypts its media end to end, which a session may demand; `client_data` is what it
-    tells the others of itself.
+    tells the others of itself; `knows_audio_slots` that it understands the notice `audioSlot`.
     """
 
     token: str = field(repr=False)
@@ -139,6 +141,7 @@ class JoinRequest:
     connection_events_suppressed: bool = False
     encrypts: bool = False
     client_data: str = ""
+    knows_audio_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class ResumeRequest:
     connection_id: str
     resume_key: str = field(repr=False)
     after: int = 0
+    knows_audio_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +513,7 @@ class Sessions:
             connection_events_suppressed=request.connection_events_suppressed,
             layout_classes=claims.layout_classes,
             client_data=request.client_data,
+            knows_audio_slots=request.knows_audio_slots,
         )
         return await self._seat(claims.session_id, command, socket, after=0)
 
@@ -536,7 +541,9 @@ class Sessions:
         session_id = live.session_id if live is not None else await self._store.find_seat(connection_id)
         if session_id is None:
             raise NotConnectedError("The connection has ended.")
-        return await self._seat(session_id, Resume(connection_id, generation), socket, after=request.after)
+        return await self._seat(
+            session_id, Resume(connection_id, generation, request.knows_audio_slots), socket, after=request.after
+        )
 
     async def _check(self, claims: ClientClaims, request: JoinRequest) -> None:
         if request.session_id is not None and request.session_id != claims.session_id:
@@ -709,6 +716,15 @@ class Sessions:
         if known is not None:
             live, connection_id = known
             live.post(Tell(ChangeCodecSupport(connection_id, transport_id, slot, generation, supported)))
+
+    def audio_slot_changed(
+        self, transport_id: TransportId, slot: SlotIndex, of: Carried | None, audio_rtp_timestamp: int | None
+    ) -> None:
+        """Tell the subscriber whose sound an audio slot carries."""
+        known = self._directory.transports.get(transport_id)
+        if known is not None:
+            live, connection_id = known
+            live.post(Tell(ChangeAudioSlot(connection_id, transport_id, slot, of, audio_rtp_timestamp)))
 
     def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
         """Tell the publisher which encodings nobody needs."""

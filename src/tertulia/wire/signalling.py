@@ -24,6 +24,7 @@ __all__ = [
     "Archive",
     "ArchiveStarted",
     "ArchiveStopped",
+    "AudioSlot",
     "Binding",
     "Bound",
     "Capabilities",
@@ -243,6 +244,7 @@ class Join(_Message, frozen=True, tag="join"):
     encrypts: bool | None = None
     client_data: Annotated[str, Meta(max_length=1000)] | None = None
     client: ClientInfo | None = None
+    audio_slots: bool | None = None
 
 
 class Resume(_Message, frozen=True, tag="resume"):
@@ -251,6 +253,7 @@ class Resume(_Message, frozen=True, tag="resume"):
     connection_id: str
     resume_key: Text
     after: Count
+    audio_slots: bool | None = None
 
 
 class Negotiate(_Message, frozen=True, tag="negotiate"):
@@ -494,6 +497,15 @@ class SlotsNeeded(_Message, frozen=True, tag="slotsNeeded"):
     pairs: int
 
 
+class AudioSlot(_Message, frozen=True, tag="audioSlot"):
+    """The audio line of a pair carries the sound of a subscription; without one: nothing."""
+
+    epoch: int
+    slot: int
+    subscription_id: int | None = None
+    audio_rtp_timestamp: int | None = None
+
+
 class LayersPaused(_Message, frozen=True, tag="layersPaused"):
     """Nobody needs these layers of an own stream's video; all others are to be sent."""
 
@@ -642,6 +654,7 @@ ServerMessage = (
     | Bound
     | Unbound
     | SlotsNeeded
+    | AudioSlot
     | LayersPaused
     | SubscriptionVideo
     | Caption
@@ -793,6 +806,7 @@ SERVER_MESSAGES: Final[Mapping[str, type[ServerMessage]]] = {
         Bound,
         Unbound,
         SlotsNeeded,
+        AudioSlot,
         LayersPaused,
         SubscriptionVideo,
         Caption,

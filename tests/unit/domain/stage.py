@@ -39,6 +39,7 @@ from tertulia.domain.events import (
     RenegotiateTransport,
     Result,
     RouterIntent,
+    SetAudioSlots,
     SlotBound,
     SlotUnbound,
     Subscribed,
@@ -77,19 +78,21 @@ class Stage:
 
     # ---- people
 
-    def join(self, name: str, role: Role = Role.PUBLISHER, *, data: str = "") -> ConnectionId:
+    def join(
+        self, name: str, role: Role = Role.PUBLISHER, *, data: str = "", knows_audio_slots: bool = False
+    ) -> ConnectionId:
         connection_id = ConnectionId(name)
         self.facts[connection_id] = []
         self.notices[connection_id] = []
-        self.do(Join(connection_id, 1_000, role, data, 2_000_000_000))
+        self.do(Join(connection_id, 1_000, role, data, 2_000_000_000, knows_audio_slots=knows_audio_slots))
         return connection_id
 
     def lose(self, connection_id: ConnectionId) -> None:
         self.do(LoseSocket(connection_id))
 
-    def resume(self, connection_id: ConnectionId) -> None:
+    def resume(self, connection_id: ConnectionId, *, knows_audio_slots: bool = False) -> None:
         generation = self.session.connections[connection_id].key_issued
-        self.do(Resume(connection_id, generation))
+        self.do(Resume(connection_id, generation, knows_audio_slots))
 
     def origin(self, connection_id: ConnectionId) -> Origin:
         self._requests[connection_id] = self._requests.get(connection_id, 0) + 1
@@ -238,7 +241,7 @@ class Stage:
                 )
             case UnbindSlot(_, transport_id, slot, generation):
                 return SettleUnbind(connection_id, transport_id, slot, generation)
-            case CloseTransport() | PauseSlot() | PreferSlot():
+            case CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots():
                 return None
 
     # ---- what was seen

@@ -74,6 +74,7 @@ SITUATIONS: dict[type[object], Callable[[Origin | None], Command]] = {
     commands.EndTransport: lambda _: commands.EndTransport(ME, GONE, "gone"),
     commands.FindTransport: lambda _: commands.FindTransport(ME, GONE, ()),
     commands.PauseLayers: lambda _: commands.PauseLayers(ME, GONE, "1", ("f",)),
+    commands.ChangeAudioSlot: lambda _: commands.ChangeAudioSlot(ME, GONE, SlotIndex(0), None, None),
     commands.ChangeCodecSupport: lambda _: commands.ChangeCodecSupport(ME, GONE, SlotIndex(0), Generation(1), False),
     commands.ChangeVideoFallback: lambda _: commands.ChangeVideoFallback(
         ME, GONE, SlotIndex(0), Generation(1), VideoFallback.STOPPED
@@ -90,6 +91,7 @@ ROUTER_REPORTS = {
     commands.EndTransport,
     commands.FindTransport,
     commands.PauseLayers,
+    commands.ChangeAudioSlot,
     commands.ChangeCodecSupport,
     commands.ChangeVideoFallback,
 }

@@ -35,6 +35,6 @@ def test_the_best_pair_is_free_little_used_and_low() -> None:
     assert best_free_pair([pair(0, PairState.RELEASING)]) is None
 
 
-@pytest.mark.parametrize(("wanted", "size"), [(1, 2), (2, 2), (3, 4), (9, 16), (33, 48), (48, 48), (99, 48)])
+@pytest.mark.parametrize(("wanted", "size"), [(1, 2), (2, 2), (3, 4), (9, 16), (33, 48), (48, 48), (51, 56), (99, 56)])
 def test_the_pool_grows_in_steps(wanted: int, size: int) -> None:
     assert next_pool_size(wanted) == size

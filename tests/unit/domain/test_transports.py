@@ -179,7 +179,7 @@ def bad_offers() -> list[Negotiate | Publish]:
         negotiate(NewPair(0, "a", "a")),
         negotiate(NewPair(0, "", "b")),
         negotiate(NewPair(0, "m" * 17, "b")),
-        negotiate(*new_pairs(49)),
+        negotiate(*new_pairs(57)),
     ]
 
 

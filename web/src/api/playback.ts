@@ -1,6 +1,6 @@
 /** What a Subscriber plays: the media of its slot pair, out of sight and hearing until it is surely its stream's. */
 import type { Widget } from '../dom/index.ts';
-import type { SlotMedia } from '../engine/index.ts';
+import type { SlotMedia, SlotSound } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import {
@@ -12,6 +12,7 @@ import {
   whenSoundBegins,
   type Kind,
   type Processor,
+  type Receiver,
   type SubscriberStats,
 } from '../rtc/index.ts';
 import { isProcessor } from './arguments.ts';
@@ -34,6 +35,9 @@ export interface PlaybackOwner {
   changed(): void;
 }
 
+/** A line that has played nothing new for so long is silent, whatever level it says last. */
+const SILENT_MS = 1_000;
+
 export class Playback {
   media: SlotMedia | null = null;
   picturePlays = false;
@@ -45,6 +49,12 @@ export class Playback {
   /** One for the subscriber's whole life, whatever transport and slot its tracks come from; null before the first. */
   private stream: MediaStream | null = null;
   private stopWaiting: (() => void)[] = [];
+  private stopSound: (() => void) | null = null;
+  /** The line that the sound comes by in place of the pair's; null for the pair's. */
+  private sound: SlotSound | null = null;
+  /** The counting of the audio line follows its changes, one after the other. */
+  private counting: Promise<unknown> = Promise.resolve();
+  private heard = { rtpTimestamp: -1, at: 0 };
   private readonly counters = { audio: new ReceivedCounters(), video: new ReceivedCounters() };
   private readonly rates = new Rates();
   private readonly processors: Record<Kind, Processor | null> = { audio: null, video: null };
@@ -64,7 +74,24 @@ export class Playback {
     this.play();
   }
 
+  /** The sound comes by this line, or by the pair's again (null); it is heard when it is surely the stream's. */
+  carry(sound: SlotSound | null): void {
+    const { media } = this;
+    if (media === null) return;
+    const before = this.sound?.receiver ?? media.audio;
+    this.sound = sound;
+    const receiver = this.sound?.receiver ?? media.audio;
+    this.counting = this.counting.then(() => this.countOn(media, before, receiver)).catch(() => undefined);
+    this.soundPlays = false;
+    this.applySound();
+    void this.showTrack('audio', receiver.track);
+    this.awaitSound(receiver, sound === null ? afterNewest(receiver) : sound.from);
+  }
+
   suspend(): void {
+    this.stopSound?.();
+    this.stopSound = null;
+    this.sound = null;
     for (const stop of this.stopWaiting.splice(0)) stop();
     this.counters.audio.end();
     this.counters.video.end();
@@ -129,20 +156,24 @@ export class Playback {
   /** The loudness of this moment, from 0 to 1; null without media. */
   level(): number | null {
     if (this.media === null) return null;
-    const [source] = this.media.audio.getSynchronizationSources();
-    return this.soundPlays ? (source?.audioLevel ?? 0) : 0;
+    const [source] = (this.sound?.receiver ?? this.media.audio).getSynchronizationSources();
+    if (!this.soundPlays || source === undefined) return 0;
+    const now = performance.now();
+    if (source.rtpTimestamp !== this.heard.rtpTimestamp) this.heard = { rtpTimestamp: source.rtpTimestamp, at: now };
+    return now - this.heard.at > SILENT_MS ? 0 : (source.audioLevel ?? 0);
   }
 
   /** The browser's own reports. Rejects with OT_NOT_CONNECTED without media. */
   async reports(): Promise<Record<Kind, RTCStatsReport>> {
     const { media } = this;
     if (media === null) throw new OTError('OT_NOT_CONNECTED', 'No media of the stream is received.');
-    const [audio, video] = await Promise.all([media.audio.getStats(), media.video.getStats()]);
+    const [audio, video] = await Promise.all([(this.sound?.receiver ?? media.audio).getStats(), media.video.getStats()]);
     return { audio, video };
   }
 
   /** What has arrived, with a part for each medium that the stream has. Rejects as `reports` does. */
   async stats(has: Record<Kind, boolean>): Promise<SubscriberStats> {
+    await this.counting;
     const reports = await this.reports();
     return receivedStats(reports, this.counters, this.rates, { ...has, audio: has.audio || this.soundPlays });
   }
@@ -171,14 +202,17 @@ export class Playback {
     for (const kind of ['audio', 'video'] as const)
       if (this.processors[kind] !== null) void this.showTrack(kind, media[kind].track);
     this.owner.changed();
-    this.stopWaiting.push(
-      whenSoundBegins(media.audio, media.audioFrom, () => {
-        this.soundPlays = true;
-        this.applySound();
-      }),
-    );
+    this.awaitSound(media.audio, media.audioFrom);
     if (this.owner.hasVideo()) this.awaitPicture(widget, media);
     else this.owner.arrived();
+  }
+
+  private awaitSound(receiver: Receiver, from: number | null): void {
+    this.stopSound?.();
+    this.stopSound = whenSoundBegins(receiver, from, () => {
+      this.soundPlays = true;
+      this.applySound();
+    });
   }
 
   private fill(video: HTMLVideoElement, tracks: readonly MediaStreamTrack[]): void {
@@ -243,14 +277,30 @@ export class Playback {
     this.counters.video.begin(video);
   }
 
+  /** What one audio line has counted for this stream stays, and the other counts on from what it has. */
+  private async countOn(media: SlotMedia, from: Receiver, to: Receiver): Promise<void> {
+    const [before, after] = await Promise.all([from.getStats(), to.getStats()]);
+    if (media !== this.media) return;
+    this.counters.audio.read(before);
+    this.counters.audio.begin(after);
+  }
+
   /** Puts the track, or what the processor makes of it, in the place of the one of its kind that is shown. */
   private async showTrack(kind: Kind, received: MediaStreamTrack): Promise<void> {
     const { media } = this;
     const track = (await this.processors[kind]?.setTrack(received)) ?? received;
     const stream = this.owner.widget()?.video.srcObject as MediaStream | null | undefined;
-    if (stream == null || media !== this.media) return;
+    if (stream == null || media === null || media !== this.media) return;
+    const wanted = kind === 'audio' ? (this.sound?.receiver ?? media.audio) : media.video;
+    if (wanted.track !== received) return;
     for (const shown of kind === 'audio' ? stream.getAudioTracks() : stream.getVideoTracks())
       if (shown !== track) stream.removeTrack(shown);
     stream.addTrack(track);
   }
+}
+
+/** The timestamp after what the line has played last: what comes from there on is new; null if it has played nothing. */
+function afterNewest(receiver: Receiver): number | null {
+  const [newest] = receiver.getSynchronizationSources();
+  return newest === undefined ? null : (newest.rtpTimestamp + 1) >>> 0;
 }

@@ -1,6 +1,6 @@
 /** A Subscriber: the element in which another client's stream, or an own one, is seen and heard. */
 import { Widget } from '../dom/index.ts';
-import type { SlotMedia, SubscriptionSink } from '../engine/index.ts';
+import type { SlotMedia, SlotSound, SubscriptionSink } from '../engine/index.ts';
 import { OTError } from '../errors.ts';
 import { flag, subscriberOptions, volume, type Properties, type SubscriberOptions } from '../options.ts';
 import { merged, routeSound, type SenderStats, type SubscriberStats } from '../rtc/index.ts';
@@ -155,6 +155,11 @@ export class Subscriber extends View implements SubscriptionSink {
     if (this.#state === 'destroyed') return;
     this.#secret.attach(media);
     this.#playback.attach(media);
+  }
+
+  /** In a large session the sound comes by another line than the pair's. */
+  carry(sound: SlotSound | null): void {
+    if (this.#state !== 'destroyed') this.#playback.carry(sound);
   }
 
   suspend(): void {

@@ -1,10 +1,13 @@
 /** Feeds the core with what the socket, the peer and the application do, and carries out what it decides. */
 import {
+  carry,
   isPresent,
+  NO_AUDIO_SLOTS,
   NO_SUBSCRIPTIONS,
   NOT_CONNECTED,
   reduceSession,
   reduceSubscriptions,
+  soundOf,
   type Fact,
   type Phase,
   type SessionEffect,
@@ -18,6 +21,7 @@ import { logger } from '../logger.ts';
 import type { PeerFactory, SentLines } from '../rtc/index.ts';
 import { retryDelayMs, SignallingLink, type Surroundings } from '../signalling/index.ts';
 import type {
+  AudioSlot,
   Joined,
   Reason,
   RequestOf,
@@ -29,7 +33,7 @@ import type {
   SubscriptionWishes,
   WireStream,
 } from '../wire/index.ts';
-import { Media, type Publication, type SlotMedia } from './media.ts';
+import { Media, type Publication, type SlotMedia, type SlotSound } from './media.ts';
 
 export interface EngineWorld extends Surroundings {
   readonly makePeer: PeerFactory;
@@ -66,6 +70,8 @@ export interface IceWishes {
 /** Where a subscription's media goes; called at once, in the order of the wire. */
 export interface SubscriptionSink {
   attach(media: SlotMedia): void;
+  /** In a large session: the sound comes by another line than the pair's, or by that again (null). After `attach` only. */
+  carry(sound: SlotSound | null): void;
   /** Nothing of the binding may be shown or played when this returns. */
   detach(): void;
   /** The binding is void; its last picture may stay until the next `attach`. */
@@ -89,6 +95,9 @@ export class SessionEngine {
 
   private state = NOT_CONNECTED;
   private subscriptions = NO_SUBSCRIPTIONS;
+  private audioSlots = NO_AUDIO_SLOTS;
+  /** Of the peer that has them. */
+  private audioSlotsEpoch = 0;
   private link: SignallingLink | null = null;
   private credentials: Credentials | null = null;
   private encryption: FrameEncryption | null = null;
@@ -113,6 +122,7 @@ export class SessionEngine {
         for (const sink of this.sinks.values()) sink.flow(flows);
       },
       onReplaced: () => {
+        this.audioSlots = NO_AUDIO_SLOTS;
         this.inputSubscription({ type: 'transportReplaced' });
       },
     });
@@ -268,6 +278,7 @@ export class SessionEngine {
         this.startMedia(effect.message);
         return;
       case 'stopMedia':
+        this.audioSlots = NO_AUDIO_SLOTS;
         this.inputSubscription({ type: 'disconnected' });
         this.sinks.clear();
         this.publications.clear();
@@ -311,7 +322,7 @@ export class SessionEngine {
   private open({ url, encryption, ...said }: Credentials): void {
     const link: SignallingLink = new SignallingLink(
       url,
-      { type: 'join', ...said, ...(encryption == null ? {} : { encrypts: true }), client: CLIENT },
+      { type: 'join', ...said, ...(encryption == null ? {} : { encrypts: true }), client: CLIENT, audioSlots: true },
       {
         joined: (message) => {
           this.input({ type: 'joined', message });
@@ -355,6 +366,9 @@ export class SessionEngine {
               return;
             case 'layersPaused':
               this.pauseLayers(notice.streamId, notice.rids);
+              return;
+            case 'audioSlot':
+              this.audioSlot(notice);
               return;
             case 'slotsNeeded':
               this.media.slotsNeeded(notice.pairs);
@@ -416,7 +430,9 @@ export class SessionEngine {
         return;
       case 'attach': {
         const media = this.media.media(effect.binding);
-        if (media !== null) this.sinks.get(effect.key)?.attach(media);
+        if (media === null) return;
+        this.sinks.get(effect.key)?.attach(media);
+        if (soundOf(this.audioSlots, effect.binding.subscriptionId) !== null) this.tellSound(effect.key);
         return;
       }
       case 'detach':
@@ -441,6 +457,24 @@ export class SessionEngine {
       case 'video':
         this.sinks.get(effect.key)?.video(effect.enabled, effect.reason);
     }
+  }
+
+  private audioSlot({ epoch, slot, subscriptionId, audioRtpTimestamp }: AudioSlot): void {
+    if (this.media.audioOf(epoch, slot) === null) return;
+    this.audioSlotsEpoch = epoch;
+    const carried = subscriptionId === undefined ? null : { subscriptionId, from: audioRtpTimestamp ?? null };
+    const { state, changed } = carry(this.audioSlots, slot, carried);
+    this.audioSlots = state;
+    for (const [key, { id, binding }] of this.subscriptions)
+      if (id !== null && binding !== null && changed.includes(id)) this.tellSound(key);
+  }
+
+  private tellSound(key: number): void {
+    const id = this.subscriptions.get(key)?.id ?? null;
+    const sound = id === null ? null : soundOf(this.audioSlots, id);
+    const receiver = sound === null ? null : this.media.audioOf(this.audioSlotsEpoch, sound.slot);
+    const carried = sound === null || receiver === null ? null : { receiver, from: sound.from };
+    this.sinks.get(key)?.carry(carried);
   }
 
   private ask(key: number, request: RequestOf<'subscribe'>): void {

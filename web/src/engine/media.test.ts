@@ -204,7 +204,7 @@ describe('the pool of slot pairs', () => {
     await request(2).answer({ answer: 'C' });
     media.slotsNeeded(1000);
     await turn();
-    expect(first.slotCount).toBe(48);
+    expect(first.slotCount).toBe(56);
   });
 });
 

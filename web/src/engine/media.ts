@@ -5,7 +5,7 @@
  * that was accepted is offered again in every later epoch until it is taken out.
  */
 import type { FrameEncryption } from '../encryption/index.ts';
-import type { Peer, PeerFactory, PeerState, SentLines, SlotReceivers, SendTracks } from '../rtc/index.ts';
+import type { Peer, PeerFactory, PeerState, Receiver, SentLines, SlotReceivers, SendTracks } from '../rtc/index.ts';
 import type { Binding, RequestOf, RequestType, ResultOf, StreamDescription, WireStream } from '../wire/index.ts';
 import { asOTError, OTError } from '../errors.ts';
 import { logger } from '../logger.ts';
@@ -20,6 +20,12 @@ export interface Publication {
 export interface SlotMedia extends SlotReceivers {
   readonly audioFrom: number | null;
   readonly videoFrom: number | null;
+}
+
+/** The line that carries the sound of a subscription at present. A null timestamp takes the first sample that comes. */
+export interface SlotSound {
+  readonly receiver: Receiver;
+  readonly from: number | null;
 }
 
 export interface MediaWorld {
@@ -47,7 +53,7 @@ export interface MediaStart {
 }
 
 /** Sizes of the pool of slot pairs; each is asked for only when the one before does not do. */
-const POOL_SIZES = [2, 4, 8, 16, 32, 48];
+const POOL_SIZES = [2, 4, 8, 16, 32, 48, 56];
 /**
  * How long media may stop before that is told. Within this time a new transport takes the place of one that ended with a
  * router that was restarted, and an application need not hear of it. Our own choice.
@@ -203,6 +209,11 @@ export class Media {
       audioFrom: fresh ? null : (binding.audioRtpTimestamp ?? null),
       videoFrom: fresh ? null : (binding.videoRtpTimestamp ?? null),
     };
+  }
+
+  /** The audio line of a slot of that epoch; null when it is over, or there is no such slot. */
+  audioOf(epoch: number, slot: number): Receiver | null {
+    return epoch === this.epoch ? (this.peer?.receivers(slot)?.audio ?? null) : null;
   }
 
   private makePeer(): void {

@@ -271,6 +271,7 @@ export class SignallingLink {
         return;
       case 'bound':
       case 'unbound':
+      case 'audioSlot':
       case 'slotsNeeded':
       case 'subscriptionVideo':
       case 'subscriptionVideoWarning':
@@ -387,7 +388,7 @@ export class SignallingLink {
     if (this.seat === null) return;
     this.clearTimer('retry');
     const { connectionId, resumeKey } = this.seat;
-    this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber() }, deadline);
+    this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber(), audioSlots: true }, deadline);
   }
 
   /** Timers of background tabs run late, so the clock decides, not the timer. */

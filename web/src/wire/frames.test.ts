@@ -47,6 +47,8 @@ describe('a frame of the server', () => {
         'state',
         'forQuality',
         'archives',
+        'subscriptionId',
+        'audioRtpTimestamp',
       ]);
       for (const key of Object.keys(body).filter((name) => !optional.has(name))) {
         const { [key]: _gone, ...rest } = body;

@@ -118,6 +118,8 @@ export interface Join {
   /** For the others to read; at most 1,000 characters. */
   readonly clientData?: string;
   readonly client?: { readonly name: string; readonly version: string };
+  /** Whether this client understands `audioSlot`. */
+  readonly audioSlots?: boolean;
 }
 
 export interface Resume {
@@ -126,6 +128,8 @@ export interface Resume {
   readonly resumeKey: string;
   /** Number of the last event handled. */
   readonly after: number;
+  /** Whether this client understands `audioSlot`. */
+  readonly audioSlots?: boolean;
 }
 
 export interface Joined extends Snapshot {
@@ -282,6 +286,15 @@ export interface Unbound {
   readonly generation: number;
 }
 
+/** The audio line of a pair carries the sound of a subscription; without one: nothing. */
+export interface AudioSlot {
+  readonly type: 'audioSlot';
+  readonly epoch: number;
+  readonly slot: number;
+  readonly subscriptionId?: number;
+  readonly audioRtpTimestamp?: number;
+}
+
 export interface SlotsNeeded {
   readonly type: 'slotsNeeded';
   /** How many pairs are wanted in all. */
@@ -341,6 +354,7 @@ export type Notice =
   | Pong
   | Bound
   | Unbound
+  | AudioSlot
   | SlotsNeeded
   | SubscriptionVideo
   | Caption

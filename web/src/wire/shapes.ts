@@ -106,6 +106,7 @@ export const SERVER_SHAPES: ReadonlyMap<string, Shape> = new Map(
     pong: fields({}),
     bound: fields({ binding }),
     unbound: fields({ subscriptionId: integer, slot: integer, generation: integer }),
+    audioSlot: fields({ epoch: integer, slot: integer, 'subscriptionId?': integer, 'audioRtpTimestamp?': integer }),
     slotsNeeded: fields({ pairs: integer }),
     subscriptionVideo: fields({ subscriptionId: integer, enabled: boolean, reason: string }),
     caption: fields({ subscriptionId: integer, caption: string, isFinal: boolean }),

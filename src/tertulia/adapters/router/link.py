@@ -11,7 +11,7 @@ import structlog
 
 from tertulia.adapters.router.readings import RouterReadings
 from tertulia.clock import Clock, MonotonicTime
-from tertulia.domain.commands import FoundSlot
+from tertulia.domain.commands import Carried, FoundAudioSlot, FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import StreamSource
 from tertulia.domain.subscription import NO_WISHES, PictureWishes, VideoFallback
@@ -160,6 +160,10 @@ class RouterLink:
             lambda request_id: wire.Prefer(request_id, transport_id, slot, generation, _wishes(wishes)), wire.Empty
         )
 
+    async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:
+        """Forward the loudest of a transport's bindings on these pairs; none: all, each in its own pair."""
+        await self._ask(lambda request_id: wire.SetAudioSlots(request_id, transport_id, list(slots)), wire.Empty)
+
     async def list_transports(self) -> list[TransportListing]:
         """Return every transport that the router holds; the listener hears anew which encodings are paused."""
         reply = await self._ask(wire.ListTransports, wire.ListReply)
@@ -182,6 +186,10 @@ class RouterLink:
                     for slot in transport.slots
                 ],
                 alive=transport.state not in ("failed", "closed"),
+                audio_slots=[
+                    FoundAudioSlot(SlotIndex(found.slot), _carried(found.of), found.audio_rtp_timestamp)
+                    for found in transport.audio_slots
+                ],
             )
             for transport in reply.transports
         ]
@@ -328,6 +336,10 @@ class _Connection:
                 self._listener.transport_ended(seat, TransportId(transport), message)
             case wire.LayersPaused(transport, mid, rids):
                 self._listener.layers_paused(TransportId(transport), mid, rids)
+            case wire.AudioSlotChanged(transport, slot, _, of, audio_rtp_timestamp):
+                self._listener.audio_slot_changed(
+                    TransportId(transport), SlotIndex(slot), _carried(of), audio_rtp_timestamp
+                )
             case wire.CodecNotSupported(transport, slot, generation, "video"):
                 self._listener.codec_support_changed(
                     TransportId(transport), SlotIndex(slot), Generation(generation), supported=False
@@ -342,6 +354,10 @@ class _Connection:
                 )
             case _:
                 pass
+
+
+def _carried(of: wire.Carried | None) -> Carried | None:
+    return None if of is None else Carried(SlotIndex(of.slot), Generation(of.generation))
 
 
 def _wishes(wishes: PictureWishes) -> wire.Wishes | None:

@@ -96,6 +96,8 @@ def _notice(notice: events.Notice, welcome: Welcome | None, snapshot: events.Joi
             return signalling.Unbound(subscription_id, slot, generation)
         case events.SlotsNeeded(_, pairs):
             return signalling.SlotsNeeded(pairs)
+        case events.AudioSlotChanged(_, epoch, slot, subscription_id, timestamp):
+            return signalling.AudioSlot(epoch, slot, subscription_id, timestamp)
         case events.LayersPaused(_, stream_id, rids):
             return signalling.LayersPaused(stream_id, list(rids))
         case events.SubscriptionVideoChanged(_, subscription_id, enabled, reason):

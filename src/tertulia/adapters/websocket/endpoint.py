@@ -210,13 +210,19 @@ class _Conversation:
             if frame.id != 0:
                 raise InvalidParameterError("The first frame is join or resume, with id 0.")
             match frame.body:
-                case signalling.Join(token, session_id, api_key, suppressed, encrypts, client_data):
+                case signalling.Join(token, session_id, api_key, suppressed, encrypts, client_data) as join:
                     request = JoinRequest(
-                        token, session_id, api_key, suppressed or False, encrypts or False, client_data or ""
+                        token,
+                        session_id,
+                        api_key,
+                        suppressed or False,
+                        encrypts or False,
+                        client_data or "",
+                        join.audio_slots or False,
                     )
                     self._attachment = await self._sessions.join(request, self._socket)
-                case signalling.Resume(connection_id, resume_key, after):
-                    wish = ResumeRequest(connection_id, resume_key, after)
+                case signalling.Resume(connection_id, resume_key, after, audio_slots):
+                    wish = ResumeRequest(connection_id, resume_key, after, audio_slots or False)
                     self._attachment = await self._sessions.resume(wish, self._socket)
                 case TertuliaError() as error:
                     raise error

@@ -21,13 +21,14 @@ from tertulia.client.media.peer import (
     Peer,
     PeerError,
     PeerState,
+    Receiver,
     SendWishes,
     SentLines,
     SlotReceivers,
 )
 from tertulia.wire import signalling as wire
 
-POOL_SIZES = (2, 4, 8, 16, 32, 48)
+POOL_SIZES = (2, 4, 8, 16, 32, 48, 56)
 """Sizes of the pool of slot pairs; each is asked for only when the one before does not do."""
 
 CONNECT_S = 30.0
@@ -189,6 +190,12 @@ class Media:
         if fresh:
             return SlotMedia(receivers, None, None)
         return SlotMedia(receivers, binding.audio_rtp_timestamp, binding.video_rtp_timestamp)
+
+    def audio_of(self, slot: int, epoch: int | None = None) -> Receiver | None:
+        """The audio line of a slot; None when there is none, or when that `epoch` is over."""
+        is_over = self._peer is None or epoch not in (None, self._epoch)
+        receivers = None if is_over or self._peer is None else self._peer.receivers(slot)
+        return None if receivers is None else receivers.audio
 
     async def publish(self, publication: Publication, description: wire.Publish) -> wire.Stream:
         """Offers the stream's lines and returns it as the server has registered it. `unpublish` takes it out again.

@@ -44,7 +44,19 @@ class Detach:
     key: int
 
 
-Effect = AskToSubscribe | SendRequest | Attach | Detach
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """Effect: the sound of the subscription comes by the audio line of this slot, from an RTP timestamp on.
+
+    Without a slot it comes by its own pair again.
+    """
+
+    key: int
+    slot: int | None
+    start: int | None
+
+
+Effect = AskToSubscribe | SendRequest | Attach | Detach | Carry
 
 
 @dataclass(slots=True)
@@ -65,6 +77,8 @@ class Subscriptions:
     def __init__(self) -> None:
         """There are none at first."""
         self._all: dict[int, _Subscription] = {}
+        # Which subscription each audio slot carries, by the server's numbers, and from which timestamp on.
+        self._carried: dict[int, tuple[int, int | None]] = {}
 
     def subscribe(self, key: int, stream_id: str, wishes: Wishes) -> list[Effect]:
         """The program wants a stream."""
@@ -111,8 +125,21 @@ class Subscriptions:
         for key, found in self._all.items():
             if found.id == binding.subscription_id:
                 found.binding = binding
-                return [Attach(key, binding)]
+                return [Attach(key, binding), *self._carry(binding.subscription_id)]
         return []
+
+    def audio_slot(self, slot: int, subscription_id: int | None, start: int | None) -> list[Effect]:
+        """In a large session: an audio slot carries the sound of this subscription now, or of none."""
+        before = self._carried.pop(slot, None)
+        if subscription_id is not None:
+            self._carried = {at: known for at, known in self._carried.items() if known[0] != subscription_id}
+            self._carried[slot] = (subscription_id, start)
+        if before == self._carried.get(slot):
+            return []
+        effects: list[Effect] = []
+        if before is not None and before[0] != subscription_id and (key := self._bound_key(before[0])) is not None:
+            effects.append(Carry(key, None, None))
+        return effects if subscription_id is None else [*effects, *self._carry(subscription_id)]
 
     def unbound(self, slot: int, generation: int) -> list[Effect]:
         """The server does so no longer, and waits for the pair."""
@@ -139,6 +166,7 @@ class Subscriptions:
 
     def transport_replaced(self) -> list[Effect]:
         """All slot pairs are gone; new bindings will follow."""
+        self._carried.clear()
         for found in self._all.values():
             found.binding = None
         return [Detach(key) for key in self._all]
@@ -151,7 +179,17 @@ class Subscriptions:
         """The connection is over."""
         keys = list(self._all)
         self._all.clear()
+        self._carried.clear()
         return [Detach(key) for key in keys]
+
+    def _bound_key(self, id: int) -> int | None:
+        key = self.key_of(id)
+        return key if key is not None and self._all[key].binding is not None else None
+
+    def _carry(self, id: int) -> list[Effect]:
+        key = self._bound_key(id)
+        slots = [(slot, start) for slot, (carried, start) in self._carried.items() if carried == id]
+        return [] if key is None else [Carry(key, slot, start) for slot, start in slots]
 
     def _tell_wishes(self, found: _Subscription) -> list[Effect]:
         if found.id is None or found.told == found.wishes:

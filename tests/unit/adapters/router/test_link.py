@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tertulia.adapters.router import RouterLink
-from tertulia.domain.commands import FoundSlot
+from tertulia.domain.commands import Carried, FoundAudioSlot, FoundSlot
 from tertulia.domain.connection import NewPair
 from tertulia.domain.stream import Dimensions, Lines, StreamSource
 from tertulia.domain.subscription import PictureWishes, VideoFallback
@@ -38,6 +38,11 @@ class Listener:
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
     ) -> None:
         self.reports.append((transport_id, slot, generation, supported))
+
+    def audio_slot_changed(
+        self, transport_id: TransportId, slot: SlotIndex, of: Carried | None, audio_rtp_timestamp: int | None
+    ) -> None:
+        self.reports.append((transport_id, slot, of, audio_rtp_timestamp))
 
     def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
         self.reports.append((transport_id, video_mid, rids))
@@ -113,8 +118,9 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
     assert video is None
     await link.pause(subscriber, SlotIndex(0), Generation(1), audio_paused=True, video_paused=True)
     await link.prefer(subscriber, SlotIndex(0), Generation(1), PictureWishes())
+    await link.set_audio_slots(subscriber, [SlotIndex(1)])
     assert await link.list_transports() == [
-        TransportListing(publisher, "ana", 1, []),
+        TransportListing(publisher, "ana", 1, [], audio_slots=[]),
         TransportListing(
             subscriber,
             "ben",
@@ -123,6 +129,7 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
                 FoundSlot(SlotIndex(0), Generation(1), True),
                 FoundSlot(SlotIndex(1), Generation(0), False),
             ],
+            audio_slots=[FoundAudioSlot(SlotIndex(1), None, None)],
         ),
     ]
     await link.unbind(subscriber, SlotIndex(0), Generation(1))
