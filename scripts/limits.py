@@ -614,6 +614,22 @@ SECTIONS: dict[str, list[Limit]] = {
             "sessions.streams_per_connection",
         ),
         Limit(
+            "live audio streams that are all forwarded",
+            DOMAIN,
+            "loudest_above",
+            "streams",
+            "Only the loudest are forwarded, to clients that know of audio slots.",
+            "sessions.loudest_above",
+        ),
+        Limit(
+            "the loudest that are then forwarded to one subscriber",
+            DOMAIN,
+            "loudest_streams",
+            "streams",
+            "The others are silent. At most 8.",
+            "sessions.loudest_streams",
+        ),
+        Limit(
             "layout classes of a stream",
             DOMAIN,
             "MAX_LAYOUT_CLASS_CHARACTERS",
@@ -790,8 +806,9 @@ SECTIONS: dict[str, list[Limit]] = {
 }
 
 TAIL = """
-A client has at most 48 slot pairs, which bounds its subscriptions at one time; the pool grows 2, 4, 8, 16, 32, 48. The
-Python client stops reading while 10,000 events wait for its handlers, and an iterator that falls as far behind fails.
+A client has at most 48 subscriptions at one time, for each needs a slot pair; the pool of pairs grows 2, 4, 8, 16, 32, 48, and
+to 56 where audio slots need room: a client with more than 45 subscriptions in a large session publishes at most eight streams
+of sound and picture then. The Python client stops reading while 10,000 events wait for its handlers, and an iterator that falls as far behind fails.
 """
 
 

@@ -299,6 +299,37 @@ async def test_a_video_left_out_for_bandwidth_is_told_with_its_warning(
         ]
 
 
+async def test_sound_comes_by_the_audio_slot_that_carries_it(
+    session: Session, house: FakeSignallingServer, peers: list[FakePeer]
+) -> None:
+    async with session:
+        await session.connect("token")
+        subscriber = await session.subscribe(session.streams[0])
+        frames = subscriber.packets("audio")
+        house.notify("audioSlot", epoch=1, slot=1, subscriptionId=7, audioRtpTimestamp=5000)
+        house.notify("audioSlot", epoch=9, slot=0, subscriptionId=7, audioRtpTimestamp=1)
+        house.notify("bound", **bound())
+        await settle()
+        receivers = peers[0].receivers(1)
+        assert receivers is not None
+        line = receivers.audio
+        assert line.listener is not None
+        assert line.start == 5000, "what was said before the binding holds for it"
+        line.listener(packet())
+        assert (await anext(frames)).kind == "audio"
+        house.notify("audioSlot", epoch=1, slot=1, subscriptionId=8, audioRtpTimestamp=6000)
+        await settle()
+        assert line.listener is None, "the slot carries what this client did not subscribe to, or not yet"
+        house.notify("audioSlot", epoch=1, slot=1)
+        house.notify("audioSlot", epoch=1, slot=0, subscriptionId=7, audioRtpTimestamp=7000)
+        await settle()
+        subscriber.destroy()
+        await settle()
+        own = peers[0].receivers(0)
+        assert own is not None
+        assert own.audio.listener is None
+
+
 async def test_more_slot_pairs_are_offered_when_the_server_needs_them(
     session: Session, house: FakeSignallingServer
 ) -> None:

@@ -349,3 +349,103 @@ describe('media that is interrupted', () => {
     expect(page.log).toEqual(['subscriber disconnected', 'subscriber connected']);
   });
 });
+
+describe('in a large session', () => {
+  const carried = (page: FakePage, slot: number, subscriptionId?: number, from = 100): void => {
+    const { epoch = 1 } = page.world.socket.of('negotiate').at(-1) ?? {};
+    page.server.notice({
+      type: 'audioSlot',
+      epoch,
+      slot,
+      ...(subscriptionId === undefined ? {} : { subscriptionId, audioRtpTimestamp: from }),
+    });
+  };
+  /** The receiver of a slot's audio line plays this from now on. */
+  const plays = (page: FakePage, slot: number, rtpTimestamp: number, audioLevel = 0.5): void => {
+    const receiver = page.world.peers.made.at(-1)?.receivers(slot)?.audio;
+    if (receiver === undefined) throw new Error('no such slot');
+    Object.assign(receiver, { getSynchronizationSources: () => [{ rtpTimestamp, timestamp: 1, audioLevel }] });
+  };
+  const audioTracks = (video: HTMLVideoElement): MediaStreamTrack[] =>
+    (video.srcObject as MediaStream).getAudioTracks();
+  const audioOf = (page: FakePage, slot: number): MediaStreamTrack | undefined =>
+    page.world.peers.made.at(-1)?.receivers(slot)?.audio.track;
+
+  test('the sound comes by the audio slot that carries it, silent until it is surely its own', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { page, video, bind, subscriber } = await watching();
+    bind(0, 1, 100);
+    present(100);
+    await page.calm();
+    subscriber.setAudioVolume(30);
+    plays(page, 1, 4999);
+    carried(page, 1, 1, 5000);
+    await page.calm();
+    expect(audioTracks(video)).toHaveLength(1);
+    expect(audioTracks(video)[0]).toBe(audioOf(page, 1));
+    expect(video.muted).toBe(true);
+    plays(page, 1, 5000);
+    vi.advanceTimersByTime(50);
+    expect(video.muted).toBe(false);
+    expect(video.volume).toBeCloseTo(0.3);
+  });
+
+  test('it comes by its own pair again when the slot carries another or nothing', async () => {
+    const { page, video, bind } = await watching();
+    bind();
+    present(100);
+    plays(page, 1, 5000);
+    carried(page, 1, 1, 5000);
+    await page.calm();
+    expect(video.muted).toBe(false);
+    carried(page, 1, 77, 9000);
+    await page.calm();
+    expect(audioTracks(video)[0]).toBe(audioOf(page, 0));
+    carried(page, 1);
+    await page.calm();
+    expect(audioTracks(video)[0]).toBe(audioOf(page, 0));
+  });
+
+  test('what was said before the binding holds for it, and what is said of another peer does not', async () => {
+    const { page, video, bind } = await watching();
+    carried(page, 1, 1);
+    page.server.notice({ type: 'audioSlot', epoch: 9, slot: 0, subscriptionId: 1, audioRtpTimestamp: 1 });
+    bind();
+    await page.calm();
+    expect(audioTracks(video)).toHaveLength(1);
+    expect(audioTracks(video)[0]).toBe(audioOf(page, 1));
+  });
+
+  test('a muted Subscriber stays muted whatever carries it', async () => {
+    const { page, video, bind, subscriber } = await watching();
+    bind();
+    subscriber.subscribeToAudio(false);
+    plays(page, 1, 5000);
+    carried(page, 1, 1, 5000);
+    await page.calm();
+    expect(video.muted).toBe(true);
+  });
+
+  test('packets of both lines count, and those of others that the slot carried before do not', async () => {
+    const { page, bind, subscriber } = await watching();
+    const counts = (slot: number, packetsReceived: number): void => {
+      const report = new Map([['in', { type: 'inbound-rtp', timestamp: 1, packetsReceived }]]);
+      const receiver = page.world.peers.made.at(-1)?.receivers(slot)?.audio;
+      if (receiver !== undefined) Object.assign(receiver, { getStats: () => Promise.resolve(report) });
+    };
+    counts(0, 0);
+    counts(1, 1000);
+    bind();
+    await page.calm();
+    counts(0, 50);
+    carried(page, 1, 1);
+    await page.calm();
+    counts(1, 1007);
+    expect((await subscriber.getStats()).audio?.packetsReceived).toBe(57);
+    carried(page, 1);
+    await page.calm();
+    counts(1, 5000);
+    counts(0, 53);
+    expect((await subscriber.getStats()).audio?.packetsReceived).toBe(60);
+  });
+});

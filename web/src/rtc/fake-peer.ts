@@ -45,7 +45,7 @@ export class FakePeer implements Peer {
         audioLine,
         videoLine,
         announced: false,
-        receivers: { audio: fakeReceiver(), video: fakeReceiver() },
+        receivers: { audio: fakeReceiver('audio'), video: fakeReceiver('video') },
       });
     }
   }
@@ -151,9 +151,9 @@ export function fakePeers(): { readonly make: PeerFactory; readonly made: FakePe
   };
 }
 
-function fakeReceiver(): Receiver {
+function fakeReceiver(kind: 'audio' | 'video'): Receiver {
   return {
-    track: {} as MediaStreamTrack,
+    track: { kind } as MediaStreamTrack,
     getSynchronizationSources: () => [],
     getStats: () => Promise.resolve(new Map() as unknown as RTCStatsReport),
   };
