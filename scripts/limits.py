@@ -806,9 +806,10 @@ SECTIONS: dict[str, list[Limit]] = {
 }
 
 TAIL = """
-A client has at most 48 subscriptions at one time, for each needs a slot pair; the pool of pairs grows 2, 4, 8, 16, 32, 48, and
-to 56 where audio slots need room: a client with more than 45 subscriptions in a large session publishes at most eight streams
-of sound and picture then. The Python client stops reading while 10,000 events wait for its handlers, and an iterator that falls as far behind fails.
+A client has at most 48 subscriptions at one time, for each needs a slot pair; the pool of pairs grows 2, 4, 8, 16, 32,
+48, and to 56 where audio slots need room: a client with more than 45 subscriptions in a large session publishes at most
+eight streams of sound and picture then. The Python client stops reading while 10,000 events wait for its handlers, and
+an iterator that falls as far behind fails.
 """
 
 
