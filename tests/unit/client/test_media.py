@@ -313,9 +313,11 @@ async def test_sound_comes_by_the_audio_slot_that_carries_it(
         receivers = peers[0].receivers(1)
         assert receivers is not None
         line = receivers.audio
-        assert line.listener is not None
+        assert isinstance(line, FakeReceiver)
+        take = line.listener
+        assert take is not None
         assert line.start == 5000, "what was said before the binding holds for it"
-        line.listener(packet())
+        take(packet())
         assert (await anext(frames)).kind == "audio"
         house.notify("audioSlot", epoch=1, slot=1, subscriptionId=8, audioRtpTimestamp=6000)
         await settle()
@@ -327,6 +329,7 @@ async def test_sound_comes_by_the_audio_slot_that_carries_it(
         await settle()
         own = peers[0].receivers(0)
         assert own is not None
+        assert isinstance(own.audio, FakeReceiver)
         assert own.audio.listener is None
 
 

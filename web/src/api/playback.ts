@@ -167,7 +167,10 @@ export class Playback {
   async reports(): Promise<Record<Kind, RTCStatsReport>> {
     const { media } = this;
     if (media === null) throw new OTError('OT_NOT_CONNECTED', 'No media of the stream is received.');
-    const [audio, video] = await Promise.all([(this.sound?.receiver ?? media.audio).getStats(), media.video.getStats()]);
+    const [audio, video] = await Promise.all([
+      (this.sound?.receiver ?? media.audio).getStats(),
+      media.video.getStats(),
+    ]);
     return { audio, video };
   }
 

@@ -281,7 +281,9 @@ describe('a lost socket', () => {
     const second = world.socket;
     expect(second).not.toBe(first);
     second.open();
-    expect(second.sent).toEqual([[0, 12, { type: 'resume', connectionId: BOB.id, resumeKey: 'key-1', after: 12, audioSlots: true }]]);
+    expect(second.sent).toEqual([
+      [0, 12, { type: 'resume', connectionId: BOB.id, resumeKey: 'key-1', after: 12, audioSlots: true }],
+    ]);
     second.receive(0, RESUMED);
     world.pass(50);
     expect(second.sent.slice(1).map(([id, , body]) => [id, body['data']])).toEqual([

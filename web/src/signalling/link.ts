@@ -388,7 +388,10 @@ export class SignallingLink {
     if (this.seat === null) return;
     this.clearTimer('retry');
     const { connectionId, resumeKey } = this.seat;
-    this.open({ type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber(), audioSlots: true }, deadline);
+    this.open(
+      { type: 'resume', connectionId, resumeKey, after: this.handlers.lastNumber(), audioSlots: true },
+      deadline,
+    );
   }
 
   /** Timers of background tabs run late, so the clock decides, not the timer. */

@@ -7,9 +7,8 @@ use std::time::Instant;
 use tertulia_router_core::{
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
     Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, ReceivedAt,
-    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError,
-    SetAudioSlots, ShardIndex,
-    SlotIndex, Transmit, TransportId, Unbind,
+    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, SetAudioSlots,
+    ShardIndex, SlotIndex, Transmit, TransportId, Unbind,
 };
 
 /// The shards.
