@@ -468,6 +468,20 @@ SECTIONS: dict[str, list[Limit]] = {
             "Further requests are not answered.",
         ),
         Limit(
+            "second copies of repeats that wait for one transport",
+            "crates/router/src/plane/departed.rs",
+            "MAX_COPIES",
+            "packets",
+            "The newest is left out.",
+        ),
+        Limit(
+            "packets of one transport that feedback can name",
+            "crates/router/src/plane/departed.rs",
+            "REMEMBERED",
+            "packets",
+            "Older ones leave again by request only.",
+        ),
+        Limit(
             "packets that wait to be sealed for one transport",
             "crates/router/src/plane/mod.rs",
             "MAX_WAITING",

@@ -3,5 +3,6 @@ export * from './audio-slots.ts';
 export * from './facts.ts';
 export * from './fallback.ts';
 export * from './path.ts';
+export * from './playout.ts';
 export * from './session.ts';
 export * from './subscriptions.ts';

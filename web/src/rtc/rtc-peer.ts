@@ -6,6 +6,7 @@ import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
 import { layersOf, limited, type Layer } from './layers.ts';
 import { withOpusWishes, type OpusWishes } from './opus.ts';
+import { PlayoutDelays } from './playout.ts';
 import { pathSample } from './statistics.ts';
 import type { Peer, PeerFactory, PeerState, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 
@@ -40,6 +41,7 @@ class RtcPeer implements Peer {
   private readonly idle: Record<Kind, SendLine[]> = { audio: [], video: [] };
   private readonly opus = new Map<RTCRtpTransceiver, OpusWishes>();
   private readonly order = new CandidateOrder();
+  private readonly delays = new PlayoutDelays();
   private reported: PeerState = 'connecting';
 
   constructor(
@@ -194,7 +196,9 @@ class RtcPeer implements Peer {
   }
 
   async sample(): Promise<PathSample | null> {
-    return pathSample(await this.pc.getStats());
+    const report = await this.pc.getStats();
+    this.delays.note(report, this.pairs);
+    return pathSample(report);
   }
 
   restartIce(): void {

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::departed::Departed;
+use super::history::Cause;
 use super::{Keys, Plane, ReportedPacket, Waiting, outgoing};
 use crate::engine::Output;
+use crate::ids::Kind;
 use crate::rtp::rtcp::{
-    self, Compound, Nack, Packet, ReportBlocks, SenderInfo, TICK_MICROSECONDS, TransportFeedback,
-    compact_ntp,
+    self, Compound, ExtendedReport, Nack, Packet, Reception, ReportBlocks, SenderInfo,
+    TICK_MICROSECONDS, TransportFeedback, compact_ntp,
 };
 use crate::rtp::srtp::MAX_RTCP_OVERHEAD;
 use crate::statistics::DropCause;
@@ -18,6 +21,9 @@ pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_COMPOUND_BYTES: usize = 1150;
 /// Control packets that wait to be taken; beyond, the newest is dropped.
 const MAX_CONTROL: usize = 256;
+/// Between two requests for a key frame because of holes: two of them soon after each other are filled by
+/// one.
+const FILLING_INTERVAL: Duration = Duration::from_millis(500);
 /// Who speaks where no line of ours does.
 const NOBODY: u32 = 1;
 /// From 1900 to 1970, in seconds.
@@ -45,8 +51,9 @@ impl Plane {
                     }
                 }
                 Ok(Packet::Bitrate(bitrate)) => self.output(Output::Bitrate(bitrate.bitrate_bps)),
-                Ok(Packet::TransportFeedback(feedback)) => self.take_feedback(&feedback),
-                Ok(Packet::Goodbye(_) | Packet::ExtendedReport(_) | Packet::Other { .. }) => {}
+                Ok(Packet::TransportFeedback(feedback)) => self.take_feedback(now, &feedback),
+                Ok(Packet::ExtendedReport(report)) => self.take_extended_report(report),
+                Ok(Packet::Goodbye(_) | Packet::Other { .. }) => {}
                 Err(_) => self.output(Output::Dropped(DropCause::Malformed)),
             }
         }
@@ -78,27 +85,61 @@ impl Plane {
         self.report.packets_lost_by_peer = lost;
     }
 
+    /// A receiver that sends nothing learns the round trip by the answer (RFC 3611 sections 4.4 and 4.5).
+    fn take_extended_report(&mut self, report: ExtendedReport<'_>) {
+        let from = report.ssrc;
+        let reference = report.into_iter().find_map(|block| match block {
+            Reception::ReferenceTime { ntp } => Some(compact_ntp(ntp)),
+            Reception::LastReference { .. } => None,
+        });
+        let Some(last_reference) = reference else {
+            return;
+        };
+        let mut buffer: Buffer = [0; _];
+        let mut compound = Compound::new(buffer.get_mut(..MAX_COMPOUND_BYTES).unwrap_or_default());
+        let answer = [Reception::LastReference { ssrc: from, last_reference, delay: 0 }];
+        let _ = compound.extended_report(self.speaker(), &answer);
+        let length = compound.length();
+        self.seal_control(&mut buffer, length);
+    }
+
     fn take_nack(&mut self, now: Instant, nack: &Nack<'_>) {
         let Some((index, line)) = self.outgoing.of_ssrc(nack.media) else {
             return;
         };
+        let is_video = line.kind == Kind::Video;
         self.report.nacks_received += 1;
         for number in nack.lost() {
-            let Some(sent) = line.history.take_again(now, number, self.round_trip) else {
-                continue;
-            };
-            let (packet, sealed) = (sent.packet.clone(), sent.sealed.clone());
-            let is_full = self.waiting.len() >= super::MAX_WAITING;
-            if is_full || !self.repetition.note_repetition(packet.payload.len()) {
-                return;
+            if self.repeat(now, index, number, Cause::Asked)
+                && is_video
+                && self.departures.is_lossy()
+                && self.repetition.is_ample()
+            {
+                self.departures.copy(now, index, number);
             }
-            let waiting = match sealed {
-                Some(sealed) => Waiting::Same { line: index, sealed },
-                None => Waiting::Again { line: index, packet },
-            };
-            self.report.retransmissions += 1;
-            self.waiting.push_back(waiting);
         }
+    }
+
+    /// Lets a packet of a line leave again, if it may. Returns whether it will.
+    pub(super) fn repeat(&mut self, now: Instant, index: usize, number: u16, cause: Cause) -> bool {
+        if self.waiting.len() >= super::MAX_WAITING || self.repetition.is_over() {
+            return false;
+        }
+        let round_trip = self.round_trip;
+        let line = self.outgoing.line_mut(index);
+        let sent = line.and_then(|line| line.history.take_again(now, number, round_trip, cause));
+        let Some(sent) = sent else {
+            return false;
+        };
+        let (packet, sealed) = (sent.packet.clone(), sent.sealed.clone());
+        self.repetition.note_repetition(packet.payload.len());
+        let waiting = match sealed {
+            Some(sealed) => Waiting::Same { line: index, sealed },
+            None => Waiting::Again { line: index, packet },
+        };
+        self.report.retransmissions += 1;
+        self.waiting.push_back(waiting);
+        true
     }
 
     fn take_key_frame_request(&mut self, media: u32) {
@@ -108,7 +149,7 @@ impl Plane {
         }
     }
 
-    fn take_feedback(&mut self, feedback: &TransportFeedback<'_>) {
+    fn take_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
         // The reference has 24 bits.
         let former =
             self.feedback_reference.unwrap_or(FIRST_REFERENCE + u64::from(feedback.reference));
@@ -123,8 +164,29 @@ impl Plane {
                 ticks * TICK_MICROSECONDS
             }),
         });
-        let reported = reported.collect();
+        let reported: Vec<_> = reported.collect();
+        self.repeat_lost(now, &reported);
         self.output(Output::Feedback(reported));
+    }
+
+    /// What the peer says it lacks leaves again before it asks: its request may be lost, or be a round trip
+    /// away.
+    fn repeat_lost(&mut self, now: Instant, reported: &[ReportedPacket]) {
+        // The arrivals first: of two copies one is enough.
+        for packet in reported.iter().filter(|packet| packet.arrival_us.is_some()) {
+            if let Some(Departed { line, number, is_repeat: true }) =
+                self.departures.take(packet.sequence, true)
+                && let Some(line) = self.outgoing.line_mut(line)
+            {
+                line.history.note_arrived(number);
+            }
+        }
+        for packet in reported.iter().filter(|packet| packet.arrival_us.is_none()) {
+            if let Some(departed) = self.departures.take(packet.sequence, false) {
+                let cause = if departed.is_repeat { Cause::RepeatLost } else { Cause::Lost };
+                self.repeat(now, departed.line, departed.number, cause);
+            }
+        }
     }
 
     /// Time passed: what is due is composed.
@@ -138,10 +200,15 @@ impl Plane {
             self.output(Output::Report(self.report));
         }
         if self.arrivals.deadline().is_some_and(|at| at <= now) {
-            self.compose_feedback();
+            self.compose_feedback(now);
         }
         for index in 0..self.incoming.streams.len() {
             self.compose_nacks(now, index);
+        }
+        while let Some((line, number)) = self.departures.take_due(now) {
+            if self.repetition.is_ample() {
+                self.repeat(now, line, number, Cause::Copy);
+            }
         }
     }
 
@@ -183,7 +250,11 @@ impl Plane {
         }
     }
 
-    fn compose_feedback(&mut self) {
+    fn compose_feedback(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.start);
+        let streams = self.incoming.streams.iter().filter(|stream| stream.is_live);
+        let queue = streams.filter_map(|stream| stream.standing.queue(since)).min();
+        self.arrivals.judge(now, queue, &mut self.losses);
         let mut buffer: Buffer = [0; _];
         let sender = self.speaker();
         let media = self.incoming.streams.iter().find(|s| s.is_live).map_or(0, |s| s.ssrc);
@@ -201,6 +272,7 @@ impl Plane {
 
     fn compose_nacks(&mut self, now: Instant, index: usize) {
         let (sender, round_trip) = (self.speaker(), self.round_trip);
+        let is_lossy = self.losses.are_many();
         let Some(stream) = self.incoming.streams.get_mut(index) else {
             return;
         };
@@ -209,8 +281,9 @@ impl Plane {
             return;
         }
         let mut due = std::mem::take(&mut self.due);
-        missing.take_due(now, round_trip, &mut due);
+        let has_given_up = missing.take_due(now, round_trip, is_lossy, &mut due);
         let media = stream.ssrc;
+        let is_video = stream.clock_hz == Kind::Video.clock_hz();
         let mut rest = due.as_slice();
         while !rest.is_empty() {
             let mut buffer: Buffer = [0; _];
@@ -223,6 +296,23 @@ impl Plane {
         }
         due.clear();
         self.due = due;
+        if has_given_up && is_video {
+            self.request_filling_key_frame(now, index);
+        }
+    }
+
+    /// A hole stays: everybody who watches waits for a key frame from there on.
+    fn request_filling_key_frame(&mut self, now: Instant, index: usize) {
+        let Some(stream) = self.incoming.streams.get_mut(index) else {
+            return;
+        };
+        if stream.asked_at.is_some_and(|at| now < at + FILLING_INTERVAL) {
+            return;
+        }
+        stream.asked_at = Some(now);
+        stream.commands = stream.commands.wrapping_add(1);
+        let request = (stream.ssrc, stream.commands, !stream.takes_only_fir);
+        self.compose_key_frame_request(request);
     }
 
     pub(super) fn compose_key_frame_request(&mut self, (media, number, by_pli): (u32, u8, bool)) {

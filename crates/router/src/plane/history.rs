@@ -17,8 +17,8 @@ const NEWEST: usize = 8;
 /// The longest round trip that is believed.
 const MOST_SPACING: Duration = Duration::from_millis(300);
 
-/// How often one packet leaves again: what asks more often never gets it.
-const MAX_REPETITIONS: u8 = 10;
+/// How often one packet leaves again, second copies included: what asks more often never gets it.
+const MAX_REPETITIONS: u8 = 20;
 
 /// A packet that left.
 #[derive(Debug)]
@@ -29,6 +29,21 @@ pub(super) struct Sent {
     left_at: Instant,
     repeated_at: Option<Instant>,
     repetitions: u8,
+    /// A repeat of it came.
+    arrived: bool,
+}
+
+/// Why a packet is to leave again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The peer asks for it.
+    Asked,
+    /// The peer says that it did not come.
+    Lost,
+    /// The peer says that its repeat did not come.
+    RepeatLost,
+    /// It just left again, and shall once more.
+    Copy,
 }
 
 /// The packets of one line, in the order of their numbers.
@@ -46,7 +61,14 @@ impl History {
             self.packets.pop_front();
         }
         let number = packet.sequence_number;
-        let sent = Sent { packet, sealed, left_at: now, repeated_at: None, repetitions: 0 };
+        let sent = Sent {
+            packet,
+            sealed,
+            left_at: now,
+            repeated_at: None,
+            repetitions: 0,
+            arrived: false,
+        };
         let is_later = |known: &Sent| known.packet.sequence_number < number;
         match self.packets.back() {
             Some(last) if !is_later(last) => {
@@ -63,17 +85,19 @@ impl History {
         now: Instant,
         number: u16,
         round_trip: Option<Duration>,
+        cause: Cause,
     ) -> Option<&Sent> {
-        let newest = self.packets.back()?.packet.sequence_number;
-        let behind = u64::from((newest as u16).wrapping_sub(number));
-        let number = newest.checked_sub(behind)?;
-        let place =
-            self.packets.binary_search_by_key(&number, |s| s.packet.sequence_number).ok()?;
-        let spacing = round_trip.unwrap_or_default().clamp(LEAST_SPACING, MOST_SPACING);
-        let sent = self.packets.get_mut(place)?;
+        let round_trip = round_trip.unwrap_or_default().clamp(LEAST_SPACING, MOST_SPACING);
+        let spacing = match cause {
+            Cause::Asked | Cause::Lost => round_trip,
+            Cause::RepeatLost => LEAST_SPACING,
+            Cause::Copy => Duration::ZERO,
+        };
+        let sent = self.find(number)?;
         let is_under_way = sent.repeated_at.is_some_and(|at| now < at + spacing);
         let is_over = now >= sent.left_at + MAX_AGE || sent.repetitions >= MAX_REPETITIONS;
-        if is_under_way || is_over {
+        let is_there = sent.arrived && cause != Cause::Asked;
+        if is_under_way || is_over || is_there {
             return None;
         }
         sent.repeated_at = Some(now);
@@ -85,6 +109,22 @@ impl History {
     pub(super) fn largest_of_newest(&self) -> Option<&RtpOut> {
         let newest = self.packets.iter().rev().take(NEWEST).map(|sent| &sent.packet);
         newest.max_by_key(|packet| packet.payload.len())
+    }
+
+    /// A repeat of the packet with these lower bits came.
+    pub(super) fn note_arrived(&mut self, number: u16) {
+        if let Some(sent) = self.find(number) {
+            sent.arrived = true;
+        }
+    }
+
+    fn find(&mut self, number: u16) -> Option<&mut Sent> {
+        let newest = self.packets.back()?.packet.sequence_number;
+        let behind = u64::from((newest as u16).wrapping_sub(number));
+        let number = newest.checked_sub(behind)?;
+        let place =
+            self.packets.binary_search_by_key(&number, |s| s.packet.sequence_number).ok()?;
+        self.packets.get_mut(place)
     }
 
     /// Forgets everything.
@@ -116,7 +156,9 @@ mod tests {
 
     fn again(history: &mut History, now: Instant, number: u16) -> Option<u64> {
         let round_trip = Some(Duration::from_millis(40));
-        history.take_again(now, number, round_trip).map(|sent| sent.packet.sequence_number)
+        history
+            .take_again(now, number, round_trip, Cause::Asked)
+            .map(|sent| sent.packet.sequence_number)
     }
 
     #[test]
@@ -134,6 +176,29 @@ mod tests {
         assert_eq!(again(&mut history, t + Duration::from_millis(40), 0), Some(65_536));
         history.clear();
         assert_eq!(again(&mut history, t, 65_531), None);
+    }
+
+    #[test]
+    fn what_the_peer_says_of_a_repeat_decides_whether_it_leaves_once_more() {
+        let t = Instant::now();
+        let mut history = History::default();
+        history.push(t, packet(t, 7), None);
+        let mut again = |ms, cause| {
+            let (now, round_trip) = (t + Duration::from_millis(ms), Duration::from_millis(40));
+            history.take_again(now, 7, Some(round_trip), cause).is_some()
+        };
+        assert!(again(10, Cause::Lost));
+        assert!(!again(20, Cause::Asked), "the repeat is under way");
+        assert!(again(16, Cause::Copy), "but its copy may leave");
+        assert!(!again(25, Cause::RepeatLost));
+        assert!(again(26, Cause::RepeatLost), "it is known to be lost before a round trip is over");
+        history.note_arrived(7);
+        for cause in [Cause::Lost, Cause::RepeatLost, Cause::Copy] {
+            let now = t + Duration::from_millis(500);
+            assert!(history.take_again(now, 7, None, cause).is_none());
+        }
+        let now = t + Duration::from_millis(500);
+        assert!(history.take_again(now, 7, None, Cause::Asked).is_some(), "who asks lacks it");
     }
 
     #[test]

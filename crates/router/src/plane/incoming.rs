@@ -7,6 +7,7 @@ use str0m::media::Rid;
 
 use super::description::{Description, LineDescription, Redundancy};
 use super::reception::Reception;
+use super::standing::Standing;
 use crate::ids::Mid;
 use crate::rtp::{Extensions, Header};
 
@@ -40,6 +41,8 @@ pub(super) struct Stream {
     pub(super) ssrc: u32,
     pub(super) repair: Option<u32>,
     pub(super) reception: Reception,
+    pub(super) standing: Standing,
+    pub(super) clock_hz: u32,
     pub(super) has_nack: bool,
     /// Its packets may repeat others (RFC 2198).
     pub(super) redundancy: Option<Redundancy>,
@@ -47,6 +50,8 @@ pub(super) struct Stream {
     pub(super) takes_only_fir: bool,
     /// Counts key-frame commands.
     pub(super) commands: u8,
+    /// When a key frame was asked for to fill a hole.
+    pub(super) asked_at: Option<Instant>,
     pub(super) last_packet: Instant,
     /// Its line is sent on, by the newest offer.
     pub(super) is_live: bool,
@@ -171,6 +176,7 @@ impl Incoming {
             if former != header.ssrc {
                 self.roles.insert(former, Role::Superseded(index));
                 stream.reception = reception;
+                stream.standing = Standing::default();
             }
             stream.is_live = true;
             return Some(index);
@@ -184,10 +190,13 @@ impl Incoming {
             ssrc: header.ssrc,
             repair: None,
             reception,
+            standing: Standing::default(),
+            clock_hz: line.kind.clock_hz(),
             has_nack: false,
             redundancy: None,
             takes_only_fir: false,
             commands: 0,
+            asked_at: None,
             last_packet: now,
             is_live: true,
         });

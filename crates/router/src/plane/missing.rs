@@ -14,18 +14,25 @@ const SPACING: Duration = Duration::from_millis(15);
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// The longest that is believed.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_millis(500);
+/// Between a request and its second copy, where many are lost; the sender answers once per round trip.
+const COPY_AFTER: Duration = Duration::from_millis(8);
 /// How often one packet is asked for: at 30 % loss both ways, 10 requests leave one in 850.
 const MAX_REQUESTS: u8 = 10;
-/// What is older than this is of no use to anybody who watches.
-const MAX_AGE: Duration = Duration::from_millis(1500);
+/// A packet that is missing for longer is worse than a key frame.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// As many round trips are waited for in any case.
+const LEAST_ROUND_TRIPS: u32 = 3;
 
 #[derive(Debug, Clone, Copy)]
 struct Gap {
     sequence: u64,
     noticed_at: Instant,
     due_at: Instant,
+    /// The first time, of the two copies of a request the first.
     asked_at: Option<Instant>,
     requests: u8,
+    /// The second copy of the last request is still to leave.
+    is_copied: bool,
 }
 
 /// The packets that are missing from one source, oldest first.
@@ -45,7 +52,14 @@ impl Missing {
             if self.gaps.len() == MAX_MISSING {
                 self.gaps.pop_front();
             }
-            let gap = Gap { sequence, noticed_at: now, due_at, asked_at: None, requests: 0 };
+            let gap = Gap {
+                sequence,
+                noticed_at: now,
+                due_at,
+                asked_at: None,
+                requests: 0,
+                is_copied: false,
+            };
             self.gaps.push_back(gap);
         }
         if first < end {
@@ -69,26 +83,38 @@ impl Missing {
         self.next_due
     }
 
-    /// The packets to ask for now, in order, at most as many as may be missing.
+    /// The packets to ask for now, in order, at most as many as may be missing. Each request is made twice
+    /// where many are lost. Returns whether a packet was given up.
     pub(super) fn take_due(
         &mut self,
         now: Instant,
         round_trip: Option<Duration>,
+        is_lossy: bool,
         due: &mut Vec<u16>,
-    ) {
-        let is_over = |gap: &Gap| gap.requests >= MAX_REQUESTS || now >= gap.noticed_at + MAX_AGE;
+    ) -> bool {
         let round_trip = round_trip.unwrap_or(FIRST_ROUND_TRIP).min(LONGEST_ROUND_TRIP);
-        self.gaps.retain(|gap| gap.due_at > now || !is_over(gap));
+        let most = MAX_AGE.max(LEAST_ROUND_TRIPS * round_trip);
+        let is_over = |gap: &Gap| gap.requests >= MAX_REQUESTS || now >= gap.noticed_at + most;
+        let before = self.gaps.len();
+        self.gaps.retain(|gap| gap.due_at > now || gap.is_copied || !is_over(gap));
+        let has_given_up = self.gaps.len() < before;
         self.next_due = None;
         for gap in &mut self.gaps {
             if gap.due_at <= now {
                 due.push(gap.sequence as u16);
-                gap.requests += 1;
-                gap.asked_at = Some(now);
-                gap.due_at = now + round_trip + SPACING;
+                if gap.is_copied {
+                    gap.is_copied = false;
+                    gap.due_at = now + round_trip + SPACING.saturating_sub(COPY_AFTER);
+                } else {
+                    gap.requests += 1;
+                    gap.asked_at = Some(now);
+                    gap.is_copied = is_lossy;
+                    gap.due_at = now + if is_lossy { COPY_AFTER } else { round_trip + SPACING };
+                }
             }
             self.next_due = Some(self.next_due.map_or(gap.due_at, |at| at.min(gap.due_at)));
         }
+        has_given_up
     }
 
     /// Nothing is missing any more.
@@ -108,7 +134,7 @@ mod tests {
 
     fn due(missing: &mut Missing, now: Instant, round_trip: u64) -> Vec<u16> {
         let mut due = Vec::new();
-        missing.take_due(now, Some(ms(round_trip)), &mut due);
+        missing.take_due(now, Some(ms(round_trip)), false, &mut due);
         due
     }
 
@@ -126,7 +152,7 @@ mod tests {
     #[test]
     fn requests_are_a_round_trip_apart_and_come_to_an_end() {
         let t = Instant::now();
-        for (round_trip, expected) in [(20, 10), (200, 7), (60_000, 3)] {
+        for (round_trip, expected) in [(20, 10), (200, 5), (60_000, 3)] {
             let mut missing = Missing::default();
             missing.note_gap(t, 70_000, 70_001);
             let (mut asked, mut last) = (0, None);
@@ -141,6 +167,22 @@ mod tests {
             }
             assert_eq!(asked, expected, "round trip of {round_trip} ms");
         }
+    }
+
+    #[test]
+    fn a_request_is_made_twice_where_many_are_lost() {
+        let t = Instant::now();
+        let mut missing = Missing::default();
+        missing.note_gap(t, 7, 8);
+        let (mut asked, mut has_given_up) = (Vec::new(), false);
+        while let Some(at) = missing.deadline() {
+            let mut due = Vec::new();
+            has_given_up = missing.take_due(at, Some(ms(85)), true, &mut due);
+            asked.extend(due.iter().map(|_| (at - t).as_millis()));
+        }
+        assert_eq!(asked[..6], [5, 13, 105, 113, 205, 213]);
+        assert_eq!(asked.len(), 2 * usize::from(MAX_REQUESTS));
+        assert!(has_given_up);
     }
 
     #[test]

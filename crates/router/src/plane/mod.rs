@@ -8,13 +8,16 @@ mod arrivals;
 mod buffers;
 mod control;
 mod datagrams;
+mod departed;
 mod description;
 mod history;
 mod incoming;
+mod losses;
 mod missing;
 mod outgoing;
 mod reception;
 mod repetition;
+mod standing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,8 +29,10 @@ use arrivals::Arrivals;
 pub use buffers::{Buffers, MediaBytes};
 pub(crate) use datagrams::MAX_DATAGRAM_BYTES;
 pub use datagrams::{Datagrams, Departure};
+use departed::{Departed, Departures};
 pub use description::{Description, LineDescription, PayloadDescription, SourceDescription};
 use incoming::{Incoming, Role};
+use losses::Losses;
 use outgoing::{Outgoing, Repeatable, Waiting};
 use reception::Place;
 use repetition::Repetition;
@@ -93,9 +98,11 @@ pub struct Plane {
     buffers: Buffers,
     incoming: Incoming,
     arrivals: Arrivals,
+    losses: Losses,
     outgoing: Outgoing,
     waiting: VecDeque<Waiting>,
     repetition: Repetition,
+    departures: Departures,
     next_sequence: u16,
     sent: Vec<SentPacket>,
     outputs: VecDeque<Output>,
@@ -123,9 +130,11 @@ impl Plane {
             buffers: Buffers::default(),
             incoming: Incoming::default(),
             arrivals: Arrivals::default(),
+            losses: Losses::default(),
             outgoing: Outgoing::default(),
             waiting: VecDeque::new(),
             repetition: Repetition::default(),
+            departures: Departures::default(),
             next_sequence: 0,
             sent: Vec::new(),
             outputs: VecDeque::new(),
@@ -226,7 +235,7 @@ impl Plane {
         let all: &[u8] = buffer;
         let read = rtp::Extensions::read(&self.extensions, header.elements(all));
         if let Some(number) = read.transport_sequence {
-            self.arrivals.note(now, number);
+            self.arrivals.note(now, number, opened.length);
         }
         let Some(payload) = payload else {
             self.output(Output::Dropped(DropCause::Malformed));
@@ -278,7 +287,8 @@ impl Plane {
         let number = number.map_or(opened.index, |number| stream.reception.extend(number));
         match stream.reception.note(number) {
             Place::Known => return,
-            Place::Ahead { missing_from } if stream.has_nack && !is_repair => {
+            // Of a repair too: browsers fill their probes with repeats of what they just sent.
+            Place::Ahead { missing_from } if stream.has_nack => {
                 stream.reception.missing.note_gap(now, missing_from, number);
             }
             Place::Late => {
@@ -297,6 +307,9 @@ impl Plane {
         if !is_repair {
             let since = now.saturating_duration_since(self.start);
             stream.reception.note_time(since, header.timestamp);
+            if read.transport_sequence.is_some() {
+                stream.standing.note(since, header.timestamp, stream.clock_hz);
+            }
         }
         if let Some(range) = repeating {
             self.recover(now, index, header, number, range, buffer);
@@ -400,7 +413,11 @@ impl Plane {
     pub fn deadline(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let missing = self.incoming.streams.iter().filter_map(|s| s.reception.missing.deadline());
-        missing.chain(self.arrivals.deadline()).chain(self.report_at).min()
+        missing
+            .chain(self.arrivals.deadline())
+            .chain(self.departures.deadline())
+            .chain(self.report_at)
+            .min()
     }
 
     /// Queues a packet for a line; it leaves with the next [`Self::transmit`].
@@ -477,15 +494,17 @@ impl Plane {
             let (Waiting::New { line, .. }
             | Waiting::Again { line, .. }
             | Waiting::Same { line, .. }) = &waiting;
-            let Some(line) = self.outgoing.line_mut(*line) else {
+            let index = *line;
+            let Some(line) = self.outgoing.line_mut(index) else {
                 continue;
             };
             let sequence = line.has_transport_sequence().then_some(self.next_sequence);
             let room = datagrams.room();
             let mut received = None;
-            let length = match waiting {
+            let (length, number, is_repeat) = match waiting {
                 Waiting::New { mut packet, .. } => {
                     received = packet.received.take();
+                    let number = packet.sequence_number as u16;
                     let Ok(length) = line.write(sealer, room, &packet, sequence) else {
                         continue;
                     };
@@ -499,13 +518,13 @@ impl Plane {
                             line.history.push(now, packet, Some(sealed));
                         }
                     }
-                    length
+                    (length, number, false)
                 }
                 Waiting::Again { packet, .. } => {
                     let Ok(length) = line.write_again(sealer, room, &packet, sequence) else {
                         continue;
                     };
-                    length
+                    (length, packet.sequence_number as u16, true)
                 }
                 Waiting::Same { sealed, .. } => {
                     if let Some(target) = room.get_mut(..sealed.len()) {
@@ -519,6 +538,7 @@ impl Plane {
             datagrams.follow(received);
             if let Some(sequence) = sequence {
                 self.next_sequence = sequence.wrapping_add(1);
+                self.departures.note(sequence, Departed { line: index, number, is_repeat });
                 self.sent.push(SentPacket { sequence, at: now, bytes: length as u32 });
             }
         }
@@ -547,3 +567,5 @@ fn drop_cause(cause: OpenError) -> DropCause {
 
 #[cfg(test)]
 mod redundant_audio_tests;
+#[cfg(test)]
+mod repair_tests;

@@ -25,10 +25,19 @@ impl Repetition {
         self.left = (self.left + bytes / SHARE).min(BURST);
     }
 
-    /// Something leaves again. Returns whether more may.
-    pub(super) fn note_repetition(&mut self, bytes: usize) -> bool {
+    /// Whether there is so much left that copies of repeats may leave.
+    pub(super) fn is_ample(&self) -> bool {
+        self.left > BURST / 4
+    }
+
+    /// Whether nothing more may leave again.
+    pub(super) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Something leaves again.
+    pub(super) fn note_repetition(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes);
-        self.left > 0
     }
 }
 
@@ -39,12 +48,18 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_a_half_of_what_is_new() {
         let mut repetition = Repetition::default();
-        assert!(repetition.note_repetition(BURST - 1));
-        assert!(!repetition.note_repetition(1));
+        assert!(repetition.is_ample());
+        repetition.note_repetition(BURST - 1);
+        assert!(!repetition.is_over() && !repetition.is_ample());
+        repetition.note_repetition(1);
+        assert!(repetition.is_over());
         repetition.note_media(2001);
-        assert!(repetition.note_repetition(999));
-        assert!(!repetition.note_repetition(1));
+        repetition.note_repetition(999);
+        assert!(!repetition.is_over());
+        repetition.note_repetition(1);
+        assert!(repetition.is_over());
         repetition.note_media(100 * BURST);
-        assert!(!repetition.note_repetition(BURST), "no more than a burst is saved up");
+        repetition.note_repetition(BURST);
+        assert!(repetition.is_over(), "no more than a burst is saved up");
     }
 }

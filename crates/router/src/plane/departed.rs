@@ -1,0 +1,136 @@
+//! What left a transport lately, by the numbers that the peer's feedback names, and repeats that are to leave
+//! twice.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets that are remembered: 2 s at 4 Mbit/s; feedback is never later than that.
+const REMEMBERED: usize = 1024;
+/// Second copies that wait; beyond, the newest is left out.
+const MAX_COPIES: usize = 256;
+/// Between a repeat and its second copy: bursts of loss are mostly shorter.
+const COPY_AFTER: Duration = Duration::from_millis(6);
+/// The share of a new report in the loss, for each packet of it: it follows within about 50 packets.
+const SHARE: f32 = 0.02;
+/// From here on one of 25 repeats is lost as well, which is a frame that stands still every few seconds.
+const LOSSY: f32 = 0.04;
+
+/// A packet that left with a number of the transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Departed {
+    pub(super) line: usize,
+    /// Lower bits of its number in the line.
+    pub(super) number: u16,
+    pub(super) is_repeat: bool,
+}
+
+/// A repeat that is to leave once more.
+#[derive(Debug, Clone, Copy)]
+struct Copy {
+    at: Instant,
+    line: usize,
+    number: u16,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Departures {
+    /// By number of the transport.
+    entries: Vec<Option<(u16, Departed)>>,
+    copies: VecDeque<Copy>,
+    /// Share of the packets that does not come, as the peer says.
+    loss: f32,
+}
+
+impl Departures {
+    /// A packet left with this number of the transport.
+    pub(super) fn note(&mut self, sequence: u16, departed: Departed) {
+        if self.entries.is_empty() {
+            self.entries.resize(REMEMBERED, None);
+        }
+        if let Some(entry) = self.entries.get_mut(usize::from(sequence) % REMEMBERED) {
+            *entry = Some((sequence, departed));
+        }
+    }
+
+    /// The peer tells of a packet, whether it came. Returns which one it was, the first time that it is told.
+    pub(super) fn take(&mut self, sequence: u16, came: bool) -> Option<Departed> {
+        let entry = self.entries.get_mut(usize::from(sequence) % REMEMBERED)?;
+        let (_, departed) = entry.take_if(|(known, _)| *known == sequence)?;
+        let lost = if came { 0.0 } else { 1.0 };
+        self.loss += SHARE * (lost - self.loss);
+        Some(departed)
+    }
+
+    /// Whether so much is lost that repeats leave twice.
+    pub(super) fn is_lossy(&self) -> bool {
+        self.loss >= LOSSY
+    }
+
+    /// A repeat of this packet leaves now; its copy will soon.
+    pub(super) fn copy(&mut self, now: Instant, line: usize, number: u16) {
+        if self.copies.len() < MAX_COPIES {
+            self.copies.push_back(Copy { at: now + COPY_AFTER, line, number });
+        }
+    }
+
+    /// When [`Self::take_due`] has something.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.copies.front().map(|copy| copy.at)
+    }
+
+    /// Line and number of the next copy that is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<(usize, u16)> {
+        self.copies.front().filter(|copy| copy.at <= now)?;
+        let Copy { line, number, .. } = self.copies.pop_front()?;
+        Some((line, number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn departed(number: u16) -> Departed {
+        Departed { line: 3, number, is_repeat: false }
+    }
+
+    #[test]
+    fn a_packet_is_found_once_by_its_number_while_it_is_remembered() {
+        let mut departures = Departures::default();
+        assert_eq!(departures.take(7, false), None);
+        for sequence in 65_000..66_100_u32 {
+            departures.note(sequence as u16, departed(sequence as u16 ^ 1));
+        }
+        assert_eq!(departures.take(65_000, false), None, "too long ago");
+        assert_eq!(departures.take(500, false), Some(departed(501)));
+        assert_eq!(departures.take(500, false), None);
+        assert_eq!(departures.entries.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn copies_leave_where_much_is_lost_in_order_and_bounded() {
+        let t = Instant::now();
+        let mut departures = Departures::default();
+        let report = |departures: &mut Departures, every: u16| {
+            for sequence in 0..500 {
+                departures.note(sequence, departed(sequence));
+                departures.take(sequence, sequence % every != 0);
+            }
+        };
+        report(&mut departures, 100);
+        assert!(!departures.is_lossy());
+        report(&mut departures, 8);
+        assert!(departures.is_lossy());
+        assert_eq!(departures.deadline(), None);
+        for number in 0..2 * MAX_COPIES as u16 {
+            departures.copy(t, 1, number);
+        }
+        assert_eq!(departures.deadline(), Some(t + COPY_AFTER));
+        assert_eq!(departures.take_due(t), None);
+        for number in 0..MAX_COPIES as u16 {
+            assert_eq!(departures.take_due(t + COPY_AFTER), Some((1, number)));
+        }
+        assert_eq!(departures.deadline(), None);
+    }
+}
