@@ -1,6 +1,7 @@
 //! What is fuzzed, and what must hold whatever comes.
 
 mod datagrams;
+mod dependencies;
 mod descriptors;
 mod link;
 mod offers;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     offers::TARGET,
     link::TARGET,
     descriptors::TARGET,
+    dependencies::TARGET,
     rtp::TARGET,
     rtcp::TARGET,
     srtp::TARGET,

@@ -139,10 +139,12 @@ pub struct MediaHeader {
     pub timestamp: u32,
     /// As in [`RtpIn`].
     pub marker: bool,
-    /// As in [`RtpIn`].
+    /// As in [`RtpIn`]; their dependency descriptor is at the start of the payload.
     pub extensions: Extensions,
     /// When it came, if it is followed.
     pub received: Option<ReceivedAt>,
+    /// Bytes that stand before the payload.
+    pub lead: u16,
 }
 
 impl MediaHeader {
@@ -158,7 +160,7 @@ impl MediaHeader {
             timestamp: self.timestamp,
             marker: self.marker,
             extensions: self.extensions,
-            payload,
+            payload: payload.without(self.lead),
         }
     }
 }
@@ -168,6 +170,6 @@ impl MediaHeader {
 pub struct Media {
     /// Everything but the payload.
     pub header: MediaHeader,
-    /// To be copied: a payload that two shards count references to would be a payload that they share.
+    /// With what stands before it. To be copied: a payload that two shards count references to would be a payload that they share.
     pub payload: MediaBytes,
 }

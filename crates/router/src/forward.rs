@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::codec::{Codec, FrameInfo};
+use crate::codec::Codec;
 use crate::engine::RtpIn;
 use crate::event::{BindingEvent, Event};
 use crate::exchange::{Media, MediaHeader, Recipient, ShardMessage};
@@ -45,7 +45,7 @@ impl Router {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;
         };
-        let frame = FrameInfo::of(format.codec(), &packet.payload);
+        let frame = track.describe(index, format.codec(), packet);
         let is_news = track.set_format(format);
         let level = packet.extensions.audio_level_dbov.filter(|_| track.kind == Kind::Audio);
         track.level_dbov = track.level_dbov.max(level);
@@ -107,6 +107,11 @@ impl Router {
     /// The packet goes to the slots of another shard, once for all of them.
     fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
         let Incoming { packet, format, frame, captured, encoding, source_us, received } = incoming;
+        let mut extensions = packet.extensions;
+        let (payload, lead) = match &mut extensions.dependency {
+            Some(place) => packet.payload.beginning_at(std::mem::take(&mut place.start)),
+            None => (packet.payload.clone(), 0),
+        };
         let header = MediaHeader {
             transport: id,
             mid: packet.mid,
@@ -121,10 +126,11 @@ impl Router {
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
             marker: packet.marker,
-            extensions: packet.extensions,
+            extensions,
             received,
+            lead,
         };
-        self.media.push_back((to, Media { header, payload: packet.payload.clone() }));
+        self.media.push_back((to, Media { header, payload }));
     }
 
     /// A packet comes to a slot.

@@ -10,6 +10,25 @@ use crate::codec::FrameSize;
 
 /// Encodings of one line; browsers send at most three.
 pub(crate) const MAX_ENCODINGS: usize = 4;
+/// A layer's index is that of its encoding and, above these bits, its spatial layer inside of that.
+const ENCODING_BITS: u8 = 2;
+const ENCODING_MASK: u8 = MAX_ENCODINGS as u8 - 1;
+
+/// The index of a spatial layer of an encoding, see [`Layer::encoding`].
+pub(crate) fn layer_index(encoding: u8, spatial: u8) -> u8 {
+    encoding & ENCODING_MASK | spatial << ENCODING_BITS
+}
+
+/// The encoding of a layer.
+pub(crate) fn encoding_of(index: u8) -> u8 {
+    index & ENCODING_MASK
+}
+
+/// The spatial layer inside of its encoding.
+fn spatial_of(index: u8) -> u8 {
+    index >> ENCODING_BITS
+}
+
 /// Temporal layers of one encoding: VP8 counts them in two bits.
 pub const MAX_TEMPORAL_LAYERS: usize = 4;
 
@@ -22,10 +41,11 @@ pub struct Rate {
     pub frame_rate: f32,
 }
 
-/// One encoding of a track.
+/// One encoding of a track, or one spatial layer of it with those below.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Layer {
-    /// Its index on the track, which it keeps; see [`Encodings`].
+    /// Its index on the track, which it keeps: of the encoding in the lower two bits, of the spatial layer
+    /// above them.
     pub encoding: u8,
     /// Packets come. Those of a paused one may come again.
     pub is_live: bool,
@@ -159,6 +179,8 @@ pub(crate) struct Aim {
     pub(crate) follow: Option<u8>,
     /// Any of these will do for a first picture.
     pub(crate) first: Encodings,
+    /// The highest spatial layer inside of that which is followed.
+    pub(crate) spatial: u8,
     /// The highest temporal layer.
     pub(crate) temporal: u8,
 }
@@ -166,7 +188,7 @@ pub(crate) struct Aim {
 impl Aim {
     /// Before anything is known of the track.
     pub(crate) const UNKNOWN: Self =
-        Self { wanted: None, follow: None, first: Encodings::ALL, temporal: u8::MAX };
+        Self { wanted: None, follow: None, first: Encodings::ALL, spatial: u8::MAX, temporal: u8::MAX };
 }
 
 /// Decides what a line gets of `layers`, which stand in order, the lowest first.
@@ -180,12 +202,13 @@ pub(crate) fn aim(layers: &[Layer], wishes: Wishes, budget: Budget) -> Aim {
     let wanted = lower.last();
     let target = follow.or(wanted);
     Aim {
-        wanted: wanted.map(|l| l.encoding),
-        follow: follow.map(|l| l.encoding),
+        wanted: wanted.map(|l| encoding_of(l.encoding)),
+        follow: follow.map(|l| encoding_of(l.encoding)),
         first: lower
             .iter()
             .chain(follow)
-            .fold(Encodings::NONE, |all, l| all.and(Encodings::one(l.encoding))),
+            .fold(Encodings::NONE, |all, l| all.and(Encodings::one(encoding_of(l.encoding)))),
+        spatial: target.map_or(u8::MAX, |layer| spatial_of(layer.encoding)),
         temporal: target.map_or(u8::MAX, |layer| temporal_of(layer, wishes, budget)),
     }
 }

@@ -33,6 +33,7 @@ mod remote;
 mod renumbering;
 mod router;
 pub mod rtp;
+mod scalability;
 mod sdp;
 mod seats;
 mod sink;

@@ -10,6 +10,8 @@ use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
 use crate::layers::{Aim, Encodings, Need};
 use crate::renumbering::Renumbering;
+use crate::rtp::dependency::Rewrite;
+use crate::scalability::{Cell, Fate, LayerFrame, Selection};
 use crate::sojourn::ReceivedAt;
 use crate::statistics::DropCause;
 use crate::thinning::Thinning;
@@ -99,6 +101,8 @@ struct Left {
     /// Greatest picture identifiers (mod their length).
     picture_id: u16,
     tl0_picture_index: u8,
+    /// Greatest frame number of a dependency descriptor (mod 2^16).
+    frame: u16,
 }
 
 #[derive(Debug)]
@@ -125,6 +129,10 @@ struct Flow {
     pictures: Option<Pictures>,
     tl0_picture_index: u8,
     thinning: Thinning,
+    /// Of layers inside of the stream.
+    selection: Selection,
+    /// What is added to frame numbers.
+    frames: u16,
 }
 
 /// How picture identifiers become the line's.
@@ -190,6 +198,7 @@ impl Line {
                 source_us: None,
                 picture_id: seed as u16 & 0x7fff,
                 tl0_picture_index: seed as u8,
+                frame: (seed >> 8) as u16,
             },
             binding: None,
             aim: Aim::UNKNOWN,
@@ -336,16 +345,34 @@ impl Line {
                 Admission::Refused => return Verdict::Ignore,
             }
         }
-        let aim = self.aim.temporal;
+        let aim = self.aim;
         let Some(Binding { flow: Some(flow), clock: Some(clock), first_timestamp, .. }) =
             &mut self.binding
         else {
             return Verdict::Ignore;
         };
         let is_key = incoming.frame.starts_key_frame;
-        if !flow.thinning.keeps(aim, incoming.frame.temporal_layer, packet.timestamp, is_key) {
-            flow.leave_out(packet.sequence_number, incoming.frame);
-            return Verdict::Ignore;
+        let mut marker = packet.marker;
+        let mut is_change = false;
+        if let Some(layers) = &incoming.frame.layers {
+            let wanted = Cell { spatial: aim.spatial, temporal: aim.temporal };
+            match flow.selection.decide(wanted, layers) {
+                Fate::Kept { ends_picture, is_change: is_changed } => {
+                    marker |= ends_picture;
+                    is_change = is_changed;
+                }
+                fate => {
+                    flow.sequence.leave_out(packet.sequence_number);
+                    let needs_key = fate == Fate::NeedsKeyFrame;
+                    return if needs_key { Verdict::NeedsKeyFrame } else { Verdict::Ignore };
+                }
+            }
+        } else {
+            let (temporal, timestamp) = (incoming.frame.temporal_layer, packet.timestamp);
+            if !flow.thinning.keeps(aim.temporal, temporal, timestamp, is_key) {
+                flow.leave_out(packet.sequence_number, incoming.frame);
+                return Verdict::Ignore;
+            }
         }
         let timestamp = clock.map(packet.timestamp);
         let (Some(sequence_number), false) =
@@ -353,14 +380,15 @@ impl Line {
         else {
             return Verdict::Drop(DropCause::BeforeBinding);
         };
-        let rewrite = flow.rewrite(incoming.frame);
+        let mut rewrite = flow.rewrite(incoming.frame);
+        rewrite.dependency = flow.rewrite_dependency(packet, incoming.frame.layers, is_change);
         self.remember(now, sequence_number, timestamp, incoming.source_us, rewrite);
         Verdict::Send(RtpOut {
             payload_type,
             sequence_number,
             timestamp,
             captured: incoming.captured,
-            marker: packet.marker,
+            marker,
             extensions: packet.extensions,
             payload: packet.payload.clone(),
             rewrite,
@@ -413,6 +441,9 @@ impl Line {
                 self.left.tl0_picture_index.wrapping_add(1).wrapping_sub(index.value)
             }),
             thinning: Thinning::new(self.aim.temporal),
+            selection: Selection::default(),
+            frames: frame_number(packet)
+                .map_or(0, |first| self.left.frame.wrapping_add(1).wrapping_sub(first)),
         };
         let target = self.next_timestamp(now, incoming.source_us);
         let floor = if self.binding.as_ref().is_some_and(|b| b.clock.is_some()) {
@@ -485,6 +516,9 @@ impl Line {
                 left.picture_id = id.value;
             }
         }
+        if (ids.dependency.number.wrapping_sub(left.frame) as i16) > 0 {
+            left.frame = ids.dependency.number;
+        }
         if let Some(index) = ids.tl0_picture_index
             && (index.value.wrapping_sub(left.tl0_picture_index) as i8) >= 0
         {
@@ -519,8 +553,32 @@ impl Flow {
                 index.value = index.value.wrapping_add(self.tl0_picture_index);
                 index
             }),
+            dependency: Rewrite::default(),
         }
     }
+
+    /// The dependency descriptor that the packet leaves with, if it has one. Who gets other layers from
+    /// here on is told, and so is who gets a structure.
+    fn rewrite_dependency(
+        &self,
+        packet: &RtpIn,
+        layers: Option<LayerFrame>,
+        is_change: bool,
+    ) -> Rewrite {
+        let number = frame_number(packet).unwrap_or(0).wrapping_add(self.frames);
+        let targets = layers.and_then(|layers| layers.targets);
+        let cell = self.selection.current();
+        let told = targets.zip(cell).filter(|(targets, _)| targets.is_told || is_change);
+        let active = told.map(|(targets, cell)| (targets.mask, targets.within(cell)));
+        Rewrite { number, active }
+    }
+}
+
+/// The frame number in a packet's dependency descriptor.
+fn frame_number(packet: &RtpIn) -> Option<u16> {
+    let descriptor = packet.payload.beside(packet.extensions.dependency?);
+    let [_, high, low] = *descriptor.first_chunk()?;
+    Some(u16::from_be_bytes([high, low]))
 }
 
 /// Whether `a` is earlier than `b` (mod 2^32).

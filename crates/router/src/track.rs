@@ -9,8 +9,11 @@ use crate::command::TrackInfo;
 use crate::engine::RtpIn;
 use crate::ids::{Kind, Mid};
 use crate::keyframe::KeyFrameThrottle;
-use crate::layers::{Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate};
+use crate::layers::{
+    Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate, encoding_of, layer_index,
+};
 use crate::loudness::Loudness;
+use crate::scalability::{Cell, Cells, Describer, LayerFrame};
 use crate::sink::Sink;
 use crate::wallclock::Report;
 
@@ -51,6 +54,56 @@ pub(crate) struct Encoding {
     window: [Window; MAX_TEMPORAL_LAYERS],
     rates: [Rate; MAX_TEMPORAL_LAYERS],
     is_measured: bool,
+    /// Of a stream with layers inside; needs memory only if there are some.
+    inside: Option<Box<Inside>>,
+}
+
+/// The layers inside of one encoding.
+#[derive(Debug, Default)]
+struct Inside {
+    describer: Describer,
+    /// By cell: all that somebody gets who has it.
+    window: [Window; Cell::COUNT],
+    rates: [Rate; Cell::COUNT],
+    /// Those whose picture was counted already.
+    counted: Cells,
+    /// What was told last.
+    told: Cells,
+}
+
+impl Inside {
+    /// Counts a packet. Returns whether there are other layers than before.
+    fn count(&mut self, frame: &LayerFrame, bytes: usize, is_picture: bool) -> bool {
+        if is_picture {
+            self.counted = Cells::NONE;
+        }
+        for (cell, window) in Cell::all().zip(&mut self.window) {
+            if frame.present.has(cell) {
+                window.bytes = window.bytes.saturating_add(bytes as u32);
+                window.frames = window.frames.saturating_add((!self.counted.has(cell)).into());
+                self.counted.add(cell);
+            }
+        }
+        std::mem::replace(&mut self.told, frame.cells) != frame.cells
+    }
+
+    /// The layers, the lowest first; `index` is that of the encoding.
+    fn layers(&self, index: u8, is_live: bool) -> impl Iterator<Item = Layer> {
+        let cells = self.describer.cells();
+        let temporal_layers =
+            self.describer.temporal_layers().clamp(1, MAX_TEMPORAL_LAYERS as u8);
+        let spatial = self.rates.chunks_exact(MAX_TEMPORAL_LAYERS).zip(0..);
+        spatial.filter_map(move |(rates, spatial)| {
+            let is_there = cells.iter().any(|cell| cell.spatial == spatial);
+            is_there.then_some(Layer {
+                encoding: layer_index(index, spatial),
+                is_live,
+                size: self.describer.size(spatial),
+                rates: *rates.first_chunk()?,
+                temporal_layers,
+            })
+        })
+    }
 }
 
 /// What came in a window.
@@ -82,6 +135,7 @@ impl Encoding {
             window: [Window::default(); MAX_TEMPORAL_LAYERS],
             rates: [Rate::default(); MAX_TEMPORAL_LAYERS],
             is_measured: false,
+            inside: None,
         }
     }
 
@@ -95,6 +149,7 @@ impl Encoding {
             self.lost_before = self.lost();
             self.ssrc = packet.ssrc;
             self.report = None;
+            self.inside = None;
             (self.first_sequence, self.received) = (packet.sequence_number, 0);
             self.last_sequence = packet.sequence_number;
         }
@@ -122,7 +177,10 @@ impl Encoding {
     fn measure(&mut self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f32().max(0.01);
         let share = if self.is_measured { SHARE } else { 1.0 };
-        for (rate, window) in self.rates.iter_mut().zip(&mut self.window) {
+        let inside = self.inside.as_deref_mut();
+        let inside = inside.map(|inside| inside.rates.iter_mut().zip(&mut inside.window));
+        let own = self.rates.iter_mut().zip(&mut self.window);
+        for (rate, window) in own.chain(inside.into_iter().flatten()) {
             let follow = |former: f32, newest: f32| former + share * (newest - former);
             let bitrate = follow(rate.bitrate_bps as f32, window.bytes as f32 * 8.0 / seconds);
             rate.bitrate_bps = bitrate as u32;
@@ -233,6 +291,28 @@ impl Track {
         u8::try_from(place).ok()
     }
 
+    /// What a packet of encoding `index` says of its frame.
+    pub(crate) fn describe(&mut self, index: u8, codec: Codec, packet: &RtpIn) -> FrameInfo {
+        let mut frame = FrameInfo::of(codec, &packet.payload);
+        // Other codecs say what the router needs in their payload, and change encodings with it.
+        if !matches!(codec, Codec::Vp9 | Codec::Av1) {
+            return frame;
+        }
+        let descriptor = packet.extensions.dependency.map(|place| packet.payload.beside(place));
+        let Some(encoding) = self.encodings.get_mut(usize::from(index)) else {
+            return frame;
+        };
+        let inside = encoding.inside.get_or_insert_default();
+        let described = inside.describer.describe(codec, descriptor, &packet.payload, frame);
+        frame.layers = described.layers;
+        if frame.starts_key_frame || described.starts_key_frame == Some(true) {
+            // A decoder of AV1 begins with a sequence, which the descriptor may not know of.
+            frame.starts_key_frame = described.starts_key_frame.unwrap_or(true);
+            frame.size = (0..).map_while(|spatial| inside.describer.size(spatial)).last();
+        }
+        frame
+    }
+
     /// Measures a packet of encoding `index`. Returns whether those who get the track must hear of
     /// its layers anew.
     pub(crate) fn measure(
@@ -263,6 +343,9 @@ impl Track {
             self.frames = self.frames.wrapping_add(1);
         }
         encoding.frames_then = self.frames;
+        let inside = encoding.inside.as_deref_mut().zip(frame.layers);
+        let has_other_layers = inside
+            .is_some_and(|(inside, layers)| inside.count(&layers, packet.payload.len(), is_frame));
         let is_resized = frame.size.is_some() && frame.size != encoding.size;
         if is_resized {
             encoding.size = frame.size;
@@ -277,7 +360,7 @@ impl Track {
                 self.order.push(index);
             }
         }
-        self.look(now, is_grown || is_resized || is_back)
+        self.look(now, is_grown || is_resized || is_back || has_other_layers)
     }
 
     /// Looks at rates and liveness once per window, and at the order if there is news.
@@ -304,11 +387,19 @@ impl Track {
         }
         let is_sorted = self.sort();
         let encodings = &self.encodings;
-        let layers = self.order.iter().filter_map(|index| {
-            encodings.get(usize::from(*index)).map(|encoding| encoding.layer(*index))
-        });
         self.layers.clear();
-        self.layers.extend(layers);
+        for index in &self.order {
+            let Some(encoding) = encodings.get(usize::from(*index)) else {
+                continue;
+            };
+            let known = self.layers.len();
+            if let Some(inside) = &encoding.inside {
+                self.layers.extend(inside.layers(*index, encoding.is_live));
+            }
+            if self.layers.len() == known {
+                self.layers.push(encoding.layer(*index));
+            }
+        }
         // Rates decide what a narrow network gets, also where there is one layer only.
         is_news || is_dead || is_sorted || is_due
     }
@@ -388,13 +479,14 @@ impl Track {
     /// The live encodings that somebody gets, or the highest if nobody does.
     pub(crate) fn watched(&self) -> Encodings {
         let need = self.need();
-        let live = self.layers.iter().filter(|layer| layer.is_live).map(|layer| layer.encoding);
+        let live = self.layers.iter().filter(|layer| layer.is_live);
+        let live = live.map(|layer| encoding_of(layer.encoding));
         let watched = live.filter(|index| need.receives.has(*index));
         let watched = watched.fold(Encodings::NONE, |all, index| all.and(Encodings::one(index)));
         if watched != Encodings::NONE {
             return watched;
         }
         let highest = self.layers.iter().rev().find(|layer| layer.is_live);
-        Encodings::one(highest.map_or(0, |layer| layer.encoding))
+        Encodings::one(highest.map_or(0, |layer| encoding_of(layer.encoding)))
     }
 }

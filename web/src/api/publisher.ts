@@ -131,6 +131,7 @@ export class Publisher extends View implements Publication {
       opus,
       videoCodecs,
       isScalable: isScalable && this.#page.era.sendsLayers && isRouted(this.session?.sessionId ?? ''),
+      isScreen: this.#options.sources.videoKind === 'screen',
       ...this.#encoding.wishes(),
     };
   }

@@ -12,6 +12,7 @@ test('an offer holds what the router forwards, in the order of the browser, and 
     { mimeType: 'video/rtx' },
     { mimeType: 'video/VP9', sdpFmtpLine: 'profile-id=0' },
     { mimeType: 'video/VP9' },
+    { mimeType: 'video/AV1', sdpFmtpLine: 'level-idx=5;profile=0;tier=0' },
     h264('42e01f'),
     h264('42001f'),
     h264('640C34'),
@@ -22,11 +23,10 @@ test('an offer holds what the router forwards, in the order of the browser, and 
     h264('42e01f', 0),
     h264('4d001f'),
     h264('f4001f'),
-    { mimeType: 'video/AV1' },
+    { mimeType: 'video/AV1', sdpFmtpLine: 'level-idx=5;profile=1;tier=0' },
     { mimeType: 'video/red' },
     { mimeType: 'video/ulpfec' },
     { mimeType: 'video/flexfec-03' },
-    { mimeType: 'audio/red' },
     { mimeType: 'audio/CN' },
     { mimeType: 'audio/PCMU' },
     { mimeType: 'audio/telephone-event' },
@@ -37,6 +37,11 @@ test('an offer holds what the router forwards, in the order of the browser, and 
 test('redundant audio is offered before the codec that it carries, and no redundant video', () => {
   const [opus, red] = [{ mimeType: 'audio/opus' }, { mimeType: 'audio/red', sdpFmtpLine: '111/111' }];
   const video = { mimeType: 'video/red' };
-  expect(offeredCodecs([opus, red, video], true)).toEqual([red, opus]);
-  expect(offeredCodecs([opus], true)).toEqual([opus]);
+  expect(offeredCodecs([opus, red, video], false)).toEqual([red, opus]);
+  expect(offeredCodecs([opus], false)).toEqual([opus]);
+});
+
+test('where frames are encrypted there is neither redundant audio nor AV1', () => {
+  const [opus, red, av1] = [{ mimeType: 'audio/opus' }, { mimeType: 'audio/red' }, { mimeType: 'video/AV1' }];
+  expect(offeredCodecs([opus, red, av1], true)).toEqual([opus]);
 });

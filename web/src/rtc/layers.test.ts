@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { isRouted, layersOf, limited } from './layers.ts';
+import { isRouted, layersOf, limited, scalabilityOf } from './layers.ts';
 
 const scales = (width: number, height: number, codecs?: readonly string[]): number[] =>
   layersOf({ width, height }, codecs).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy);
@@ -32,4 +32,14 @@ it('gives each layer a bitrate for its size, within the limit of all', () => {
 it('knows a relayed session by its id', () => {
   expect(isRouted('2_MX4xMDB-fn4')).toBe(true);
   expect(isRouted('1_MX4xMDB-fn4')).toBe(false);
+});
+
+it('sends layers inside one stream where the codec has them, and a screen in its own size', () => {
+  const large = { width: 1280, height: 720 };
+  expect(scalabilityOf(large, ['vp9'])).toBe('L3T3_KEY');
+  expect(scalabilityOf({ width: 360, height: 640 }, ['av1', 'vp8'])).toBe('L2T3_KEY');
+  expect(scalabilityOf({ width: 320, height: 180 }, ['vp9'])).toBe('L1T3');
+  expect(scalabilityOf(large, ['vp9'], true)).toBe('L1T3');
+  expect(scalabilityOf(large, ['vp8', 'vp9'])).toBeUndefined();
+  expect(scalabilityOf(large)).toBeUndefined();
 });

@@ -19,6 +19,26 @@ const MOST_BPS = 4_000_000;
 /** Codecs that make layers inside one stream. */
 const LAYERED_CODECS = ['vp9', 'av1'];
 
+/** Dependent on key frames: a subscriber gets its spatial layer alone, and no layers below that it does not show. */
+const MODES: readonly (readonly [number, string])[] = [
+  [720, 'L3T3_KEY'],
+  [360, 'L2T3_KEY'],
+];
+
+/**
+ * How a picture is sent in layers inside one stream, where its codec has such; undefined where it has not. A shared screen
+ * keeps its size, for text that is scaled down cannot be read.
+ */
+export function scalabilityOf(
+  { width, height }: { readonly width?: number | undefined; readonly height?: number | undefined },
+  codecs: readonly string[] = [],
+  isScreen = false,
+): string | undefined {
+  if (!LAYERED_CODECS.includes(codecs[0] ?? '')) return undefined;
+  const shorter = isScreen ? 0 : Math.min(width ?? 0, height ?? 0);
+  return MODES.find(([least]) => shorter >= least)?.[1] ?? 'L1T3';
+}
+
 /** The layers of a picture, the smallest first; none where one encoding does. */
 export function layersOf(
   { width, height }: { readonly width?: number | undefined; readonly height?: number | undefined },

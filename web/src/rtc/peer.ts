@@ -48,6 +48,8 @@ export interface SendTracks {
   readonly videoCodecs?: readonly string[] | undefined;
   /** Whether the video may be sent in several sizes at once. */
   readonly isScalable?: boolean | undefined;
+  /** Whether the video is a shared screen. */
+  readonly isScreen?: boolean | undefined;
 }
 
 /** The lines that carry one stream of ours. */

@@ -4,7 +4,7 @@ import type { FrameEncryption } from '../encryption/index.ts';
 import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
-import { layersOf, limited, type Layer } from './layers.ts';
+import { layersOf, scalabilityOf, limited, type Layer } from './layers.ts';
 import { withOpusWishes, type OpusWishes } from './opus.ts';
 import { PlayoutDelays } from './playout.ts';
 import { pathSample } from './statistics.ts';
@@ -100,16 +100,15 @@ class RtcPeer implements Peer {
   send(tracks: SendTracks): SentLines {
     const stream = new MediaStream([tracks.audio, tracks.video].filter((track) => track !== null));
     const audio = tracks.audio && this.sendLine(tracks.audio, stream, { maxBitrate: tracks.audioBitrateBps });
-    const layers =
-      tracks.video !== null && tracks.isScalable === true
-        ? layersOf(tracks.video.getSettings(), tracks.videoCodecs)
-        : [];
+    const size = tracks.isScalable === true ? tracks.video?.getSettings() : undefined;
+    const layers = size === undefined ? [] : layersOf(size, tracks.videoCodecs);
+    const inside = size && scalabilityOf(size, tracks.videoCodecs, tracks.isScreen);
     const video =
       tracks.video &&
       this.sendLine(
         tracks.video,
         stream,
-        { maxBitrate: tracks.videoBitrateBps, scalabilityMode: tracks.scalabilityMode },
+        { maxBitrate: tracks.videoBitrateBps, scalabilityMode: tracks.scalabilityMode ?? inside },
         tracks.videoCodecs,
         layers,
       );
@@ -229,7 +228,7 @@ class RtcPeer implements Peer {
         layers.length === 0
           ? [{ ...(maxBitrate === undefined ? {} : { maxBitrate }), ...mode }]
           : layers.map((layer, index) => ({ ...layer, ...mode, maxBitrate: bitrates[index] ?? layer.maxBitrate }));
-      const line = this.line(kind, 'sendonly', track, { streams: [stream], sendEncodings });
+      const line = this.layeredLine(kind, track, stream, sendEncodings);
       this.encryption?.protect(line.sender, 'sent', kind);
       this.prefer(line, kind, codecs);
       return { line, layers, turn: Promise.resolve(), isOn: true, paused: [] };
@@ -245,13 +244,34 @@ class RtcPeer implements Peer {
         tune(used, (encodings) => {
           limit(used, encodings, maxBitrate);
           activate(used, encodings);
-          for (const encoding of encodings) Object.assign(encoding, mode);
+          for (const encoding of encodings as { scalabilityMode?: string }[]) {
+            if (scalabilityMode === undefined) delete encoding.scalabilityMode;
+            else encoding.scalabilityMode = scalabilityMode;
+          }
         }),
       )
       .catch((error: unknown) => {
         logger.warn('A track could not be put on its line.', error);
       });
     return used;
+  }
+
+  /** A line to send on; where the browser refuses a scalability mode, that is its own choice. */
+  private layeredLine(
+    kind: Kind,
+    track: MediaStreamTrack,
+    stream: MediaStream,
+    sendEncodings: readonly (RTCRtpEncodingParameters & { readonly scalabilityMode?: string })[],
+  ): RTCRtpTransceiver {
+    const streams = [stream];
+    try {
+      return this.line(kind, 'sendonly', track, { streams, sendEncodings: [...sendEncodings] });
+    } catch (error) {
+      if (sendEncodings.every(({ scalabilityMode }) => scalabilityMode === undefined)) throw error;
+      logger.warn('The browser does not know the scalability mode.', error);
+      const plain = sendEncodings.map(({ scalabilityMode: _, ...encoding }) => encoding);
+      return this.line(kind, 'sendonly', track, { streams, sendEncodings: plain });
+    }
   }
 
   private line(
@@ -262,6 +282,7 @@ class RtcPeer implements Peer {
   ): RTCRtpTransceiver {
     const line = this.pc.addTransceiver(track ?? kind, { ...init, direction });
     this.prefer(line, kind, []);
+    if (kind === 'video') describeDependencies(line);
     return line;
   }
 
@@ -277,7 +298,7 @@ class RtcPeer implements Peer {
       const place = dearest.indexOf(mimeType.slice(mimeType.indexOf('/') + 1).toLowerCase());
       return place < 0 ? dearest.length : place;
     };
-    const offered = offeredCodecs(codecs, this.encryption === null);
+    const offered = offeredCodecs(codecs, this.encryption !== null);
     line.setCodecPreferences(offered.sort((one, other) => rank(one) - rank(other)));
   }
 
@@ -287,6 +308,27 @@ class RtcPeer implements Peer {
     this.reported = state;
     this.onState(state);
   }
+}
+
+const DEPENDENCY_DESCRIPTOR =
+  'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension';
+
+interface HeaderExtension {
+  direction: string;
+  readonly uri: string;
+}
+
+/** Offers the header extension by which the router tells layers apart; Chromium knows it and does not offer it unasked. */
+function describeDependencies(line: RTCRtpTransceiver): void {
+  const extended = line as RTCRtpTransceiver & {
+    getHeaderExtensionsToNegotiate?(): HeaderExtension[];
+    setHeaderExtensionsToNegotiate?(extensions: HeaderExtension[]): void;
+  };
+  const extensions = extended.getHeaderExtensionsToNegotiate?.() ?? [];
+  const descriptor = extensions.find(({ uri }) => uri === DEPENDENCY_DESCRIPTOR);
+  if (descriptor === undefined) return;
+  descriptor.direction = 'sendrecv';
+  extended.setHeaderExtensionsToNegotiate?.(extensions);
 }
 
 /** Changes the parameters of a line, after the changes before. */

@@ -11,11 +11,12 @@ pub(super) const TARGET: Target =
 
 fn start() -> Check {
     Box::new(|payload| {
-        for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264] {
+        for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::H264] {
             let info = FrameInfo::of(codec, payload);
             let rewrite = DescriptorRewrite {
                 picture_id: info.picture_id,
                 tl0_picture_index: info.tl0_picture_index,
+                ..DescriptorRewrite::default()
             };
             let mut same = payload.to_vec();
             rewrite.apply(&mut same);

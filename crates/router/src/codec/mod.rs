@@ -1,14 +1,17 @@
 //! What the router must know of codecs: names, payload types, key frames, picture identifiers, sizes
 //! and temporal layers.
 
+mod av1;
 mod h264;
 mod parameter_set;
 mod vp8;
 mod vp9;
 
 pub use h264::H264Profile;
+pub(crate) use vp9::{Vp9Layers, layers as vp9_layers};
 
 use crate::ids::Kind;
+use crate::scalability::LayerFrame;
 
 /// A codec that the router forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +24,8 @@ pub enum Codec {
     H264,
     /// RFC 9628.
     Vp9,
+    /// RTP Payload Format For AV1.
+    Av1,
 }
 
 impl Codec {
@@ -32,6 +37,7 @@ impl Codec {
             Self::Vp8 => "vp8",
             Self::H264 => "h264",
             Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
         }
     }
 }
@@ -48,6 +54,8 @@ pub enum Format {
         /// 0 for 8 bits 4:2:0, 2 for 10 bits.
         profile: u8,
     },
+    /// RTP Payload Format For AV1, of the main profile.
+    Av1,
     /// RFC 6184, by profile; only packetization mode 1 is negotiated.
     H264(H264Profile),
 }
@@ -60,6 +68,7 @@ impl Format {
             Self::Opus => Codec::Opus,
             Self::Vp8 => Codec::Vp8,
             Self::Vp9 { .. } => Codec::Vp9,
+            Self::Av1 => Codec::Av1,
             Self::H264(_) => Codec::H264,
         }
     }
@@ -114,6 +123,8 @@ pub struct FrameInfo {
     pub temporal_layer: Option<TemporalLayer>,
     /// Size of the picture; only at the start of a key frame.
     pub size: Option<FrameSize>,
+    /// Which layers inside of its stream the frame is of, where they can be told apart.
+    pub layers: Option<LayerFrame>,
 }
 
 /// A place in the temporal layers of an encoding.
@@ -184,6 +195,7 @@ impl FrameInfo {
             Codec::Opus => Some(Self::default()),
             Codec::Vp8 => vp8::parse(payload),
             Codec::Vp9 => vp9::parse(payload),
+            Codec::Av1 => av1::parse(payload),
             Codec::H264 => Some(h264::parse(payload)),
         }
         .unwrap_or_default()

@@ -72,17 +72,33 @@ pub struct Extensions {
     pub video_orientation: Option<u8>,
     /// When the frame was captured, on the publisher's clock.
     pub capture_time: Option<AbsoluteCaptureTime>,
+    /// Which frames the packet's frame needs.
+    pub dependency: Option<Dependency>,
+}
+
+/// Where a packet's dependency descriptor stands in the buffer of its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// In bytes from the start of the buffer.
+    pub start: u16,
+    /// In bytes.
+    pub length: u8,
 }
 
 impl Extensions {
-    /// What of a packet's extensions travels.
+    /// What of a packet's extensions travels; `buffer` is where they stand.
     #[must_use]
-    pub fn of(read: &rtp::Extensions<'_>) -> Self {
+    pub fn of(read: &rtp::Extensions<'_>, buffer: &[u8]) -> Self {
         Self {
             audio_level_dbov: read.audio_level.map(|level| -(level.level as i8)),
             voice_activity: read.audio_level.map(|level| level.voice),
             video_orientation: read.video_orientation,
             capture_time: read.capture_time,
+            dependency: read.dependency_descriptor.and_then(|descriptor| {
+                let start = descriptor.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+                let length = u8::try_from(descriptor.len()).ok().filter(|length| *length > 0)?;
+                Some(Dependency { start: u16::try_from(start).ok()?, length })
+            }),
         }
     }
 
@@ -117,13 +133,15 @@ pub struct RtpIn {
     pub payload: MediaBytes,
 }
 
-/// Changes in a payload descriptor that keep its length.
+/// Changes in descriptors; those in the payload keep their length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DescriptorRewrite {
     /// New picture identifier, and where it stands.
     pub picture_id: Option<crate::codec::PictureId>,
     /// New index of temporal layer 0, and where it stands.
     pub tl0_picture_index: Option<crate::codec::Tl0PictureIndex>,
+    /// What changes in the dependency descriptor, if there is one.
+    pub dependency: rtp::dependency::Rewrite,
 }
 
 impl DescriptorRewrite {
@@ -172,6 +190,15 @@ pub struct RtpOut {
     pub codec: crate::codec::Codec,
     /// When it came, if it is followed.
     pub received: Option<ReceivedAt>,
+}
+
+impl RtpOut {
+    /// The dependency descriptor as it leaves, if there is one that can be written.
+    #[must_use]
+    pub fn dependency(&self) -> Option<rtp::dependency::Written> {
+        let descriptor = self.payload.beside(self.extensions.dependency?);
+        self.rewrite.dependency.apply(descriptor).ok()
+    }
 }
 
 /// What the connection itself does.

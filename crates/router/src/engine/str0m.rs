@@ -81,7 +81,8 @@ impl Str0mEngines {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
-            .enable_vp9(true);
+            .enable_vp9(true)
+            .enable_av1(true);
         for (payload_type, rtx, profile_level_id) in [
             (108, 109, 0x42_e01f),
             (127, 121, 0x42_001f),
@@ -178,7 +179,10 @@ impl Engine for Str0mEngine {
         let answer = self.rtc.sdp_api().accept_offer(parsed).map_err(|e| {
             if self.rtc.is_alive() { refused(e) } else { EngineError::Failed(e.to_string()) }
         });
-        let answer = answer.map(|a| sdp::with_audio_repair(offer, &a.to_sdp_string()));
+        let answer = answer.map(|answer| {
+            let answer = sdp::with_audio_repair(offer, &answer.to_sdp_string());
+            sdp::with_dependencies(offer, &answer)
+        });
         let description = answer.as_ref().ok().map(|answer| sdp::negotiated(offer, answer));
         let new = description.iter().flat_map(|d| &d.lines).map(|line| line.mid);
         self.take_lines_away(new);
@@ -512,6 +516,7 @@ fn format_of(params: &PayloadParams) -> Option<Format> {
             let id = spec.format.profile_level_id.unwrap_or(0x42_000a);
             H264Profile::from_profile_level_id(id).map(Format::H264)
         }
+        EngineCodec::Av1 => (spec.format.profile.unwrap_or(0) == 0).then_some(Format::Av1),
         _ => None,
     }
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::engine::Dependency;
+
 /// Sizes of buffers: audio and small reports, video within an Ethernet frame. A larger packet gets
 /// one of its own.
 const SIZES: [usize; 2] = [256, 1536];
@@ -26,6 +28,28 @@ impl MediaBytes {
     pub(crate) fn new(buffer: Arc<[u8]>, range: Range<usize>) -> Self {
         let end = range.end.min(buffer.len());
         Self { start: range.start.min(end) as u32, end: end as u32, buffer }
+    }
+
+    /// What stands elsewhere in the buffer; nothing, if that is beyond its end.
+    #[must_use]
+    pub fn beside(&self, place: Dependency) -> &[u8] {
+        let start = usize::from(place.start);
+        self.buffer.get(start..start + usize::from(place.length)).unwrap_or_default()
+    }
+
+    /// The same from `start` of the buffer on, which is no later, and by how much that is more.
+    pub(crate) fn beginning_at(&self, start: u16) -> (Self, u16) {
+        let start = u32::from(start).min(self.start);
+        let more = u16::try_from(self.start - start).unwrap_or(u16::MAX);
+        let start = self.start - u32::from(more);
+        (Self { buffer: Arc::clone(&self.buffer), start, end: self.end }, more)
+    }
+
+    /// The same without the first bytes.
+    #[must_use]
+    pub(crate) fn without(mut self, bytes: u16) -> Self {
+        self.start = self.start.saturating_add(bytes.into()).min(self.end);
+        self
     }
 }
 

@@ -325,7 +325,7 @@ impl Plane {
             sequence_number: number,
             timestamp: header.timestamp,
             marker: header.marker,
-            extensions: Values::of(&read),
+            extensions: Values::of(&read, buffer),
             payload: MediaBytes::new(Arc::clone(buffer), payload),
         };
         self.output(Output::Packet(packet));

@@ -9,6 +9,7 @@ use super::description::{Description, LineDescription, Redundancy, SourceDescrip
 use super::history::History;
 use crate::engine::{Extensions as Values, RtpOut, Urgency};
 use crate::ids::{Kind, Mid};
+use crate::rtp::dependency::Written;
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::srtp::{SealError, Sealer, SourceHandle};
 use crate::rtp::{self, ExtensionIds, ExtensionKind, NoRoom, red, rtx};
@@ -209,7 +210,9 @@ impl SendLine {
             timestamp: packet.timestamp,
             ssrc: self.own.ssrc,
         };
-        let extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        let dependency = packet.dependency();
+        let mut extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let end = match repeated {
             Some(Repeated { former, offset, .. }) => {
@@ -268,7 +271,9 @@ impl SendLine {
             timestamp: packet.timestamp,
             ssrc,
         };
-        let extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        let dependency = packet.dependency();
+        let mut extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let number = (packet.sequence_number as u16).to_be_bytes();
         *buffer.get_mut(start..).and_then(<[u8]>::first_chunk_mut).ok_or(NoRoom)? = number;

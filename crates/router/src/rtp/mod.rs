@@ -10,6 +10,7 @@
 //! [`Outgoing::write`] begins the packet, the caller appends the payload, [`pad`] makes it longer if
 //! it must be, [`srtp::Sealer::seal_rtp`] encrypts in place and appends the tag.
 
+pub mod dependency;
 mod extension;
 mod header;
 pub mod red;

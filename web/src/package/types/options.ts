@@ -112,7 +112,7 @@ export interface PublisherProperties extends GetUserMediaProperties, WidgetPrope
   scalableVideo?: boolean;
   scalableScreenshare?: boolean;
   /** In the order of preference. */
-  preferredVideoCodecs?: 'automatic' | ('vp8' | 'vp9' | 'h264')[];
+  preferredVideoCodecs?: 'automatic' | ('vp8' | 'vp9' | 'h264' | 'av1')[];
   videoContentHint?: VideoContentHint;
   videoFilter?: VideoFilter;
   audioFilter?: AudioFilter;

@@ -1,0 +1,121 @@
+//! Which frames of a layered stream one subscriber gets.
+
+use super::{Cell, LayerFrame};
+use crate::rtp::dependency::References;
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is sent.
+    Kept {
+        /// It is the last of the highest frame of its picture that the subscriber gets.
+        ends_picture: bool,
+        /// The subscriber gets other layers from this frame on.
+        is_change: bool,
+    },
+    /// It is not for this subscriber.
+    LeftOut,
+    /// As above, and what is wanted can only begin at a key frame.
+    NeedsKeyFrame,
+}
+
+/// Frames that come at most so late are late; others are of a source that counts anew.
+const LATEST: u16 = 1024;
+
+/// Decides for one subscriber. It gets other layers from a frame on that says that all later frames of
+/// those can be decoded if it can, and that refers only to frames that were sent.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    current: Option<Cell>,
+    /// The frame at which that began, and what was before.
+    changed: Option<(u16, Option<Cell>)>,
+    /// The newest frame.
+    newest: u16,
+    /// Whether the newest frame was sent, and those before; bit 0 is the newest.
+    sent: u64,
+}
+
+impl Selection {
+    /// What the subscriber gets.
+    pub(crate) fn current(&self) -> Option<Cell> {
+        self.current
+    }
+
+    /// Decides on a packet. `wanted` is at most what the subscriber should have.
+    pub(crate) fn decide(&mut self, wanted: Cell, frame: &LayerFrame) -> Fate {
+        let Some(wanted) = frame.cells.nearest(wanted) else {
+            return Fate::Kept { ends_picture: false, is_change: false };
+        };
+        let ahead = frame.number.wrapping_sub(self.newest);
+        let is_new = self.current.is_none() || (1..u16::MAX - LATEST).contains(&ahead);
+        if is_new {
+            self.sent = self.sent.checked_shl(ahead.into()).unwrap_or(0);
+            self.newest = frame.number;
+            let is_over = |since: u16| !(..LATEST).contains(&frame.number.wrapping_sub(since));
+            self.changed = self.changed.filter(|(since, _)| !is_over(*since));
+        }
+        let mut needs_key = false;
+        if is_new && frame.starts && self.current != Some(wanted) {
+            let can_decode = self.has_sent(frame.references);
+            let next = if can_decode { self.next(wanted, frame) } else { None };
+            if let Some(next) = next {
+                self.changed = Some((frame.number, self.current));
+                self.current = Some(next);
+            } else {
+                let is_elsewhere = self.current.is_none_or(|c| c.spatial != wanted.spatial);
+                needs_key = !can_decode && is_elsewhere && frame.switches.has(wanted);
+            }
+        }
+        match self.at(frame.number).filter(|cell| frame.present.has(*cell)) {
+            Some(cell) => {
+                self.note_sent(frame.number);
+                let is_change = self.changed.is_some_and(|(since, _)| since == frame.number);
+                Fate::Kept { ends_picture: frame.ends && frame.spatial == cell.spatial, is_change }
+            }
+            None if needs_key => Fate::NeedsKeyFrame,
+            None => Fate::LeftOut,
+        }
+    }
+
+    /// What the subscriber got at this frame: one that comes late is of what was before.
+    fn at(&self, number: u16) -> Option<Cell> {
+        match self.changed {
+            Some((since, former)) if (number.wrapping_sub(since) as i16) < 0 => former,
+            _ => self.current,
+        }
+    }
+
+    /// The best step towards what is wanted, of those that a frame allows.
+    fn next(&self, wanted: Cell, frame: &LayerFrame) -> Option<Cell> {
+        let mut switches = frame.switches;
+        let own = self.current.map(|current| current.spatial);
+        for cell in frame.paces.iter().filter(|cell| Some(cell.spatial) == own) {
+            switches.add(cell);
+        }
+        if switches.has(wanted) {
+            return Some(wanted);
+        }
+        let is_step = |cell: &Cell| {
+            cell.is_within(wanted)
+                && self.current.is_none_or(|current| {
+                    let is_too_fast = current.temporal > wanted.temporal;
+                    let is_more = cell.spatial > current.spatial
+                        || cell.temporal > current.temporal
+                        || is_too_fast;
+                    // What is too large goes at once or not at all: there is no way back up.
+                    current.spatial <= wanted.spatial && cell.spatial >= current.spatial && is_more
+                })
+        };
+        switches.iter().rev().find(is_step).filter(|cell| Some(*cell) != self.current)
+    }
+
+    /// Whether all these were sent.
+    fn has_sent(&self, references: References) -> bool {
+        !references.is_far && references.back & !(self.sent >> 1) == 0
+    }
+
+    fn note_sent(&mut self, number: u16) {
+        let behind = u32::from(self.newest.wrapping_sub(number));
+        self.sent |= 1_u64.checked_shl(behind).unwrap_or(0);
+    }
+}
