@@ -53,42 +53,39 @@ def test_each_element_gets_its_size_and_layers_that_nobody_watches_rest(arrive: 
     small.wait(SHOWS, 1280, deadline_s=DEADLINE_S)
 
 
-FRAME = """async () => {
-    const video = [...(await person.subscriber.getRtcStatsReport()).values()].find(
-        ({ type, kind }) => type === 'inbound-rtp' && kind === 'video',
-    );
-    return {
-        height: video?.frameHeight, decoded: video?.framesDecoded, keys: video?.keyFramesDecoded,
-        freezes: video?.freezeCount, dropped: video?.framesDropped,
-    };
+DECODED = """async () => {
+    const reports = [...(await person.subscriber.getRtcStatsReport()).values()];
+    const { framesDecoded, frameHeight } = reports.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+    return { framesDecoded, frameHeight };
 }"""
 SENT = """async () => {
     const [{ rtcStatsReport }] = await person.publisher.getRtcStatsReport();
-    const { scalabilityMode, frameHeight, keyFramesEncoded } = [...rtcStatsReport.values()].find(
+    const { scalabilityMode, keyFramesEncoded } = [...rtcStatsReport.values()].find(
         ({ type, kind }) => type === 'outbound-rtp' && kind === 'video',
     );
-    return { scalabilityMode, frameHeight, keyFramesEncoded };
+    return { scalabilityMode, keyFramesEncoded };
 }"""
+# Of one change: it asks for one, and a loaded machine may ask again.
+KEY_FRAMES = 3
 
 
 @pytest.mark.timeout(240)
-def test_each_element_gets_its_spatial_layer_of_vp9(arrive: Arrive) -> None:
+def test_each_element_gets_its_spatial_layer_of_one_vp9_stream(arrive: Arrive) -> None:
     publisher, viewer = (arrive(subscribe_to_all=False) for _ in range(2))
-    # Few frames of a size that has two layers.
+    # Few frames, of a size that has two layers.
     stream = publisher.publish(
         resolution="640x360", frameRate=10, audioSource=None, scalableVideo=True, preferredVideoCodecs=["vp9"]
     )
     watch(viewer, stream, width=320, height=180, preferredResolution="auto")
     viewer.wait(SHOWS, 320, deadline_s=DEADLINE_S)
-    assert publisher.page.evaluate(SENT)["scalabilityMode"] == "L2T3_KEY"
-    import sys
-    print(publisher.page.evaluate(SENT), viewer.page.evaluate(FRAME), file=sys.stderr)
+    sent = publisher.page.evaluate(SENT)
+    assert sent["scalabilityMode"] == "L2T3_KEY"
 
-    for size, width in (((640, 360), 640), ((320, 180), 320), ((640, 360), 640)):
-        viewer.page.evaluate(
-            "([width, height]) => person.subscriber.setPreferredResolution({ width, height })", list(size)
-        )
+    for width, height in ((640, 360), (320, 180)):
+        viewer.page.evaluate("size => person.subscriber.setPreferredResolution(size)", {"width": width, "height": height})
         viewer.wait(SHOWS, width, deadline_s=DEADLINE_S)
-        before = viewer.page.evaluate(FRAME)["decoded"]
-        viewer.wait(f"async before => (await ({FRAME})()).decoded >= before + 10", before, deadline_s=DEADLINE_S)
-        print(publisher.page.evaluate(SENT), viewer.page.evaluate(FRAME), file=sys.stderr)
+        decoded = viewer.page.evaluate(DECODED)
+        assert decoded["frameHeight"] == height
+        more = f"async before => (await ({DECODED})()).framesDecoded >= before + 10"
+        viewer.wait(more, decoded["framesDecoded"], deadline_s=DEADLINE_S)
+    assert publisher.page.evaluate(SENT)["keyFramesEncoded"] <= sent["keyFramesEncoded"] + 2 * KEY_FRAMES

@@ -73,3 +73,8 @@ fn rtcp_is_read_to_its_end() {
 fn changed_packets_are_not_opened() {
     fuzz_for("srtp", BUDGET_OF_A_PARSER);
 }
+
+#[test]
+fn dependency_descriptors_are_rewritten_as_they_were_read() {
+    fuzz_for("dependencies", BUDGET_OF_A_PARSER);
+}

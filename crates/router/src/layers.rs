@@ -187,8 +187,13 @@ pub(crate) struct Aim {
 
 impl Aim {
     /// Before anything is known of the track.
-    pub(crate) const UNKNOWN: Self =
-        Self { wanted: None, follow: None, first: Encodings::ALL, spatial: u8::MAX, temporal: u8::MAX };
+    pub(crate) const UNKNOWN: Self = Self {
+        wanted: None,
+        follow: None,
+        first: Encodings::ALL,
+        spatial: u8::MAX,
+        temporal: u8::MAX,
+    };
 }
 
 /// Decides what a line gets of `layers`, which stand in order, the lowest first.

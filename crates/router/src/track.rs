@@ -90,8 +90,7 @@ impl Inside {
     /// The layers, the lowest first; `index` is that of the encoding.
     fn layers(&self, index: u8, is_live: bool) -> impl Iterator<Item = Layer> {
         let cells = self.describer.cells();
-        let temporal_layers =
-            self.describer.temporal_layers().clamp(1, MAX_TEMPORAL_LAYERS as u8);
+        let temporal_layers = self.describer.temporal_layers().clamp(1, MAX_TEMPORAL_LAYERS as u8);
         let spatial = self.rates.chunks_exact(MAX_TEMPORAL_LAYERS).zip(0..);
         spatial.filter_map(move |(rates, spatial)| {
             let is_there = cells.iter().any(|cell| cell.spatial == spatial);

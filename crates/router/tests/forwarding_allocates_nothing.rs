@@ -11,6 +11,11 @@ use str0m::rtp::ExtensionValues;
 use tertulia_router_core::{SetAudioSlots, SlotIndex};
 
 use crate::driver::World;
+}
+
+#[test]
+use crate::driver::layered::Layered;
+use crate::driver::{Change, ClientOptions, Picture, World};
 
 thread_local! {
     /// What this thread allocated while it was counted; nothing otherwise.
@@ -148,4 +153,38 @@ fn nor_does_one_that_an_audio_slot_carries_or_that_nobody_hears() {
     }
     assert!((900..1200).contains(&forwarded), "two streams to five: {forwarded} packets");
     assert!(needed <= 10, "{needed} allocations for {forwarded} packets");
+}
+
+#[test]
+fn after_a_while_no_packet_with_layers_inside_needs_memory() {
+    let mut world = World::new();
+    let options = ClientOptions { has_dependencies: true, ..ClientOptions::default() };
+    let publish = Change { publish: vec![(1, Picture::Av1)], ..Change::default() };
+    let publisher = world.join_with(options.clone(), &publish);
+    let slots = Change { slots: 1, ..Change::default() };
+    let subscribers: Vec<_> = (0..10).map(|_| world.join_with(options.clone(), &slots)).collect();
+    for subscriber in &subscribers {
+        world.bind(*subscriber, 0, 1, (publisher, 0));
+    }
+    let mut stream = Layered::new(Picture::Av1);
+    let (mut forwarded, mut needed) = (0, 0);
+    for picture in 0..250 {
+        let now = world.now;
+        let client = &mut world.clients[publisher];
+        stream.send(client, now, picture % 50 == 0);
+        client.drive(now);
+        while let Some(packet) = world.clients[publisher].outgoing.pop_front() {
+            let source = world.clients[publisher].outside;
+            let (count, left) = allocations(|| world.router.forward_at_once(now, source, &packet));
+            // Longer than anything is kept; and no reports, which are for one.
+            if picture >= 150 && left > 1 {
+                forwarded += left;
+                needed += count;
+            }
+        }
+        world.run_for(Duration::from_millis(40));
+    }
+    assert!(forwarded >= 1900, "{forwarded} packets");
+    // As above; what only some subscribers need is kept for less long.
+    assert!(needed <= 20, "{needed} allocations for {forwarded} packets");
 }

@@ -310,8 +310,7 @@ class RtcPeer implements Peer {
   }
 }
 
-const DEPENDENCY_DESCRIPTOR =
-  'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension';
+const DEPENDENCY_DESCRIPTOR = 'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension';
 
 interface HeaderExtension {
   direction: string;

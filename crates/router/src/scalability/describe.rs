@@ -9,6 +9,8 @@ use crate::rtp::dependency::{
 
 /// A spatial layer that so many pictures lacked is not sent any more.
 const ABSENT: u16 = 10;
+/// After so many packets all temporal layers were there.
+const ENOUGH: u32 = 100;
 /// Frame numbers of one picture, where they are made of picture identifiers.
 const FRAMES_OF_PICTURE: u16 = MAX_SPATIAL_LAYERS as u16;
 
@@ -138,10 +140,7 @@ impl Describer {
 /// More temporal layers than can be chosen from are one.
 fn cell_of((spatial, temporal): (u8, u8)) -> Cell {
     let highest = MAX_TEMPORAL_LAYERS as u8 - 1;
-    Cell {
-        spatial: spatial.min(MAX_SPATIAL_LAYERS as u8 - 1),
-        temporal: temporal.min(highest),
-    }
+    Cell { spatial: spatial.min(MAX_SPATIAL_LAYERS as u8 - 1), temporal: temporal.min(highest) }
 }
 
 /// Makes numbers and references of VP9 payload descriptors.
@@ -154,6 +153,7 @@ struct Vp9 {
     /// By spatial and temporal layer: the newest picture that had them.
     pictures: [[Option<u16>; MAX_TEMPORAL_LAYERS]; MAX_SPATIAL_LAYERS],
     temporal_layers: u8,
+    packets: u32,
 }
 
 impl Vp9 {
@@ -163,9 +163,12 @@ impl Vp9 {
         let number = picture.wrapping_mul(FRAMES_OF_PICTURE).wrapping_add(spatial.into());
         let references = self.references(layers, spatial, temporal, picture);
         self.note(layers, spatial, temporal, picture);
+        let is_known = self.packets > ENOUGH;
+        let temporal_layers = if is_known { self.temporal_layers } else { u8::MAX };
         let is_sent = |cell: &Cell| {
             let seen = self.seen.get(usize::from(cell.spatial)).copied().flatten();
             seen.is_some_and(|seen| picture.wrapping_sub(seen) as i16 <= ABSENT as i16)
+                && cell.temporal < temporal_layers
         };
         let (mut cells, mut present) = (Cells::NONE, Cells::NONE);
         let (mut switches, mut paces) = (Cells::NONE, Cells::NONE);
@@ -177,8 +180,9 @@ impl Vp9 {
             if cell.temporal >= temporal && is_needed {
                 present.add(cell);
             }
-            let is_base = !layers.is_predicted && cell.temporal >= temporal;
-            if is_own && (is_at_pace || is_base) {
+            // Of a key picture every spatial layer begins anew.
+            let is_base = !layers.is_predicted && (is_own || spatial == 0);
+            if (is_own && is_at_pace) || (is_base && cell.temporal >= temporal) {
                 switches.add(cell);
             }
             if is_needed && is_at_pace {
@@ -249,9 +253,8 @@ impl Vp9 {
     }
 
     fn note(&mut self, layers: &Vp9Layers, spatial: u8, temporal: u8, picture: u16) {
-        let is_newer = |known: Option<u16>| {
-            known.is_none_or(|known| (picture.wrapping_sub(known) as i16) > 0)
-        };
+        let is_newer =
+            |known: Option<u16>| known.is_none_or(|known| (picture.wrapping_sub(known) as i16) > 0);
         if let Some(count) = layers.spatial_layers {
             for (layer, seen) in (0..).zip(&mut self.seen) {
                 *seen = (layer < count).then_some(picture);
@@ -269,5 +272,6 @@ impl Vp9 {
             *seen = Some(picture);
         }
         self.temporal_layers = self.temporal_layers.max(temporal + 1);
+        self.packets = self.packets.saturating_add(1);
     }
 }

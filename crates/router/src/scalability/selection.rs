@@ -63,7 +63,8 @@ impl Selection {
                 self.current = Some(next);
             } else {
                 let is_elsewhere = self.current.is_none_or(|c| c.spatial != wanted.spatial);
-                needs_key = !can_decode && is_elsewhere && frame.switches.has(wanted);
+                let would_do = frame.switches.iter().any(|cell| cell.spatial == wanted.spatial);
+                needs_key = !can_decode && is_elsewhere && would_do;
             }
         }
         match self.at(frame.number).filter(|cell| frame.present.has(*cell)) {

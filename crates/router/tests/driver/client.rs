@@ -14,6 +14,7 @@ use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RawPacket, RtpPacket,
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tertulia_router_core::{self as router, SlotIndex, SlotPair, TransportId};
 
+use super::layered;
 use super::media::{self, Colour, Picture, PublishedStream};
 use super::seal::{self, Seal};
 
@@ -24,19 +25,31 @@ pub struct Codecs {
     pub vp8: Option<(u8, u8)>,
     pub vp9: Option<(u8, u8)>,
     pub h264: Option<(u8, u8)>,
+    pub av1: Option<(u8, u8)>,
 }
 
 impl Codecs {
-    pub const LOW: Self =
-        Self { opus: 96, vp8: Some((97, 98)), vp9: Some((99, 100)), h264: Some((101, 102)) };
-    pub const HIGH: Self =
-        Self { opus: 120, vp8: Some((118, 119)), vp9: Some((116, 117)), h264: Some((114, 115)) };
+    pub const LOW: Self = Self {
+        opus: 96,
+        vp8: Some((97, 98)),
+        vp9: Some((99, 100)),
+        h264: Some((101, 102)),
+        av1: Some((103, 104)),
+    };
+    pub const HIGH: Self = Self {
+        opus: 120,
+        vp8: Some((118, 119)),
+        vp9: Some((116, 117)),
+        h264: Some((114, 115)),
+        av1: Some((112, 113)),
+    };
 
-    fn video(&self, picture: Picture) -> u8 {
+    pub fn video(&self, picture: Picture) -> u8 {
         let types = match picture {
             Picture::Vp8 => self.vp8,
             Picture::Vp9 => self.vp9,
             Picture::H264 => self.h264,
+            Picture::Av1 => self.av1,
         };
         types.expect("the client has the codec").0
     }
@@ -50,11 +63,18 @@ pub struct ClientOptions {
     pub extension_shift: u8,
     /// It reports which packets came, so that its bandwidth is estimated.
     pub reports_arrivals: bool,
+    /// Whether it knows the dependency descriptor.
+    pub has_dependencies: bool,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { codecs: Codecs::LOW, extension_shift: 0, reports_arrivals: true }
+        Self {
+            codecs: Codecs::LOW,
+            extension_shift: 0,
+            reports_arrivals: true,
+            has_dependencies: false,
+        }
     }
 }
 
@@ -120,6 +140,9 @@ fn config(options: &ClientOptions) -> RtcConfig {
             extensions.set(number + shift, extension);
         }
     }
+    if options.has_dependencies {
+        extensions.set(8 + shift, layered::extension());
+    }
     let mut config = RtcConfig::new()
         .set_crypto_provider(Arc::new(seal::crypto_provider()))
         .clear_codecs()
@@ -143,6 +166,10 @@ fn config(options: &ClientOptions) -> RtcConfig {
     }
     if let Some((main, rtx)) = codecs.h264 {
         list.add_h264(main.into(), Some(rtx.into()), true, 0x42_e01f);
+    }
+    if let Some((main, rtx)) = codecs.av1 {
+        let main_profile = FormatParams { profile: Some(0), ..Default::default() };
+        list.add_config(main.into(), Some(rtx.into()), Codec::Av1, khz(90_000), None, main_profile);
     }
     config
 }

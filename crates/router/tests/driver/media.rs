@@ -13,6 +13,7 @@ pub enum Picture {
     Vp8,
     Vp9,
     H264,
+    Av1,
 }
 
 /// A published pair of lines and the numbers that its packets count.
@@ -70,6 +71,8 @@ impl PublishedStream {
                 vec![flags, 0x80 | high, low, 0, self.tl0_picture_index, 0]
             }
             Picture::H264 => vec![if key_frame { 0x67 } else { 0x41 }, 0],
+            // One element; N on a key frame.
+            Picture::Av1 => vec![if key_frame { 0x18 } else { 0x10 }, 0],
         };
         payload.resize(payload.len() + self.video_bytes, self.colour);
         payload
@@ -99,5 +102,6 @@ pub fn read_video(picture: Picture, payload: &[u8]) -> VideoPayload {
             tl0_picture_index: payload[4],
         },
         Picture::H264 => VideoPayload { key_frame: payload[0] == 0x67, ..Default::default() },
+        Picture::Av1 => VideoPayload { key_frame: payload[0] & 8 != 0, ..Default::default() },
     }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 pub mod forgery;
+pub mod layered;
 mod media;
 pub mod seal;
 mod shards;

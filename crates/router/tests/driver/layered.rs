@@ -1,0 +1,175 @@
+//! A publisher whose one stream has layers inside: two spatial and two temporal ones, where the upper
+//! spatial layer needs the lower one of key frames only (`L2T2_KEY`).
+
+use std::time::Instant;
+
+use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RtpWrite};
+
+use super::client::Client;
+use super::media::Picture;
+
+/// A dependency descriptor as it is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency(pub Vec<u8>);
+
+impl Dependency {
+    /// Its frame number.
+    pub fn number(&self) -> u16 {
+        u16::from_be_bytes([self.0[1], self.0[2]])
+    }
+}
+
+#[derive(Debug)]
+struct Serializer;
+
+impl ExtensionSerializer for Serializer {
+    fn write_to(&self, buffer: &mut [u8], values: &ExtensionValues) -> usize {
+        let Some(Dependency(bytes)) = values.user_values.get() else {
+            return 0;
+        };
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        bytes.len()
+    }
+
+    fn parse_value(&self, buffer: &[u8], values: &mut ExtensionValues) -> bool {
+        values.user_values.set(Dependency(buffer.to_vec()));
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+
+    fn requires_two_byte_form(&self, values: &ExtensionValues) -> bool {
+        values.user_values.get().is_none_or(|Dependency(bytes)| bytes.len() > 16)
+    }
+}
+
+/// The extension, for a client that knows it.
+pub fn extension() -> Extension {
+    let uri =
+        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+    Extension::with_serializer(uri, Serializer)
+}
+
+/// Fields of so many bits, after each other.
+pub fn fields(fields: impl IntoIterator<Item = (u32, u32)>) -> Vec<u8> {
+    let mut bits: Vec<bool> = Vec::new();
+    for (count, value) in fields {
+        bits.extend((0..count).rev().map(|place| value >> place & 1 == 1));
+    }
+    let byte =
+        |bits: &[bool]| (0..).zip(bits).fold(0, |all, (at, bit)| all | u8::from(*bit) << (7 - at));
+    bits.chunks(8).map(byte).collect()
+}
+
+/// Templates: key frame, delta frame and upper temporal layer, of the lower and of the upper spatial one.
+/// Decode targets: 0/0, 0/1, 1/0, 1/1.
+fn structure() -> Vec<(u32, u32)> {
+    let mut all = vec![(6, 0), (5, 3)];
+    all.extend([0, 1, 2, 0, 1, 3].map(|next| (2, next)));
+    for indications in ["2222", "2200", "0100", "0022", "0022", "0001"] {
+        all.extend(indications.bytes().map(|digit| (2, u32::from(digit - b'0'))));
+    }
+    for distance in [0, 4, 2, 1, 4, 2] {
+        if distance > 0 {
+            all.extend([(1, 1), (4, distance - 1)]);
+        }
+        all.push((1, 0));
+    }
+    // No chains; two sizes.
+    all.extend([(2, 0), (1, 1), (16, 319), (16, 179), (16, 639), (16, 359)]);
+    all
+}
+
+/// The stream, as far as it was sent.
+#[derive(Debug, Clone)]
+pub struct Layered {
+    /// VP9 describes layers in its payload, AV1 by the extension.
+    pub picture: Picture,
+    pub pictures: u32,
+    packets: u64,
+}
+
+impl Layered {
+    pub fn new(picture: Picture) -> Self {
+        Self { picture, pictures: 0, packets: 0xffff_fff0 & 0xfff0 }
+    }
+
+    /// Sends the next picture of a client's first stream: of each spatial layer two packets that end with
+    /// its index.
+    pub fn send(&mut self, client: &mut Client, now: Instant, is_key: bool) {
+        // After a key frame the temporal layers begin anew.
+        if is_key {
+            self.pictures += self.pictures % 2;
+        }
+        let temporal = (self.pictures % 2) as u8;
+        for spatial in 0..2 {
+            for is_last in [false, true] {
+                let payload = self.payload(is_key, spatial, temporal, is_last);
+                let payload_type = client.options.codecs.video(self.picture);
+                let timestamp = self.pictures * 3600;
+                let mut values = ExtensionValues::default();
+                if client.options.has_dependencies {
+                    values.user_values.set(self.dependency(is_key, spatial, temporal, is_last));
+                }
+                self.packets += 1;
+                let packet = RtpWrite::new(
+                    payload_type.into(),
+                    self.packets.into(),
+                    timestamp,
+                    now,
+                    payload,
+                )
+                .marker(is_last && spatial == 1)
+                .nackable(true)
+                .ext_vals(values);
+                let video = client.streams[0].video;
+                client.send(video, None, packet);
+            }
+        }
+        self.pictures += 1;
+    }
+
+    fn dependency(&self, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Dependency {
+        let place = if is_key { 0 } else { 1 + u32::from(temporal) };
+        let template = place + 3 * u32::from(spatial);
+        let number = (self.pictures * 2 + u32::from(spatial)) & 0xffff;
+        let mut all =
+            vec![(1, u32::from(!is_last)), (1, u32::from(is_last)), (6, template), (16, number)];
+        if is_key && spatial == 0 && !is_last {
+            all.push((5, 0b10000));
+            all.extend(structure());
+        }
+        Dependency(fields(all))
+    }
+
+    fn payload(&self, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Vec<u8> {
+        let starts_sequence = is_key && spatial == 0 && !is_last;
+        let mut payload = match self.picture {
+            Picture::Vp9 => {
+                let [high, low] = (self.pictures as u16 & 0x7fff).to_be_bytes();
+                // I and L; P; B or E; V; Z, as only key frames are needed above.
+                let flags = 0xa0
+                    | u8::from(!is_key) << 6
+                    | if is_last { 0x04 } else { 0x08 }
+                    | u8::from(starts_sequence) << 1
+                    | u8::from(!is_key || spatial == 1);
+                let depends = is_key && spatial == 1;
+                let place = temporal << 5 | (temporal << 4) | spatial << 1 | u8::from(depends);
+                let mut payload = vec![flags, 0x80 | high, low, place, (self.pictures / 2) as u8];
+                if starts_sequence {
+                    payload.extend([0x30, 0x01, 0x40, 0, 0xb4, 0x02, 0x80, 0x01, 0x68]);
+                }
+                payload
+            }
+            _ => vec![if starts_sequence { 0x18 } else { 0x10 }, 0, 0, 0, 0],
+        };
+        payload.resize(60 + 200 * usize::from(spatial), spatial);
+        payload
+    }
+}
