@@ -82,7 +82,9 @@ def test_each_element_gets_its_spatial_layer_of_one_vp9_stream(arrive: Arrive) -
     assert sent["scalabilityMode"] == "L2T3_KEY"
 
     for width, height in ((640, 360), (320, 180)):
-        viewer.page.evaluate("size => person.subscriber.setPreferredResolution(size)", {"width": width, "height": height})
+        viewer.page.evaluate(
+            "size => person.subscriber.setPreferredResolution(size)", {"width": width, "height": height}
+        )
         viewer.wait(SHOWS, width, deadline_s=DEADLINE_S)
         decoded = viewer.page.evaluate(DECODED)
         assert decoded["frameHeight"] == height

@@ -151,6 +151,10 @@ impl MediaHeader {
     /// The packet with this payload.
     #[must_use]
     pub fn packet(&self, payload: MediaBytes) -> RtpIn {
+        let mut extensions = self.extensions;
+        if let Some(place) = &mut extensions.dependency {
+            place.start = payload.start();
+        }
         RtpIn {
             mid: self.mid,
             rid: None,
@@ -159,7 +163,7 @@ impl MediaHeader {
             sequence_number: self.sequence_number,
             timestamp: self.timestamp,
             marker: self.marker,
-            extensions: self.extensions,
+            extensions,
             payload: payload.without(self.lead),
         }
     }

@@ -107,9 +107,9 @@ impl Router {
     /// The packet goes to the slots of another shard, once for all of them.
     fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
         let Incoming { packet, format, frame, captured, encoding, source_us, received } = incoming;
-        let mut extensions = packet.extensions;
-        let (payload, lead) = match &mut extensions.dependency {
-            Some(place) => packet.payload.beginning_at(std::mem::take(&mut place.start)),
+        let extensions = packet.extensions;
+        let (payload, lead) = match extensions.dependency {
+            Some(place) => packet.payload.beginning_at(place.start),
             None => (packet.payload.clone(), 0),
         };
         let header = MediaHeader {

@@ -23,7 +23,7 @@ struct Studio {
 impl Studio {
     fn new(picture: Picture, has_dependencies: bool) -> Self {
         let mut world = World::new();
-        let options = ClientOptions { has_dependencies, ..ClientOptions::default() };
+        let options = ClientOptions { has_dependencies, reports_arrivals: false, ..ClientOptions::default() };
         let change = Change { publish: vec![(9, picture)], ..Change::default() };
         let publisher = world.join_with(options.clone(), &change);
         let stream = Layered::new(picture);

@@ -45,6 +45,11 @@ impl MediaBytes {
         (Self { buffer: Arc::clone(&self.buffer), start, end: self.end }, more)
     }
 
+    /// Where the bytes begin in their buffer.
+    pub(crate) fn start(&self) -> u16 {
+        u16::try_from(self.start).unwrap_or(u16::MAX)
+    }
+
     /// The same without the first bytes.
     #[must_use]
     pub(crate) fn without(mut self, bytes: u16) -> Self {
