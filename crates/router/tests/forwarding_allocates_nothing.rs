@@ -10,10 +10,6 @@ use str0m::rtp::ExtensionValues;
 
 use tertulia_router_core::{SetAudioSlots, SlotIndex};
 
-use crate::driver::World;
-}
-
-#[test]
 use crate::driver::layered::Layered;
 use crate::driver::{Change, ClientOptions, Picture, World};
 
