@@ -1,6 +1,6 @@
 //! Which frames of a layered stream one subscriber gets.
 
-use super::{Cell, LayerFrame};
+use super::{Cell, Cells, LayerFrame};
 use crate::rtp::dependency::References;
 
 /// What becomes of a packet.
@@ -46,6 +46,7 @@ impl Selection {
         let Some(wanted) = frame.cells.nearest(wanted) else {
             return Fate::Kept { ends_picture: false, is_change: false };
         };
+        self.keep_within(frame.cells);
         let ahead = frame.number.wrapping_sub(self.newest);
         let is_new = self.current.is_none() || (1..u16::MAX - LATEST).contains(&ahead);
         if is_new {
@@ -76,6 +77,16 @@ impl Selection {
             None if needs_key => Fate::NeedsKeyFrame,
             None => Fate::LeftOut,
         }
+    }
+
+    /// Of temporal layers that are sent no more, those that are left were sent too: to go on with them
+    /// needs no frame to begin at.
+    fn keep_within(&mut self, cells: Cells) {
+        let Some(current) = self.current.filter(|cell| !cells.has(*cell)) else {
+            return;
+        };
+        let is_left = |cell: &Cell| cell.spatial == current.spatial && cell.is_within(current);
+        self.current = cells.iter().rev().find(is_left).or(self.current);
     }
 
     /// What the subscriber got at this frame: one that comes late is of what was before.
@@ -118,5 +129,49 @@ impl Selection {
     fn note_sent(&mut self, number: u16) {
         let behind = u32::from(self.newest.wrapping_sub(number));
         self.sent |= 1_u64.checked_shl(behind).unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Cell = Cell { spatial: 0, temporal: u8::MAX };
+
+    /// A frame of the lowest layer, of a stream that has or may have so many temporal layers.
+    fn frame(number: u16, temporal_layers: u8, back: u64) -> LayerFrame {
+        let mut cells = Cells::NONE;
+        for temporal in 0..temporal_layers {
+            cells.add(Cell { spatial: 0, temporal });
+        }
+        let mut lowest = Cells::NONE;
+        lowest.add(Cell { spatial: 0, temporal: 0 });
+        LayerFrame {
+            number,
+            starts: true,
+            ends: true,
+            spatial: 0,
+            cells,
+            present: cells,
+            switches: if back == 0 { cells } else { lowest },
+            paces: lowest,
+            references: References { back, is_far: false },
+            targets: None,
+        }
+    }
+
+    #[test]
+    fn a_loss_while_temporal_layers_turn_out_to_be_fewer_ends_nothing() {
+        let mut selection = Selection::default();
+        for (number, back) in [(1, 0), (2, 1), (3, 1)] {
+            let fate = selection.decide(ALL, &frame(number, 4, back));
+            assert!(matches!(fate, Fate::Kept { .. }), "{number}: {fate:?}");
+        }
+        // Frame 4 was lost, and its successor refers to it.
+        for number in 5..9 {
+            let fate = selection.decide(ALL, &frame(number, 1, 1));
+            assert!(matches!(fate, Fate::Kept { .. }), "{number}: {fate:?}");
+        }
+        assert_eq!(selection.current(), Some(Cell { spatial: 0, temporal: 0 }));
     }
 }
