@@ -40,7 +40,10 @@ impl Router {
         let Some((track, format, index)) = track.and_then(|track| {
             let format = track.format_of(packet.payload_type)?;
             let index = track.count(now, packet)?;
-            Some((track, format, index))
+            // One of another codec that comes late is of the time before the codec changed.
+            let is_late = track.format().is_some_and(|now| now != format)
+                && !track.is_newest(index, packet.sequence_number);
+            (!is_late).then_some((track, format, index))
         }) else {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;

@@ -117,6 +117,8 @@ struct Binding {
     not_supported: bool,
     /// Set while packets flow; video waits for a key frame without it.
     flow: Option<Flow>,
+    /// Source and number of the newest packet that left.
+    newest: Option<(u32, u64)>,
     clock: Option<Clock>,
 }
 
@@ -229,6 +231,7 @@ impl Line {
             mapping: None,
             not_supported: false,
             flow: None,
+            newest: None,
             clock: None,
         });
         first_timestamp
@@ -339,6 +342,11 @@ impl Line {
             return Verdict::Drop(DropCause::CodecNotSupported);
         };
         if !self.flows(packet) {
+            // What is repeated late would begin with a picture from before what was shown.
+            let newest = self.binding.as_ref().and_then(|b| b.newest);
+            if newest.is_some_and(|(of, at)| of == packet.ssrc && packet.sequence_number < at) {
+                return Verdict::Drop(DropCause::BeforeBinding);
+            }
             match self.admit(incoming) {
                 Admission::Open => self.open(now, incoming),
                 Admission::NeedsKeyFrame => return Verdict::NeedsKeyFrame,
@@ -346,7 +354,7 @@ impl Line {
             }
         }
         let aim = self.aim;
-        let Some(Binding { flow: Some(flow), clock: Some(clock), first_timestamp, .. }) =
+        let Some(Binding { flow: Some(flow), clock: Some(clock), first_timestamp, newest, .. }) =
             &mut self.binding
         else {
             return Verdict::Ignore;
@@ -382,6 +390,7 @@ impl Line {
         };
         let mut rewrite = flow.rewrite(incoming.frame);
         rewrite.dependency = flow.rewrite_dependency(packet, incoming.frame.layers, is_change);
+        *newest = Some((packet.ssrc, flow.sequence.newest()));
         self.remember(now, sequence_number, timestamp, incoming.source_us, rewrite);
         Verdict::Send(RtpOut {
             payload_type,

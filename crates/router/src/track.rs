@@ -312,6 +312,12 @@ impl Track {
         frame
     }
 
+    /// Whether nothing later came of this encoding.
+    pub(crate) fn is_newest(&self, index: u8, sequence_number: u64) -> bool {
+        let encoding = self.encodings.get(usize::from(index));
+        encoding.is_some_and(|encoding| sequence_number >= encoding.last_sequence)
+    }
+
     /// Measures a packet of encoding `index`. Returns whether those who get the track must hear of
     /// its layers anew.
     pub(crate) fn measure(
