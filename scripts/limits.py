@@ -405,6 +405,27 @@ SECTIONS: dict[str, list[Limit]] = {
             "Their packets are dropped.",
         ),
         Limit(
+            "media that one transport takes, each packet counted as 1,000 bytes at least",
+            "crates/router/src/plane/intake.rs",
+            "MEDIA_BYTES_PER_S",
+            "bytes per second",
+            "They are dropped and counted; a quarter of a second at once is taken.",
+        ),
+        Limit(
+            "RTCP datagrams that one transport takes",
+            "crates/router/src/plane/intake.rs",
+            "CONTROL_PER_S",
+            "datagrams per second",
+            "They are dropped and counted; 0.4 s at once is taken.",
+        ),
+        Limit(
+            "packets that RTCP of one transport asks for or reports on",
+            "crates/router/src/plane/intake.rs",
+            "ITEMS_PER_S",
+            "packets per second",
+            "Further ones are not looked at; 0.4 s at once is taken.",
+        ),
+        Limit(
             "RTCP packets of one datagram",
             "crates/router/src/rtp/rtcp/mod.rs",
             "MAX_PACKETS",

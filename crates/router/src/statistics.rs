@@ -20,6 +20,8 @@ pub enum DropCause {
     OutOfPlace,
     /// A packet of one RTP source more than a transport may have.
     TooManySources,
+    /// A packet of a client that sends more than a transport may.
+    TooMuch,
     /// A media packet on a line, of a payload type or of an encoding that was not agreed on.
     NotNegotiated,
     /// A media packet that the subscriber has no payload type for.
@@ -44,13 +46,14 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of the contract.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownSource,
         Self::ForeignMachine,
         Self::Refused,
         Self::Malformed,
         Self::OutOfPlace,
         Self::TooManySources,
+        Self::TooMuch,
         Self::NotNegotiated,
         Self::CodecNotSupported,
         Self::BeforeBinding,

@@ -13,18 +13,18 @@ const SEED: u64 = 0x0b5e_55ed;
 const A_SECOND: usize = 72;
 
 /// A hostile publisher whose stream a victim watches, and two others that talk to each other.
-struct Scene {
-    world: World,
-    hostile: ClientId,
+pub struct Scene {
+    pub world: World,
+    pub hostile: ClientId,
     victim: ClientId,
     speaker: ClientId,
     listener: ClientId,
-    dice: Dice,
+    pub dice: Dice,
     number: u16,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut world = World::new();
         let hostile = world.join(&[1], 1);
         let victim = world.join(&[], 1);
@@ -37,13 +37,13 @@ impl Scene {
         Self { world, hostile, victim, speaker, listener, dice: Dice(SEED), number: 0 }
     }
 
-    fn lines(&self) -> (Mid, Mid) {
+    pub fn lines(&self) -> (Mid, Mid) {
         let stream = &self.world.clients[self.hostile].streams[0];
         (stream.audio, stream.video)
     }
 
     /// Sends what says it is of this line and source, sealed.
-    fn say_rtp(&mut self, payload_type: u8, ssrc: u32, extensions: &[u8], payload: &[u8]) {
+    pub fn say_rtp(&mut self, payload_type: u8, ssrc: u32, extensions: &[u8], payload: &[u8]) {
         self.number = self.number.wrapping_add(1);
         let mut packet = vec![0x80, payload_type];
         packet.extend(self.number.to_be_bytes());
@@ -66,13 +66,13 @@ impl Scene {
         self.world.forge(self.hostile, &sealed);
     }
 
-    fn say_rtcp(&mut self, packet: &[u8]) {
+    pub fn say_rtcp(&mut self, packet: &[u8]) {
         let sealed = self.world.clients[self.hostile].seal.rtcp(packet);
         self.world.forge(self.hostile, &sealed);
     }
 
     /// Plays a second and asserts that nobody else noticed anything and nobody was ended.
-    fn assert_bystanders_are_well(&mut self) {
+    pub fn assert_bystanders_are_well(&mut self) {
         let before = self.world.clients[self.listener].received.len();
         self.world.play(Duration::from_secs(1));
         let gained = self.world.clients[self.listener].received.len() - before;
@@ -91,7 +91,7 @@ impl Scene {
     }
 
     /// Asserts that the hostile client's own call still works as well.
-    fn assert_own_call_goes_on(&mut self) {
+    pub fn assert_own_call_goes_on(&mut self) {
         let before = self.world.clients[self.victim].received.len();
         self.world.play(Duration::from_secs(1));
         let gained = self.world.clients[self.victim].received.len() - before;
@@ -99,7 +99,7 @@ impl Scene {
     }
 }
 
-fn mid_extension(mid: &str) -> Vec<u8> {
+pub fn mid_extension(mid: &str) -> Vec<u8> {
     let mut extension = vec![0x40 | (mid.len() as u8 - 1)];
     extension.extend(mid.bytes());
     extension
@@ -204,7 +204,7 @@ fn lies_about_lines_and_encodings_reach_nobody_else() {
 }
 
 /// What a subscriber reports about its one video line.
-fn feedback(format: u8, kind: u8, media: u32, rest: &[u8]) -> Vec<u8> {
+pub fn feedback(format: u8, kind: u8, media: u32, rest: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x80 | format, kind];
     packet.extend((2 + rest.len() as u16 / 4).to_be_bytes());
     packet.extend(1_u32.to_be_bytes());
@@ -213,7 +213,7 @@ fn feedback(format: u8, kind: u8, media: u32, rest: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn video_source(world: &World, id: ClientId) -> u32 {
+pub fn video_source(world: &World, id: ClientId) -> u32 {
     let mid = world.clients[id].slot_mids(0).1;
     world.clients[id].received_on(mid).last().expect("video came").ssrc
 }

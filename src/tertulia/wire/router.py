@@ -97,6 +97,7 @@ DROP_CAUSES: Final = frozenset(
         "malformed",
         "out_of_place",
         "too_many_sources",
+        "too_much",
         "not_negotiated",
         "codec_not_supported",
         "before_binding",

@@ -47,6 +47,9 @@ impl Plane {
                 Ok(Packet::PictureLoss { media, .. }) => self.take_key_frame_request(media),
                 Ok(Packet::FullIntra(commands)) => {
                     for (media, _) in commands {
+                        if !self.intake.take_item(now) {
+                            return;
+                        }
                         self.take_key_frame_request(media);
                     }
                 }
@@ -110,6 +113,9 @@ impl Plane {
         let is_video = line.kind == Kind::Video;
         self.report.nacks_received += 1;
         for number in nack.lost() {
+            if !self.intake.take_item(now) {
+                return;
+            }
             if self.repeat(now, index, number, Cause::Asked)
                 && is_video
                 && self.departures.is_lossy()
@@ -150,6 +156,9 @@ impl Plane {
     }
 
     fn take_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+        if !self.intake.take_items(now, feedback.count.into()) {
+            return;
+        }
         // The reference has 24 bits.
         let former =
             self.feedback_reference.unwrap_or(FIRST_REFERENCE + u64::from(feedback.reference));

@@ -12,6 +12,7 @@ mod departed;
 mod description;
 mod history;
 mod incoming;
+mod intake;
 mod losses;
 mod missing;
 mod outgoing;
@@ -32,6 +33,7 @@ pub use datagrams::{Datagrams, Departure};
 use departed::{Departed, Departures};
 pub use description::{Description, LineDescription, PayloadDescription, SourceDescription};
 use incoming::{Incoming, Role};
+use intake::Intake;
 use losses::Losses;
 use outgoing::{Outgoing, Repeatable, Waiting};
 use reception::Place;
@@ -96,6 +98,7 @@ pub struct Plane {
     extensions: rtp::ExtensionIds,
     keys: Option<Keys>,
     buffers: Buffers,
+    intake: Intake,
     incoming: Incoming,
     arrivals: Arrivals,
     losses: Losses,
@@ -128,6 +131,7 @@ impl Plane {
             extensions: rtp::ExtensionIds::default(),
             keys: None,
             buffers: Buffers::default(),
+            intake: Intake::default(),
             incoming: Incoming::default(),
             arrivals: Arrivals::default(),
             losses: Losses::default(),
@@ -187,6 +191,9 @@ impl Plane {
         if self.keys.is_none() {
             return Err(DropCause::Refused);
         }
+        if !self.intake.admits(now, is_rtcp(datagram)) {
+            return Err(DropCause::TooMuch);
+        }
         let mut buffer = self.buffers.take(datagram.len());
         let taken = self.take(now, datagram, &mut buffer);
         self.buffers.give_back(&buffer);
@@ -207,6 +214,7 @@ impl Plane {
         packet.copy_from_slice(datagram);
         if is_rtcp(packet) {
             let length = opener.open_rtcp(packet).map_err(drop_cause)?;
+            self.intake.note_control(now);
             self.take_control(now, buffer.get(..length).unwrap_or_default());
             return Ok(());
         }
@@ -218,6 +226,7 @@ impl Plane {
             opened = opener.open_rtp(packet, &header);
         }
         let opened = opened.map_err(drop_cause)?;
+        self.intake.note_media(now, datagram.len());
         let payload = header.payload_range(packet.get(..opened.length).unwrap_or_default());
         self.take_packet(now, &header, opened, payload.ok(), buffer);
         Ok(())
