@@ -1,32 +1,29 @@
-//! An engine without cryptography: what it receives is true, what it sends can be read.
+//! An engine without ICE and DTLS: checks are true, and keys are known from the beginning. All media of
+//! it is the router's own plane.
 //!
-//! It keeps what the router relies on: a packet comes out once, nothing is said before a check came,
-//! what was forgotten is not sent again.
+//! It keeps what the router relies on: nothing is said before a check came, and nothing is sealed
+//! before the handshake would be over.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use str0m::media::Rid;
+use tertulia_router_core::rtp::srtp::Role;
 use tertulia_router_core::{
-    Answer, Datagram, Datagrams, DropCause, Engine, EngineError, EngineFactory, Extensions, Format,
-    LinkState, Mid, Output, Payload, Reception, RtpIn, RtpOut, SentPacket, Transmit, Urgency,
+    Answer, Datagram, Datagrams, Description, DropCause, Engine, EngineError, EngineFactory,
+    Format, Kind, LineDescription, LinkState, Mid, Output, Payload, PayloadDescription,
+    PeerAddress, Plane, Reception, RtpOut, SentPacket, SourceDescription, Transmit, Urgency,
 };
 
-use crate::wire::{Message, Packet};
+use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of, repaired_by};
+use crate::wire::{Message, is_media};
 
 /// Without checks for this long the peer is away, and later gone.
 const AWAY: Duration = Duration::from_secs(3);
 const GONE: Duration = Duration::from_secs(8);
-/// Packets of a line that may be asked for again.
-const HISTORY: usize = 64;
-/// Packets of a source among which a repeated one is known.
-const WINDOW: u64 = 256;
-
-/// Payload types in offers of the simulator: Opus, VP8, VP9.
-pub(crate) const OPUS: u8 = 111;
-pub(crate) const VP8: u8 = 96;
-pub(crate) const VP9: u8 = 98;
+/// Of the router's lines; each has this and the next for what it sends again.
+const FIRST_SSRC: u32 = 0x00c0_ffee;
 
 /// Makes engines; their ICE user names are the shard's letter and a number.
 pub struct ScriptedEngines {
@@ -49,13 +46,12 @@ impl EngineFactory for ScriptedEngines {
             restarts: 0,
             peer_ufrag: String::new(),
             lines: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            plane: Plane::new(now, 1 << 50),
             address: None,
             link: Link::New,
             last_check: now,
             outputs: VecDeque::new(),
-            queue: VecDeque::new(),
-            history: BTreeMap::new(),
-            seen: BTreeMap::new(),
         }))
     }
 }
@@ -73,40 +69,42 @@ struct ScriptedEngine {
     restarts: u32,
     peer_ufrag: String,
     lines: BTreeMap<String, Vec<Payload>>,
-    address: Option<(usize, SocketAddr)>,
+    /// What each line sends with, whatever the next offer says.
+    sources: BTreeMap<String, u32>,
+    plane: Plane,
+    address: Option<PeerAddress>,
     link: Link,
     last_check: Instant,
     outputs: VecDeque<Output>,
-    queue: VecDeque<Packet>,
-    history: BTreeMap<String, VecDeque<Packet>>,
-    seen: BTreeMap<u32, (u64, BTreeSet<u64>)>,
 }
 
 impl ScriptedEngine {
-    fn say(&mut self, message: &Message, urgency: Urgency) {
-        if let Some((socket, destination)) = self.address {
-            let contents = message.to_bytes();
-            self.outputs.push_back(Output::Transmit(Transmit {
-                socket,
-                destination,
-                contents,
-                urgency,
-            }));
+    fn say(&mut self, contents: Vec<u8>) {
+        if let Some(PeerAddress { socket, source: destination }) = self.address {
+            let urgency = Urgency::Control;
+            let transmit = Transmit { socket, destination, contents, urgency };
+            self.outputs.push_back(Output::Transmit(transmit));
         }
     }
 
-    fn check(&mut self, now: Instant, from: (usize, SocketAddr)) {
+    fn check(&mut self, now: Instant, (socket, source): (usize, SocketAddr)) {
         self.last_check = now;
+        let from = PeerAddress { socket, source };
         let former = self.address.replace(from);
         match self.link {
-            Link::New => self.state(Link::Up, LinkState::Connected),
+            Link::New => {
+                let (profile, material) = keys::material(&self.name);
+                let opened = self.plane.open(now, profile, &material, Role::Server);
+                opened.expect("keys of the right length");
+                self.state(Link::Up, LinkState::Connected);
+            }
             Link::Away => self.state(Link::Up, LinkState::Recovered),
             Link::Up | Link::Over => {}
         }
         if former.is_some_and(|former| former != from) {
             self.outputs.push_back(Output::Moved);
         }
-        self.say(&Message::Alive, Urgency::Control);
+        self.say(Message::Alive.to_bytes());
     }
 
     fn state(&mut self, link: Link, state: LinkState) {
@@ -114,47 +112,56 @@ impl ScriptedEngine {
         self.outputs.push_back(Output::State(state));
     }
 
-    fn is_new(&mut self, ssrc: u32, number: u64) -> bool {
-        let (newest, seen) = self.seen.entry(ssrc).or_default();
-        *newest = (*newest).max(number);
-        if number + WINDOW <= *newest {
-            return false;
+    fn describe(&mut self, offer: &str) -> Description {
+        let mut lines = Vec::new();
+        for section in offer.split("\r\nm=").skip(1) {
+            let Some(mid) = attribute(section, "a=mid:").next() else { continue };
+            let types = attribute(section, "a=rtpmap:");
+            let types: Vec<u8> =
+                types.filter_map(|map| map.split_once(' ')?.0.parse().ok()).collect();
+            let media = types.iter().filter_map(|payload_type| {
+                let format = match *payload_type {
+                    OPUS => Format::Opus,
+                    VP8 => Format::Vp8,
+                    VP9 => Format::Vp9 { profile: 0 },
+                    _ => return None,
+                };
+                Some(Payload { payload_type: *payload_type, format })
+            });
+            self.lines.insert(mid.to_owned(), media.collect());
+            let is_audio = section.starts_with("audio");
+            let has_nack = !is_audio || section.contains("a=rtcp-fb:111 nack");
+            let next = FIRST_SSRC + 2 * self.sources.len() as u32;
+            let own = section.contains("a=recvonly").then(|| {
+                let ssrc = *self.sources.entry(mid.to_owned()).or_insert(next);
+                let has_repair = types.iter().any(|t| repaired_by(*t).is_some());
+                SourceDescription { ssrc, repair: has_repair.then_some(ssrc + 1) }
+            });
+            lines.push(LineDescription {
+                mid: Mid::parse(mid).expect("a mid"),
+                kind: if is_audio { Kind::Audio } else { Kind::Video },
+                is_received: section.contains("a=sendonly"),
+                extensions: keys::extensions(),
+                payloads: types.iter().map(|t| payload(*t, has_nack)).collect(),
+                sources: Vec::new(),
+                own,
+            });
         }
-        let is_new = seen.insert(number);
-        while seen.first().is_some_and(|first| first + WINDOW <= *newest) {
-            seen.pop_first();
-        }
-        is_new
+        Description { lines, cname: self.name.clone() }
     }
+}
 
-    fn take_media(&mut self, packet: &Packet) -> Reception {
-        if !self.is_new(packet.ssrc, packet.sequence_number) {
-            return Reception::Refused(DropCause::Refused);
-        }
-        self.outputs.push_back(Output::Packet(RtpIn {
-            mid: packet.mid,
-            rid: rid(packet.rid),
-            ssrc: packet.ssrc,
-            payload_type: packet.payload_type,
-            sequence_number: packet.sequence_number,
-            timestamp: packet.timestamp,
-            marker: packet.marker,
-            extensions: Extensions {
-                audio_level_dbov: (packet.payload_type == OPUS).then_some(-20),
-                ..Extensions::default()
-            },
-            payload: packet.payload.as_slice().into(),
-        }));
-        Reception::Taken
-    }
-
-    fn repeat(&mut self, mid: Mid, number: u64) {
-        let history = self.history.get(mid.as_str());
-        let found = history.and_then(|h| h.iter().find(|p| p.sequence_number == number)).cloned();
-        if let Some(packet) = found {
-            let packet = Packet { is_repeated: true, ..packet };
-            self.say(&Message::Media(packet), Urgency::Video);
-        }
+fn payload(payload_type: u8, has_nack: bool) -> PayloadDescription {
+    let repairs = repaired_by(payload_type);
+    let is_media = repairs.is_none() && payload_type != RED;
+    PayloadDescription {
+        payload_type,
+        repairs,
+        combines: (payload_type == RED).then_some(OPUS),
+        has_nack: has_nack && is_media,
+        has_pli: payload_type != VP9,
+        has_fir: true,
+        has_transport_feedback: true,
     }
 }
 
@@ -173,7 +180,9 @@ impl Engine for ScriptedEngine {
             self.restarts += 1;
             self.peer_ufrag = peer.into();
         }
-        self.lines = offer.split("\r\nm=").skip(1).filter_map(line).collect();
+        self.lines.clear();
+        let description = self.describe(offer);
+        self.plane.describe(description);
         let ufrag = format!("{}r{}", self.name, self.restarts);
         Ok(Answer { sdp: format!("v=0\r\na=ice-ufrag:{ufrag}\r\n"), ufrag })
     }
@@ -187,6 +196,10 @@ impl Engine for ScriptedEngine {
         now: Instant,
         datagram: Datagram<'_>,
     ) -> Result<Reception, EngineError> {
+        if is_media(datagram.contents) {
+            let taken = self.plane.handle_datagram(now, datagram.contents);
+            return Ok(taken.map_or_else(Reception::Refused, |()| Reception::Taken));
+        }
         let Some(message) = Message::parse(datagram.contents) else {
             return Ok(Reception::Refused(DropCause::Malformed));
         };
@@ -198,20 +211,6 @@ impl Engine for ScriptedEngine {
             return Ok(Reception::Refused(DropCause::OutOfPlace));
         }
         match message {
-            Message::Media(packet) => return Ok(self.take_media(&packet)),
-            Message::KeyFrame { mid, .. } => {
-                self.outputs.push_back(Output::KeyFrameRequested(mid));
-            }
-            Message::Nack { mid, sequence_number } => self.repeat(mid, sequence_number),
-            Message::SenderReport { mid, rid: number, ntp_ms, timestamp } => {
-                let ntp = SystemTime::UNIX_EPOCH + Duration::from_millis(ntp_ms);
-                self.outputs.push_back(Output::SenderReport {
-                    mid,
-                    rid: rid(number),
-                    ntp,
-                    timestamp,
-                });
-            }
             Message::Bye => self.state(Link::Over, LinkState::Closed),
             Message::Poison => return Err(EngineError::Failed("poisoned".into())),
             Message::Check { .. } | Message::Alive => {}
@@ -220,6 +219,7 @@ impl Engine for ScriptedEngine {
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
+        self.plane.handle_timeout(now);
         if self.link == Link::Up && now >= self.last_check + AWAY {
             self.state(Link::Away, LinkState::Disconnected);
         }
@@ -229,94 +229,70 @@ impl Engine for ScriptedEngine {
         Ok(())
     }
 
-    fn transmit(&mut self, _now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError> {
-        while let Some(packet) = self.queue.pop_front() {
-            let history = self.history.entry(packet.mid.as_str().to_owned()).or_default();
-            if history.len() == HISTORY {
-                history.pop_front();
-            }
-            history.push_back(packet.clone());
-            let urgency = if packet.payload_type == OPUS { Urgency::Audio } else { Urgency::Video };
-            if let Some((socket, destination)) = self.address {
-                let contents = Message::Media(packet).to_bytes();
-                datagrams.add(&Transmit { socket, destination, contents, urgency });
-            }
+    fn transmit(&mut self, now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError> {
+        if let Some(to) = self.address {
+            self.plane.transmit(now, to, datagrams);
         }
-        Ok(false)
+        Ok(self.plane.has_waiting())
     }
 
     fn sent(&self) -> &[SentPacket] {
-        &[]
+        self.plane.sent()
     }
 
     fn poll(&mut self) -> Result<Output, EngineError> {
-        Ok(self.outputs.pop_front().unwrap_or_else(|| {
-            let patience = match self.link {
-                Link::Up => AWAY,
-                Link::Away => GONE,
-                Link::New | Link::Over => Duration::from_secs(3600),
-            };
-            Output::Deadline(self.last_check + patience)
-        }))
+        if let Some(output) = self.outputs.pop_front().or_else(|| self.plane.poll()) {
+            return Ok(output);
+        }
+        if let Some(contents) = self.plane.poll_control() {
+            self.say(contents);
+            if let Some(output) = self.outputs.pop_front() {
+                return Ok(output);
+            }
+        }
+        let patience = match self.link {
+            Link::Up => AWAY,
+            Link::Away => GONE,
+            Link::New | Link::Over => Duration::from_secs(3600),
+        };
+        let deadline = self.last_check + patience;
+        Ok(Output::Deadline(self.plane.deadline().map_or(deadline, |at| at.min(deadline))))
     }
 
     fn send(&mut self, mid: Mid, packet: RtpOut) -> Result<(), EngineError> {
-        let mut payload = packet.payload.to_vec();
-        packet.rewrite.apply(&mut payload);
-        self.queue.push_back(Packet {
-            mid,
-            rid: 0,
-            ssrc: 0,
-            payload_type: packet.payload_type,
-            sequence_number: packet.sequence_number,
-            timestamp: packet.timestamp,
-            marker: packet.marker,
-            is_repeated: false,
-            payload,
-        });
+        self.plane.send(mid, packet);
         Ok(())
     }
 
-    /// These peers report on nothing, so nothing is ever probed.
-    fn probe(&mut self, _bytes: usize) -> Result<bool, EngineError> {
-        Ok(false)
+    fn probe(&mut self, bytes: usize) -> Result<bool, EngineError> {
+        Ok(self.plane.probe(bytes))
     }
 
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
-        self.history.remove(mid.as_str());
+        self.plane.forget_sent(mid);
         Ok(())
     }
 
     fn request_key_frame(&mut self, mid: Mid, rid: Option<Rid>) -> Result<(), EngineError> {
-        let rid = rid.map_or(0, |rid| rid.bytes().next().map_or(0, |byte| byte - b'0'));
-        self.say(&Message::KeyFrame { mid, rid }, Urgency::Control);
+        self.plane.request_key_frame(mid, rid);
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), EngineError> {
-        self.say(&Message::Bye, Urgency::Control);
+        self.say(Message::Bye.to_bytes());
         Ok(())
     }
-}
-
-fn rid(number: u8) -> Option<Rid> {
-    (number > 0).then(|| number.to_string().as_str().into())
 }
 
 fn attribute<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| line.strip_prefix(name)).map(str::trim)
 }
 
-fn line(section: &str) -> Option<(String, Vec<Payload>)> {
-    let mid = attribute(section, "a=mid:").next()?;
-    let payloads = attribute(section, "a=rtpmap:").filter_map(|map| {
-        let (payload_type, name) = map.split_once(' ')?;
-        let format = match name.split('/').next()? {
-            "opus" => Format::Opus,
-            "VP8" => Format::Vp8,
-            _ => Format::Vp9 { profile: 0 },
-        };
-        Some(Payload { payload_type: payload_type.parse().ok()?, format })
-    });
-    Some((mid.to_owned(), payloads.collect()))
+/// Every payload type that an offer names, with what is repeated by it.
+pub(crate) fn with_repair(types: &[u8], has_repair: bool) -> Vec<u8> {
+    let mut all = types.to_vec();
+    if has_repair {
+        all.extend(types.iter().map(|payload_type| repair_of(*payload_type)));
+    }
+    all
 }

@@ -1,9 +1,10 @@
 //! The forwarding core on a virtual clock, among scripted peers, on a bad network, under random
 //! commands: one seed is one run.
 //!
-//! ICE, DTLS and SRTP are left out: an engine of the simulator's own ([`engine`]) speaks a plain
-//! protocol with the peers, so that a run of twenty seconds takes milliseconds. Everything behind the
-//! engine is the router's own code. What must hold, whatever happens, stands in [`watch`].
+//! ICE and DTLS are left out: an engine of the simulator's own ([`engine`]) knows the keys from the
+//! beginning, so that a run of twenty seconds takes milliseconds. RTP, RTCP and SRTP are real, and
+//! everything behind the engine is the router's own code, its media plane included. What must hold,
+//! whatever happens, stands in [`watch`] and [`witness`].
 //!
 //! A run that breaks something is repeated with a trace, and the end of that is what a person reads.
 
@@ -14,18 +15,22 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::panic,
+    clippy::struct_excessive_bools,
     reason = "a development tool that cannot go on fails"
 )]
 #![forbid(unsafe_code)]
 
 pub mod engine;
+mod keys;
 mod network;
 mod peer;
 mod script;
 pub mod shards;
 mod trace;
+mod voice;
 pub mod watch;
 mod wire;
+pub mod witness;
 mod world;
 
 use std::{fmt, panic};
@@ -45,6 +50,10 @@ pub struct Totals {
     pub repeated: u64,
     /// Bindings from which at least one packet was forwarded.
     pub bindings: u64,
+    /// How often a publisher was told that nobody needs some of its sizes.
+    pub pauses: u64,
+    /// How often a video was left out for its subscriber's bandwidth.
+    pub left_out: u64,
     /// Packets that went from one shard to another.
     pub handed_over: u64,
 }
@@ -57,6 +66,8 @@ impl std::ops::AddAssign for Totals {
         self.forwarded += other.forwarded;
         self.repeated += other.repeated;
         self.bindings += other.bindings;
+        self.pauses += other.pauses;
+        self.left_out += other.left_out;
         self.handed_over += other.handed_over;
     }
 }

@@ -1,23 +1,31 @@
 //! A scripted peer: what it publishes, and on which lines it receives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use tertulia_router_core::rtp::{Outgoing, red};
 use tertulia_router_core::{Kind, Mid, SlotPair, Source, TransportId};
 
-use crate::engine::{OPUS, VP8, VP9};
+use crate::engine::with_repair;
+use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of};
 use crate::network::Weather;
-use crate::wire::{Mark, Message, Packet};
+use crate::voice::{Label, Voice, since};
+use crate::wire::{Heard, Mark, Message, Packet, Request};
+use crate::witness::Witness;
 
-/// Audio leaves with every tick, video with every second, checks with every fifth.
+/// Audio and video leave with every second tick, in turn, checks with every fifth.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
-const AUDIO_TICKS: u32 = 4_800;
+const AUDIO_TICKS: u32 = 9_600;
 const FRAME_TICKS: u32 = 18_000;
 /// A hole in what came is asked for if it is not larger.
 const LARGEST_HOLE: u64 = 5;
+/// Packets of an encoding that may be asked for again.
+const HISTORY: usize = 40;
+/// Width and height of the sizes in which a line is sent, the smallest first.
+const SIZES: [[u16; 2]; 4] = [[640, 360], [320, 180], [640, 360], [1280, 720]];
 
 /// One size of a line.
 #[derive(Debug)]
@@ -28,8 +36,24 @@ pub(crate) struct Encoding {
     pub(crate) timestamp: u32,
     pub(crate) key_frame_due: bool,
     pub(crate) is_active: bool,
+    /// The router said that nobody needs it.
+    pub(crate) is_paused: bool,
     picture_id: u16,
     tl0_picture_index: u8,
+    frames: u32,
+    sent: VecDeque<Sent>,
+    /// The source that repeats its packets, and its number.
+    repair: (u32, u64),
+    /// The payload of the packet before, for redundant audio.
+    former: Option<Vec<u8>>,
+}
+
+/// A packet that can be asked for again.
+#[derive(Debug)]
+struct Sent {
+    header: Outgoing,
+    payload: Vec<u8>,
+    sealed: Vec<u8>,
 }
 
 impl Encoding {
@@ -41,17 +65,33 @@ impl Encoding {
             timestamp: 0,
             key_frame_due: true,
             is_active: true,
+            is_paused: false,
             picture_id: rng.u16(..) & 0x7fff,
             tl0_picture_index: rng.u8(..),
+            frames: 0,
+            sent: VecDeque::new(),
+            repair: (0, 0),
+            former: None,
         };
         new.begin_anew(rng);
         new
     }
 
+    /// Leaves numbers out.
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.sequence_number += count;
+        // Redundant audio has no place for what is not the packet just before.
+        self.former = None;
+    }
+
     /// A new source with numbers of its own, as after a change of the sender.
     pub(crate) fn begin_anew(&mut self, rng: &mut Rng) {
-        self.ssrc = rng.u32(1..);
-        self.sequence_number = rng.u64(..65_536);
+        self.ssrc = rng.u32(100..);
+        self.repair = (rng.u32(100..), rng.u64(..32_768));
+        self.sent.clear();
+        self.former = None;
+        // In the lower half: who misses the first packets must not miss a rollover with them.
+        self.sequence_number = rng.u64(..32_768);
         self.timestamp = rng.u32(..);
         self.key_frame_due = true;
     }
@@ -66,6 +106,8 @@ pub(crate) struct SendingLine {
     pub(crate) payload_type: u8,
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) is_sending: bool,
+    /// Its audio repeats the packet before.
+    is_redundant: bool,
     /// Since when it has sent without a change.
     pub(crate) live_since: Instant,
 }
@@ -87,13 +129,15 @@ impl Stream {
             payload_type,
             encodings,
             is_sending: true,
+            is_redundant: false,
             live_since: now,
         };
         let layers = if rng.u8(..3) == 0 { 1..=3 } else { 0..=0 };
         let audio = vec![Encoding::new(0, rng)];
         let video = layers.map(|rid| Encoding::new(rid, rng)).collect();
         let picture = if rng.u8(..4) == 0 { VP9 } else { VP8 };
-        let lines = [line(Kind::Audio, 0, OPUS, audio), line(Kind::Video, 1, picture, video)];
+        let mut lines = [line(Kind::Audio, 0, OPUS, audio), line(Kind::Video, 1, picture, video)];
+        lines[0].is_redundant = rng.bool();
         Self { lines, is_offered: true }
     }
 }
@@ -121,10 +165,18 @@ pub(crate) struct Peer {
     pub(crate) transport: TransportId,
     pub(crate) address: SocketAddr,
     pub(crate) weather: Weather,
+    /// Its keys, once the first offer was answered, and who watches what is sent to it.
+    pub(crate) voice: Option<Voice>,
+    pub(crate) witness: Option<Witness>,
     pub(crate) streams: Vec<Stream>,
     pub(crate) slots: Vec<Slot>,
     /// Payload types of the video that it takes.
     pub(crate) takes: Vec<u8>,
+    /// What is repeated for it comes by a stream of its own.
+    has_repair: bool,
+    /// It takes redundant audio, and asks for lost audio.
+    has_redundancy: bool,
+    has_audio_nack: bool,
     pub(crate) router_ufrag: String,
     pub(crate) restarts: u32,
     /// It has not vanished.
@@ -135,20 +187,26 @@ pub(crate) struct Peer {
     /// The router said that the transport ended.
     pub(crate) has_ended: bool,
     ticks: u32,
-    newest: HashMap<Mid, u64>,
+    /// Source and greatest number of each line on which something came.
+    newest: HashMap<Mid, (u32, u64)>,
 }
 
 impl Peer {
-    pub(crate) fn new(number: usize, takes: Vec<u8>, weather: Weather) -> Self {
+    pub(crate) fn new(number: usize, takes: Vec<u8>, weather: Weather, rng: &mut Rng) -> Self {
         let [high, low] = (number as u16).to_be_bytes();
         Self {
             number,
             transport: TransportId(0),
             address: SocketAddr::from(([10, 0, high, low], 6000)),
             weather,
+            voice: None,
+            witness: None,
             streams: Vec::new(),
             slots: Vec::new(),
             takes,
+            has_repair: rng.u8(..4) > 0,
+            has_redundancy: rng.bool(),
+            has_audio_nack: rng.bool(),
             router_ufrag: String::new(),
             restarts: 0,
             is_alive: true,
@@ -193,20 +251,28 @@ impl Peer {
             for number in types {
                 let name = match *number {
                     OPUS => "opus/48000/2",
+                    RED => "red/48000/2",
                     VP8 => "VP8/90000",
-                    _ => "VP9/90000",
+                    VP9 => "VP9/90000",
+                    _ => "rtx/90000",
                 };
                 let _ = write!(sdp, "a=rtpmap:{number} {name}\r\n");
             }
+            if self.has_audio_nack && kind == Kind::Audio {
+                sdp.push_str("a=rtcp-fb:111 nack\r\n");
+            }
         };
+        let video = with_repair(&[VP8, VP9], self.has_repair);
         for stream in &self.streams {
             let direction = if stream.is_offered { "sendonly" } else { "inactive" };
-            line(Kind::Audio, stream.lines[0].mid, &[OPUS], direction);
-            line(Kind::Video, stream.lines[1].mid, &[VP8, VP9], direction);
+            line(Kind::Audio, stream.lines[0].mid, &[OPUS, RED], direction);
+            line(Kind::Video, stream.lines[1].mid, &video, direction);
         }
+        let audio: &[u8] = if self.has_redundancy { &[OPUS, RED] } else { &[OPUS] };
+        let video = with_repair(&self.takes, self.has_repair);
         for slot in &self.slots {
-            line(Kind::Audio, slot.pair.audio_mid, &[OPUS], "recvonly");
-            line(Kind::Video, slot.pair.video_mid, &self.takes, "recvonly");
+            line(Kind::Audio, slot.pair.audio_mid, audio, "recvonly");
+            line(Kind::Video, slot.pair.video_mid, &video, "recvonly");
         }
         sdp
     }
@@ -214,6 +280,12 @@ impl Peer {
     pub(crate) fn accept(&mut self, answer: &str) {
         let ufrag = answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
         ufrag.expect("an ICE user name").trim().clone_into(&mut self.router_ufrag);
+        if self.voice.is_none() {
+            let name = self.router_ufrag.split('r').next().unwrap_or_default();
+            let (opener, sealer) = keys::of_peer(name);
+            self.voice = Some(Voice::new(sealer));
+            self.witness = Some(Witness::new(opener));
+        }
     }
 
     /// Its lines that an offer has.
@@ -226,72 +298,115 @@ impl Peer {
         offered.flat_map(|s| &s.lines).find(|line| line.mid == mid)
     }
 
-    /// What it sends now.
-    pub(crate) fn tick(&mut self, now: Instant, start: Instant) -> Vec<Message> {
-        let mut said = Vec::new();
+    /// What it sends now, and how many packets of it are media.
+    pub(crate) fn tick(&mut self, now: Instant, start: Instant) -> (Vec<Vec<u8>>, u64) {
+        let (mut said, mut media) = (Vec::new(), 0);
+        let Some(voice) = &mut self.voice else { return (said, media) };
         if !self.is_alive || self.has_ended {
-            return said;
+            return (said, media);
         }
         self.ticks += 1;
         if self.ticks % 5 == 1 {
-            said.push(Message::Check { ufrag: self.router_ufrag.clone() });
+            said.push(Message::Check { ufrag: self.router_ufrag.clone() }.to_bytes());
         }
         if !self.hears_router {
-            return said;
+            return (said, media);
         }
         let ticks = self.ticks;
-        let elapsed = now.saturating_duration_since(start);
-        for line in self.sending_lines().filter(|line| line.is_sending) {
-            let mid = line.mid;
-            if ticks % 20 == u32::from(line.kind == Kind::Audio) {
-                for encoding in &line.encodings {
-                    said.push(Message::SenderReport {
-                        mid,
-                        rid: encoding.rid,
-                        ntp_ms: 1_800_000_000_000 + elapsed.as_millis() as u64,
-                        timestamp: encoding.timestamp,
-                    });
-                }
-            }
-            if line.kind == Kind::Audio {
-                said.push(Message::Media(audio(line)));
-            } else if ticks.is_multiple_of(2) {
-                said.extend(frames(line).map(Message::Media));
-            }
+        let any = self.newest.values().next().map_or(0, |(ssrc, _)| *ssrc);
+        if ticks.is_multiple_of(2) {
+            said.extend(voice.feedback(any));
         }
-        said
+        let lines = self.streams.iter_mut().filter(|s| s.is_offered).flat_map(|s| &mut s.lines);
+        for line in lines.filter(|line| line.is_sending) {
+            if ticks % 20 == u32::from(line.kind == Kind::Audio) {
+                let encodings = line.encodings.iter();
+                said.extend(encodings.map(|encoding| {
+                    voice.sender_report(encoding.ssrc, since(start, now), encoding.timestamp)
+                }));
+            }
+            let before = said.len();
+            match (line.kind, ticks.is_multiple_of(2)) {
+                (Kind::Audio, false) => said.push(audio(line, voice)),
+                (Kind::Video, true) => frames(line, voice, &mut said),
+                _ => {}
+            }
+            media += (said.len() - before) as u64;
+        }
+        (said, media)
     }
 
-    /// The router says something.
-    pub(crate) fn handle(&mut self, now: Instant, message: Message) -> Vec<Message> {
-        match message {
-            Message::Alive if !self.hears_router => {
+    /// The router says something. Returns what is answered.
+    pub(crate) fn handle(&mut self, now: Instant, start: Instant, heard: Heard) -> Vec<Vec<u8>> {
+        match heard {
+            Heard::Alive if !self.hears_router => {
                 self.hears_router = true;
                 self.sending_lines().for_each(|line| line.live_since = now);
             }
-            Message::KeyFrame { mid, rid } => {
-                let line = self.sending_lines().find(|line| line.mid == mid);
-                let encodings = line.into_iter().flat_map(|line| &mut line.encodings);
-                for encoding in encodings.filter(|e| rid == 0 || e.rid == rid) {
-                    encoding.key_frame_due = true;
-                }
+            Heard::Alive | Heard::Bye => {}
+            Heard::Control(requests) => {
+                return requests.iter().flat_map(|request| self.obey(request)).collect();
             }
-            Message::Media(packet) => {
-                let number = packet.sequence_number;
-                let newest = self.newest.entry(packet.mid).or_insert(number);
+            Heard::Media(packet) => {
+                let Some(voice) = &mut self.voice else { return Vec::new() };
+                if let Some(number) = packet.transport_sequence {
+                    voice.note_arrival(since(start, now), number);
+                }
+                if packet.is_repeated {
+                    return Vec::new();
+                }
+                let Packet { ssrc, sequence_number: number, mid, .. } = *packet;
+                let (_, newest) = self.newest.entry(mid).or_insert((ssrc, number));
                 let holes = newest.saturating_add(1)..number;
                 *newest = number.max(*newest);
-                if holes.end.saturating_sub(holes.start) <= LARGEST_HOLE {
-                    let mid = packet.mid;
-                    return holes
-                        .map(|sequence_number| Message::Nack { mid, sequence_number })
-                        .collect();
+                if !holes.is_empty() && holes.end - holes.start <= LARGEST_HOLE {
+                    let lost: Vec<u16> = holes.map(|number| number as u16).collect();
+                    return vec![voice.nack(ssrc, &lost)];
                 }
             }
-            _ => {}
         }
         Vec::new()
     }
+
+    fn obey(&mut self, request: &Request) -> Vec<Vec<u8>> {
+        let Some(voice) = &mut self.voice else { return Vec::new() };
+        let lines = self.streams.iter_mut().filter(|s| s.is_offered).flat_map(|s| &mut s.lines);
+        for line in lines {
+            let (kind, mid) = (line.kind, line.mid);
+            for encoding in &mut line.encodings {
+                match request {
+                    Request::KeyFrame(ssrc) if encoding.ssrc == *ssrc => {
+                        encoding.key_frame_due = true;
+                    }
+                    Request::Again(ssrc, numbers) if encoding.ssrc == *ssrc => {
+                        return encoding.again(voice, kind, mid, numbers);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// The source of a slot line, once something came on it.
+    pub(crate) fn source_of(&self, mid: Mid) -> Option<u32> {
+        self.newest.get(&mid).map(|(ssrc, _)| *ssrc)
+    }
+
+    /// The router said which encodings of a line nobody needs.
+    pub(crate) fn pause(&mut self, mid: Mid, paused: &[String]) {
+        for line in self.sending_lines().filter(|line| line.mid == mid) {
+            for encoding in &mut line.encodings {
+                let is_paused = paused.iter().any(|rid| *rid == rid_text(encoding.rid));
+                encoding.key_frame_due |= encoding.is_paused && !is_paused;
+                encoding.is_paused = is_paused;
+            }
+        }
+    }
+}
+
+fn rid_text(rid: u8) -> &'static str {
+    ["", "1", "2", "3"][usize::from(rid)]
 }
 
 fn mid(kind: Kind, prefix: &str, number: u32) -> Mid {
@@ -299,28 +414,38 @@ fn mid(kind: Kind, prefix: &str, number: u32) -> Mid {
     Mid::parse(&format!("{prefix}{letter}{number}")).expect("a mid")
 }
 
-fn audio(line: &mut SendingLine) -> Packet {
-    let id = line.id;
+fn audio(line: &mut SendingLine, voice: &mut Voice) -> Vec<u8> {
+    let (id, mid, is_redundant) = (line.id, line.mid, line.is_redundant);
     let encoding = &mut line.encodings[0];
     encoding.timestamp = encoding.timestamp.wrapping_add(AUDIO_TICKS);
-    packet(id, line.mid, OPUS, encoding, true, vec![0; 4])
+    let payload = encoding.marked(id, vec![0; 4]);
+    let former = encoding.former.replace(payload.clone()).filter(|_| is_redundant);
+    let Some(former) = former else {
+        return encoding.send(voice, Kind::Audio, mid, OPUS, true, payload);
+    };
+    let mut both = vec![0; former.len() + payload.len() + 5];
+    red::write(&mut both, OPUS, &former, AUDIO_TICKS, &payload).expect("room");
+    encoding.send(voice, Kind::Audio, mid, RED, true, both)
 }
 
 /// One frame of each encoding, in two packets.
-fn frames(line: &mut SendingLine) -> impl Iterator<Item = Packet> {
+fn frames(line: &mut SendingLine, voice: &mut Voice, said: &mut Vec<Vec<u8>>) {
     let (id, mid, payload_type) = (line.id, line.mid, line.payload_type);
-    let active = line.encodings.iter_mut().filter(|e| e.is_active);
-    active.flat_map(move |encoding| {
+    for encoding in line.encodings.iter_mut().filter(|e| e.is_active && !e.is_paused) {
         let is_key = std::mem::take(&mut encoding.key_frame_due);
         encoding.timestamp = encoding.timestamp.wrapping_add(FRAME_TICKS);
         encoding.picture_id = (encoding.picture_id + 1) & 0x7fff;
-        encoding.tl0_picture_index = encoding.tl0_picture_index.wrapping_add(1);
-        [true, false].map(|is_first| {
+        encoding.frames = if is_key { 0 } else { encoding.frames + 1 };
+        if encoding.frames.is_multiple_of(2) {
+            encoding.tl0_picture_index = encoding.tl0_picture_index.wrapping_add(1);
+        }
+        for is_first in [true, false] {
             let mut payload = descriptor(payload_type, encoding, is_first, is_key);
             payload.resize(payload.len() + 20 * usize::from(encoding.rid), 0);
-            packet(id, mid, payload_type, encoding, !is_first, payload)
-        })
-    })
+            let payload = encoding.marked(id, payload);
+            said.push(encoding.send(voice, Kind::Video, mid, payload_type, !is_first, payload));
+        }
+    }
 }
 
 /// The beginning of a payload: RFC 7741 section 4.2 and 4.3, RFC 9628 section 4.2.
@@ -329,7 +454,16 @@ fn descriptor(payload_type: u8, encoding: &Encoding, is_first: bool, is_key: boo
     let (id, tl0) = (0x80 | high, encoding.tl0_picture_index);
     if payload_type == VP8 {
         let start = 0x80 | u8::from(is_first) << 4;
-        vec![start, 0xe0, id, low, tl0, 0, u8::from(!(is_first && is_key))]
+        let is_above = !encoding.frames.is_multiple_of(2);
+        let layer = if is_above { 0x60 } else { 0 };
+        let mut descriptor =
+            vec![start, 0xe0, id, low, tl0, layer, u8::from(!(is_first && is_key))];
+        if is_first && is_key {
+            let [width, height] = SIZES[usize::from(encoding.rid)].map(u16::to_le_bytes);
+            descriptor.extend([0, 0, 0x9d, 0x01, 0x2a]);
+            descriptor.extend([width, height].concat());
+        }
+        descriptor
     } else {
         // I, L, and P unless a key frame; B at the beginning of a frame and E at its end.
         let flags = 0xa0 | if is_key { 0 } else { 0x40 } | if is_first { 0x08 } else { 0x04 };
@@ -337,26 +471,64 @@ fn descriptor(payload_type: u8, encoding: &Encoding, is_first: bool, is_key: boo
     }
 }
 
-fn packet(
-    line: u32,
-    mid: Mid,
-    payload_type: u8,
-    encoding: &mut Encoding,
-    marker: bool,
-    mut payload: Vec<u8>,
-) -> Packet {
-    encoding.sequence_number += 1;
-    let Encoding { ssrc, sequence_number, timestamp, rid, .. } = *encoding;
-    Mark { line, ssrc, sequence_number, timestamp }.write(&mut payload);
-    Packet {
-        mid,
-        rid,
-        ssrc,
-        payload_type,
-        sequence_number,
-        timestamp,
-        marker,
-        is_repeated: false,
-        payload,
+impl Encoding {
+    /// A payload that tells whose it is; the packet's number is the next.
+    fn marked(&mut self, line: u32, mut payload: Vec<u8>) -> Vec<u8> {
+        self.sequence_number += 1;
+        let Encoding { ssrc, sequence_number, timestamp, .. } = *self;
+        Mark { line, ssrc, sequence_number, timestamp }.write(&mut payload);
+        payload
+    }
+
+    fn send(
+        &mut self,
+        voice: &mut Voice,
+        kind: Kind,
+        mid: Mid,
+        payload_type: u8,
+        marker: bool,
+        payload: Vec<u8>,
+    ) -> Vec<u8> {
+        let header = Outgoing {
+            marker,
+            payload_type,
+            sequence_number: self.sequence_number as u16,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        let label = self.label(kind, &mid, false);
+        let sealed = voice.rtp(header, self.sequence_number, label, &payload);
+        if self.sent.len() == HISTORY {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(Sent { header, payload, sealed: sealed.clone() });
+        sealed
+    }
+
+    /// Audio leaves again as it was, video in a stream of its own (RFC 4588).
+    fn again(&mut self, voice: &mut Voice, kind: Kind, mid: Mid, numbers: &[u16]) -> Vec<Vec<u8>> {
+        let mut said = Vec::new();
+        for number in numbers {
+            let Some(sent) = self.sent.iter().find(|s| s.header.sequence_number == *number) else {
+                continue;
+            };
+            if kind == Kind::Audio {
+                said.push(sent.sealed.clone());
+                continue;
+            }
+            self.repair.1 += 1;
+            let (ssrc, index) = self.repair;
+            let payload_type = repair_of(sent.header.payload_type);
+            let header =
+                Outgoing { payload_type, ssrc, sequence_number: index as u16, ..sent.header };
+            let payload = [&number.to_be_bytes()[..], &sent.payload].concat();
+            said.push(voice.rtp(header, index, self.label(kind, &mid, true), &payload));
+        }
+        said
+    }
+
+    fn label<'a>(&self, kind: Kind, mid: &'a Mid, is_repair: bool) -> Label<'a> {
+        let rid = rid_text(self.rid);
+        Label { mid: mid.as_str(), rid, is_repair, is_audio: kind == Kind::Audio }
     }
 }

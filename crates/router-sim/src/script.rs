@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Renegotiate,
+    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Prefer, Renegotiate,
     RequestKeyFrame, RouterError, Source, Unbind, Wishes,
 };
 
-use crate::engine::{VP8, VP9};
+use crate::keys::{VP8, VP9};
 use crate::network::Weather;
 use crate::peer::{Binding, Peer, SendingLine, Stream};
 use crate::wire::Message;
@@ -30,8 +30,9 @@ impl World {
             0..5 if living.len() < CROWD => self.open(),
             5..7 => self.leave(peer),
             7..47 => self.bind_or_unbind(peer, &living),
-            47..57 => self.pause(peer),
-            57..64 => self.renegotiate(peer),
+            47..54 => self.pause(peer),
+            54..59 => self.prefer(peer),
+            59..64 => self.renegotiate(peer),
             64..82 => {
                 self.change_sources(peer);
                 Ok(())
@@ -69,7 +70,8 @@ impl World {
             1 => vec![VP9],
             _ => vec![VP8, VP9],
         };
-        let mut peer = Peer::new(number, takes, Weather::random(&mut self.rng));
+        let weather = Weather::random(&mut self.rng);
+        let mut peer = Peer::new(number, takes, weather, &mut self.rng);
         for _ in 0..self.rng.u8(..3) {
             peer.streams.push(self.new_stream());
         }
@@ -108,9 +110,9 @@ impl World {
         });
         match way {
             0 => return self.close(peer),
-            1 => self.send(peer, &[Message::Bye]),
+            1 => self.send(peer, vec![Message::Bye.to_bytes()]),
             2 => self.peers[peer].is_alive = false,
-            _ => self.send(peer, &[Message::Poison]),
+            _ => self.send(peer, vec![Message::Poison.to_bytes()]),
         }
         Ok(())
     }
@@ -193,7 +195,7 @@ impl World {
             self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
         }
         let slot_index = pair.slot;
-        let wishes = Wishes::default();
+        let (wishes, audio_fallback) = (self.wishes(), self.rng.bool());
         let command = Bind {
             transport,
             slot: slot_index,
@@ -202,7 +204,7 @@ impl World {
             audio_paused,
             video_paused,
             wishes,
-            audio_fallback: true,
+            audio_fallback,
         };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
         match answer {
@@ -310,6 +312,33 @@ impl World {
         self.settle()
     }
 
+    /// Any size and frame rate, or none.
+    fn wishes(&mut self) -> Wishes {
+        let [width, height] = [[320, 180], [640, 360], [1280, 720], [1, 1]][self.rng.usize(..4)];
+        Wishes {
+            width: self.rng.bool().then_some(width),
+            height: self.rng.bool().then_some(height),
+            frame_rate: (self.rng.u8(..4) == 0).then(|| [1.0, 2.5, 30.0][self.rng.usize(..3)]),
+        }
+    }
+
+    fn prefer(&mut self, peer: usize) -> Step {
+        let slots = &self.peers[peer].slots;
+        let Some(slot) = slots.iter().position(|slot| slot.binding.is_some()) else {
+            return Ok(());
+        };
+        self.command();
+        let wishes = self.wishes();
+        let (transport, of) = (self.peers[peer].transport, &self.peers[peer].slots[slot]);
+        let (slot, generation) = (of.pair.slot, Generation(of.generation));
+        self.note(|| format!("peer {peer} would like {wishes:?} in slot {slot:?}"));
+        let now = self.now;
+        let done =
+            self.shards.of(transport).prefer(now, Prefer { transport, slot, generation, wishes });
+        done.map_err(|error| format!("peer {peer} cannot have wishes: {error}"))?;
+        self.settle()
+    }
+
     fn renegotiate(&mut self, peer: usize) -> Step {
         self.command();
         let is_to_be_refused = self.rng.u8(..8) == 0;
@@ -320,7 +349,7 @@ impl World {
         if !is_to_be_refused {
             match what {
                 0 if self.peers[peer].slots.len() < 6 => slots = self.peers[peer].add_slots(1),
-                1 if self.peers[peer].streams.len() < 3 => {
+                1 if self.peers[peer].streams.len() < 2 => {
                     let stream = self.new_stream();
                     self.peers[peer].streams.push(stream);
                 }
@@ -358,6 +387,8 @@ impl World {
     /// A publisher mutes, changes its source, its codec or the sizes that it sends.
     fn change_sources(&mut self, peer: usize) {
         let now = self.now;
+        // A greater jump that nobody sees leaves its receivers without the upper bits of its numbers.
+        let is_heard = self.peers[peer].weather.dead_until.is_none_or(|until| until < now);
         let rng = &mut self.rng;
         let lines: Vec<&mut SendingLine> = self.peers[peer].sending_lines().collect();
         if lines.is_empty() {
@@ -369,19 +400,21 @@ impl World {
         match what {
             0 => line.is_sending = !line.is_sending,
             1 => line.encodings.iter_mut().for_each(|encoding| encoding.begin_anew(rng)),
-            2 => line.encodings.iter_mut().for_each(|e| e.sequence_number += rng.u64(..20_000)),
+            2 if is_heard && line.is_sending => {
+                let heard = line.encodings.iter_mut().filter(|e| e.is_active && !e.is_paused);
+                heard.for_each(|encoding| encoding.skip(rng.u64(..12_000)));
+            }
+            2 => {}
             3 if line.kind == Kind::Video => {
                 line.payload_type = if line.payload_type == VP8 { VP9 } else { VP8 };
                 line.encodings.iter_mut().for_each(|encoding| encoding.key_frame_due = true);
             }
             _ => {
+                // The smallest is the last that a sender gives up.
                 let count = line.encodings.len();
                 let encoding = &mut line.encodings[rng.usize(..count)];
-                encoding.is_active = !encoding.is_active || count == 1;
+                encoding.is_active = !encoding.is_active || encoding.rid <= 1;
                 encoding.key_frame_due = true;
-                if line.encodings.iter().all(|encoding| !encoding.is_active) {
-                    line.encodings[0].is_active = true;
-                }
             }
         }
         line.live_since = now;
@@ -396,7 +429,10 @@ impl World {
         let slots = &self.peers[peer].slots;
         if !slots.is_empty() && self.rng.bool() {
             let mid = slots[self.rng.usize(..slots.len())].pair.video_mid;
-            self.send(peer, &[Message::KeyFrame { mid, rid: 0 }]);
+            let one = &mut self.peers[peer];
+            let source = one.source_of(mid).filter(|_| one.is_alive);
+            let asked = source.and_then(|ssrc| Some(one.voice.as_mut()?.key_frame_request(ssrc)));
+            self.send(peer, asked.into_iter().collect());
             return Ok(());
         }
         let transport = self.peers[peer].transport;

@@ -2,11 +2,13 @@
 //!
 //! - A subscriber's line carries packets of the source that it is bound to, and of nobody else; nothing
 //!   new while it is paused, nothing at all when it is free, what is sent again included.
+//!   What redundant audio repeats is no exception.
 //! - No sequence number of a line is used for two packets; those of a binding follow those before, and
 //!   packets of one source leave in its order.
 //! - Timestamps of a binding begin where it was promised, after all before.
 //! - What is bound to a live source gets media in time, or control was told why not.
 //!
+//! That no index of SRTP and SRTCP is used twice, and that all can be opened: [`crate::witness`].
 //! That nothing outlives its transport is checked at the end of a run.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +18,7 @@ use tertulia_router_core::{Kind, Mid, TransportId};
 
 use crate::wire::{Mark, Packet};
 
-/// How long a live audio source may be silent for a subscriber: thirty packets.
+/// How long a live audio source may be silent for a subscriber: fifteen packets.
 const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 /// The same of video: a request and a key frame may be lost, and are asked for every half second.
 const VIDEO_PATIENCE: Duration = Duration::from_secs(8);
@@ -34,6 +36,8 @@ pub(crate) struct Watched {
     pub(crate) since: Instant,
     /// Control was told that the subscriber cannot have it.
     pub(crate) is_unsupported: bool,
+    /// Control was told that its network does not bear it.
+    pub(crate) is_left_out: bool,
     last_media: Option<Instant>,
     first_sequence: u64,
     promised: Option<u32>,
@@ -73,6 +77,7 @@ impl Watch {
             is_paused,
             since: now,
             is_unsupported: false,
+            is_left_out: false,
             last_media: None,
             first_sequence: line.sent.last_key_value().map_or(0, |(number, _)| number + 1),
             promised: None,
@@ -115,7 +120,7 @@ impl Watch {
 
     /// A media packet left the router for a subscriber.
     pub(crate) fn media(&mut self, key: LineKey, packet: &Packet, now: Instant) -> Verdict {
-        let Some(mark) = Mark::read(&packet.payload) else {
+        let Some(mark) = packet.mark else {
             return Err(format!("{key:?} carries a packet that nobody sent"));
         };
         let number = packet.sequence_number;
@@ -136,6 +141,12 @@ impl Watch {
         }
         if number < binding.first_sequence {
             return Err(format!("{key:?} carries {number}, a number of the binding before"));
+        }
+        for (number, former) in &packet.former {
+            let is_of_the_binding = *number >= binding.first_sequence;
+            if !is_of_the_binding || *former != line.sent.get(number).copied() {
+                return Err(format!("{key:?} repeats {number} as {former:?} in redundant audio"));
+            }
         }
         if packet.is_repeated {
             return match line.sent.get(&number) {
@@ -188,7 +199,7 @@ impl Watch {
         let patience = if kind == Kind::Audio { AUDIO_PATIENCE } else { VIDEO_PATIENCE };
         let since = binding.last_media.map_or(due, |last| last.max(due)).max(binding.since);
         let waited = now.saturating_duration_since(since);
-        if binding.is_paused || waited <= patience {
+        if binding.is_paused || binding.is_left_out || waited <= patience {
             return Ok(());
         }
         Err(format!(

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tertulia_router_core::{
-    BindingEvent, Bound, Event, Kind, Router, RouterError, TransportId, TransportState,
+    BindingEvent, Bound, Event, Generation, Kind, Router, RouterError, SlotIndex, TransportId,
+    TransportState, VideoFallback,
 };
 
 use crate::Totals;
@@ -15,10 +16,10 @@ use crate::peer::{Peer, TICK};
 use crate::shards::{Parcel, Shards};
 use crate::trace::Trace;
 use crate::watch::Watch;
-use crate::wire::Message;
+use crate::wire::{Heard, Message, is_media};
 
 /// How long commands are given and media flows.
-const ACTION: Duration = Duration::from_secs(20);
+const ACTION: Duration = Duration::from_secs(16);
 /// How long the router may take to forget: former ICE user names live for half a minute.
 const REST: Duration = Duration::from_secs(45);
 /// How often it is looked whether everybody is served.
@@ -31,7 +32,7 @@ pub(crate) type Step<T = ()> = Result<T, String>;
 #[expect(clippy::large_enum_variant, reason = "few of them are under way at once")]
 enum Task {
     ToRouter { source: SocketAddr, contents: Vec<u8> },
-    ToPeer { peer: usize, address: SocketAddr, contents: Vec<u8> },
+    ToPeer { peer: usize, address: SocketAddr, heard: Heard },
     Parcel { from: usize, to: usize, parcel: Parcel },
     Tick(usize),
     Act,
@@ -146,21 +147,18 @@ impl World {
                     self.send_parcel(from, to, parcel);
                 }
             }
-            Task::ToPeer { peer, address, contents } => {
+            Task::ToPeer { peer, address, heard } => {
                 let one = &mut self.peers[peer];
-                if let (true, true, Some(message)) =
-                    (one.is_alive, one.address == address, Message::parse(&contents))
-                {
-                    let answers = one.handle(now, message);
-                    self.send(peer, &answers);
+                if one.is_alive && one.address == address {
+                    let answers = one.handle(now, self.start, heard);
+                    self.send(peer, answers);
                 }
             }
             Task::Parcel { from, to, parcel } => self.shards.handle_parcel(now, from, to, parcel),
             Task::Tick(peer) => {
-                let said = self.peers[peer].tick(now, self.start);
-                let media = said.iter().filter(|m| matches!(m, Message::Media(_))).count();
-                self.totals.published += media as u64;
-                self.send(peer, &said);
+                let (said, media) = self.peers[peer].tick(now, self.start);
+                self.totals.published += media;
+                self.send(peer, said);
                 if !self.peers[peer].has_ended {
                     self.schedule(now + TICK, Task::Tick(peer));
                 }
@@ -180,11 +178,15 @@ impl World {
     }
 
     /// A peer sends something.
-    pub(crate) fn send(&mut self, peer: usize, said: &[Message]) {
+    pub(crate) fn send(&mut self, peer: usize, said: Vec<Vec<u8>>) {
         let Peer { address: source, weather, .. } = self.peers[peer];
-        for message in said {
-            for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
-                self.schedule(at, Task::ToRouter { source, contents: message.to_bytes() });
+        for contents in said {
+            let [first, again] = weather.arrivals(self.now, &mut self.rng);
+            if let Some(at) = again {
+                self.schedule(at, Task::ToRouter { source, contents: contents.clone() });
+            }
+            if let Some(at) = first {
+                self.schedule(at, Task::ToRouter { source, contents });
             }
         }
     }
@@ -234,13 +236,21 @@ impl World {
         let IpAddr::V4(ip) = destination.ip() else { unreachable!("peers have IPv4 addresses") };
         let [_, _, high, low] = ip.octets();
         let peer = usize::from(u16::from_be_bytes([high, low]));
-        let message = Message::parse(contents).expect("the engine's own words");
-        let Some(one) = self.peers.get(peer) else {
-            return Err(format!("the stranger at {destination} was sent {message:?}"));
+        let Some(one) = self.peers.get_mut(peer) else {
+            return Err(format!("the stranger at {destination} was sent something"));
         };
-        let (transport, weather) = (one.transport, one.weather);
-        if let Message::Media(packet) = &message {
-            if one.has_ended {
+        let (transport, weather, has_ended) = (one.transport, one.weather, one.has_ended);
+        let heard = if is_media(contents) {
+            let witness = one.witness.as_mut().ok_or("media left before the first answer")?;
+            witness.see(contents).map_err(|error| format!("{transport:?}: {error}"))?
+        } else {
+            match Message::parse(contents).expect("the engine's own words") {
+                Message::Bye => Heard::Bye,
+                _ => Heard::Alive,
+            }
+        };
+        if let Heard::Media(packet) = &heard {
+            if has_ended {
                 return Err(format!("{transport:?} has ended and is sent {packet:?}"));
             }
             self.watch.media((transport, packet.mid), packet, self.now)?;
@@ -252,8 +262,8 @@ impl World {
             *counter += 1;
         }
         for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
-            let contents = contents.to_vec();
-            self.schedule(at, Task::ToPeer { peer, address: destination, contents });
+            let heard = heard.clone();
+            self.schedule(at, Task::ToPeer { peer, address: destination, heard });
         }
         Ok(())
     }
@@ -266,7 +276,8 @@ impl World {
         let transport = match event {
             Event::TransportState { transport, .. }
             | Event::Track { transport, .. }
-            | Event::AudioLevels { transport, .. } => *transport,
+            | Event::AudioLevels { transport, .. }
+            | Event::VideoFallback { transport, .. } => *transport,
             Event::BindingStarted(e) | Event::CodecNotSupported(e) | Event::CodecSupported(e) => {
                 e.transport
             }
@@ -294,6 +305,15 @@ impl World {
                 self.totals.bindings += 1;
                 self.of_a_binding(peer, e, false)?;
             }
+            Event::Track { track, .. } => {
+                if let Some(paused) = &track.paused_rids {
+                    self.totals.pauses += u64::from(!paused.is_empty());
+                    self.peers[peer].pause(track.mid, paused);
+                }
+            }
+            Event::VideoFallback { slot, generation, state, .. } => {
+                self.left_out(peer, *slot, *generation, *state);
+            }
             Event::CodecSupported(e) => self.of_a_binding(peer, e, false)?,
             Event::CodecNotSupported(e) => self.of_a_binding(peer, e, true)?,
             _ => {}
@@ -314,6 +334,23 @@ impl World {
             watched.is_unsupported = is_unsupported;
         }
         Ok(())
+    }
+
+    /// A stated reason for what does not come.
+    fn left_out(&mut self, peer: usize, at: SlotIndex, of: Generation, state: VideoFallback) {
+        let (transport, now) = (self.peers[peer].transport, self.now);
+        let slot = &self.peers[peer].slots[at.0 as usize];
+        let key = (transport, slot.pair.video_mid);
+        if slot.generation != of.0 {
+            return;
+        }
+        let Some(watched) = self.watch.binding(key) else { return };
+        let is_left_out = state == VideoFallback::Stopped;
+        self.totals.left_out += u64::from(is_left_out);
+        if watched.is_left_out && !is_left_out {
+            watched.since = now;
+        }
+        watched.is_left_out = is_left_out;
     }
 
     /// A binding to another shard's source was answered.
