@@ -225,10 +225,9 @@ class Subscriber(Emitter):
         """In a large session the sound comes by another line than the pair's; None: by that again."""
         if self._sound is not None:
             self._sound.listen(None, None)
-        self._sound = receiver
-        if receiver is None:
             self._level = None
-        else:
+        self._sound = receiver
+        if receiver is not None:
             receiver.listen(self._take, start)
 
     def _detach(self) -> None:

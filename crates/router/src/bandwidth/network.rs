@@ -20,6 +20,8 @@ const LEAST_SOUND: Bitrate = Bitrate::from_kbps(24);
 const SETTLING: Duration = Duration::from_secs(1);
 /// ... unless a queue of this much stands.
 const QUEUE_TO_ACT: Duration = Duration::from_millis(100);
+/// A peer that owes an answer for so long is cut off, which says nothing of what its network bears.
+const CUT_OFF: Duration = Duration::from_secs(3);
 /// Between two looks at a probe at least.
 const PROBE_PAUSE: Duration = Duration::from_millis(2);
 /// Weight of the newest look in the rate of sound.
@@ -73,7 +75,11 @@ impl Network {
         round_trip: Option<Duration>,
         reports: impl IntoIterator<Item = Reported>,
     ) {
+        let was_cut_off = self.is_cut_off(now);
         self.estimator.handle_feedback(now, round_trip, reports);
+        if was_cut_off && !self.is_cut_off(now) {
+            self.begin_anew(now);
+        }
         let target = self.estimator.estimate().target;
         self.prober.update(now, target, self.wanted);
         let change = target.bps().abs_diff(self.acted_on.bps());
@@ -137,7 +143,25 @@ impl Network {
         if is_settling && estimate.queue < QUEUE_TO_ACT {
             return Vec::new();
         }
-        allocate(budget, demands)
+        let mut shares = allocate(budget, demands);
+        if self.is_cut_off(now) {
+            // The least is sent, but nobody is told of a network that is too narrow.
+            for share in &mut shares {
+                share.fits = true;
+            }
+        }
+        shares
+    }
+
+    fn is_cut_off(&self, now: Instant) -> bool {
+        self.estimator.silence(now) >= CUT_OFF
+    }
+
+    /// What was known was of the way before.
+    fn begin_anew(&mut self, now: Instant) {
+        self.estimator = Estimator::new(Limits::default());
+        self.prober = Prober::default();
+        self.begun = now;
     }
 
     fn measure_sound(&mut self, now: Instant, sound_bytes: u64) {
@@ -147,5 +171,65 @@ impl Network {
             self.sound = self.sound.scaled(1.0 - NEWEST_SOUND).plus(newest.scaled(NEWEST_SOUND));
             self.sound_bytes = sound_bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Bitrate = Bitrate::from_kbps(200);
+
+    /// What a video of 200 kbit/s gets during ten looks; the peer answers what leaves, or nothing.
+    fn looks(
+        network: &mut Network,
+        now: &mut Instant,
+        sequence: &mut u16,
+        answers: bool,
+    ) -> Vec<Share> {
+        let demand = Demand {
+            steps: &[STEP],
+            current: Some(0),
+            pixels: 640 * 360,
+            is_screen: false,
+            stay: super::super::Stay::Sent,
+        };
+        let mut last = Vec::new();
+        for _ in 0..10 {
+            for _ in 0..10 {
+                network.note_sent(*sequence, *now, 500);
+                let arrival_us = now.duration_since(network.begun).as_micros() as u64 + 1_000_000;
+                let report = Reported { sequence: *sequence, arrival_us: Some(arrival_us) };
+                *sequence = sequence.wrapping_add(1);
+                *now += Duration::from_millis(20);
+                if answers {
+                    network.note_feedback(*now, None, [report]);
+                }
+            }
+            let shares = network.look(*now, 0, 0, std::slice::from_ref(&demand));
+            if !shares.is_empty() {
+                last = shares;
+            }
+        }
+        last
+    }
+
+    #[test]
+    fn a_network_that_was_cut_off_is_not_a_narrow_one() {
+        let mut now = Instant::now();
+        let mut network = Network::new(now);
+        let mut sequence = 0;
+        assert!(looks(&mut network, &mut now, &mut sequence, true)[0].fits);
+
+        for _ in 0..10 {
+            let shares = looks(&mut network, &mut now, &mut sequence, false);
+            if network.estimator.silence(now) >= CUT_OFF {
+                assert!(shares[0].fits, "{:?} of silence", network.estimator.silence(now));
+            }
+        }
+        assert!(network.estimate().target < STEP, "the least is sent meanwhile");
+
+        assert!(looks(&mut network, &mut now, &mut sequence, true)[0].fits);
+        assert!(network.estimate().target >= STEP, "{:?}", network.estimate());
     }
 }

@@ -304,6 +304,16 @@ impl Estimator {
         }
     }
 
+    /// Since when the peer owes an answer; nothing while it owes none.
+    #[must_use]
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        let heard_us = self.heard_us.filter(|heard_us| self.last_sent_us > *heard_us);
+        let Some((heard_us, origin)) = heard_us.zip(self.origin) else {
+            return Duration::ZERO;
+        };
+        now.saturating_duration_since(origin + Duration::from_micros(heard_us))
+    }
+
     /// What is known.
     #[must_use]
     pub(crate) fn estimate(&self) -> Estimate {
