@@ -31,7 +31,8 @@ window.join = (apiKey, sessionId, token) => new Promise((resolve, reject) => {
   window.publisher = OT.initPublisher('me', { insertMode: 'append', name: 'Somebody' }, failed);
   session.connect(token, (error) => failed(error) || session.publish(publisher, (error) => failed(error) || resolve()));
 });
-window.sees = () => (subscriber?.element.querySelector('video').getVideoPlaybackQuality().totalVideoFrames ?? 0) > 5;
+window.sees = () =>
+  (window.subscriber?.element.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > 5;
 """
 STYLED = "() => getComputedStyle(publisher.element).position === 'relative'"
 
