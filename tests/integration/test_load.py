@@ -82,6 +82,10 @@ def connections(server: TertuliaServer, session_id: str) -> int:
 
 def assert_nothing_is_left(server: TertuliaServer, session_id: str) -> None:
     assert connections(server, session_id) == 0
+    assert_no_transport_is_left(server)
+
+
+def assert_no_transport_is_left(server: TertuliaServer) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while left := transports(server):
         assert time.monotonic() < deadline, left
@@ -122,6 +126,7 @@ def test_churn_leaves_nothing_behind(server: TertuliaServer) -> None:
         assert_nothing_is_left(server, session_id)
     else:  # Whoever was taken while joining is waited for, as one whose network was lost.
         assert connections(server, session_id) <= clients["left"] - clients["joined"]
+        assert_no_transport_is_left(server)
 
 
 def test_pairs_call_each_other_in_sessions_of_their_own(server: TertuliaServer) -> None:
