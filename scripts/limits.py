@@ -322,7 +322,7 @@ SECTIONS: dict[str, list[Limit]] = {
     "The router link": [
         Limit(
             "max_frame_bytes",
-            "src/tertulia/wire/router.py",
+            "src/tertulia/wire/router/frames.py",
             "MAX_FRAME_BYTES",
             "bytes",
             "The link is closed and opened again.",
