@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -177,6 +177,7 @@ class FakeRouter:
     """The router port in memory.
 
     `away` makes every request fail, `failed` makes every transport look failed; `hold` keeps requests until `release`.
+    `listed` is called when a listing is answered, before anybody has read it.
     """
 
     def __init__(self, state: RouterState | None = None) -> None:
@@ -184,6 +185,7 @@ class FakeRouter:
         self.listener: RouterListener | None = None
         self.away = False
         self.failed = False
+        self.listed: Callable[[], None] = lambda: None
         self._passing = asyncio.Event()
         self._passing.set()
         self._ids = itertools.count(1)
@@ -283,7 +285,7 @@ class FakeRouter:
     async def list_transports(self) -> list[TransportListing]:
         reply = await self._ask(wire.ListTransports(next(self._ids)))
         assert isinstance(reply, wire.ListReply)
-        return [
+        listed = [
             TransportListing(
                 TransportId(transport.transport),
                 transport.seat,
@@ -294,9 +296,14 @@ class FakeRouter:
                 ],
                 alive=not self.failed,
                 audio_slots=[FoundAudioSlot(SlotIndex(found.slot), None, None) for found in transport.audio_slots],
+                paused_layers=[
+                    (track.mid, track.paused_rids) for track in transport.tracks if track.paused_rids is not None
+                ],
             )
             for transport in reply.transports
         ]
+        self.listed()
+        return listed
 
 
 class FakeRouterServer:

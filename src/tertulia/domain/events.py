@@ -293,7 +293,7 @@ class AudioSlotChanged:
 
 @dataclass(frozen=True, slots=True)
 class LayersPaused:
-    """The publisher need not send these encodings (`rid`) of its stream's video, and should send all others."""
+    """The publisher need not send these layers of its video (each a `rid`, or S1, S2), and should send all others."""
 
     connection_id: ConnectionId
     stream_id: StreamId

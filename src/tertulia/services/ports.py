@@ -371,6 +371,7 @@ class TransportListing:
         slots: Its slot pairs by index.
         alive: False when it has failed and only waits to be closed.
         audio_slots: Its audio slots and what they carry.
+        paused_layers: The layers of its video lines that nobody needs, by mid; of lines that have layers.
     """
 
     transport_id: TransportId
@@ -379,6 +380,7 @@ class TransportListing:
     slots: Sequence[FoundSlot]
     alive: bool = True
     audio_slots: Sequence[FoundAudioSlot] = ()
+    paused_layers: Sequence[tuple[str, Sequence[str]]] = ()
 
 
 class RouterListener(Protocol):

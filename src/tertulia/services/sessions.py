@@ -74,6 +74,7 @@ from tertulia.services.ports import (
     SessionRecord,
     Store,
     TokenVerifier,
+    TransportListing,
     Welcome,
 )
 from tertulia.services.projects import Projects
@@ -230,6 +231,8 @@ class Sessions:
         self._closing = False
         self._router_known = False
         self._comparisons = 0
+        # What was told of parts of transports during these, the newest each.
+        self._heard: dict[tuple[TransportId, object], Callable[[ConnectionId], Command]] = {}
         self._trimmer: TimerHandle | None = None
         self._directory = Directory()
         self._environment = Environment(
@@ -692,6 +695,7 @@ class Sessions:
                 live = await asyncio.shield(future)
                 live.post(Synchronise(listing))
                 seats.update(live.state.connections)
+            self._tell_what_is_newer(listing.values())
             orphans = [listed.transport_id for listed in listing.values() if listed.seat not in seats]
             for transport_id in orphans:
                 await self._router.close_transport(transport_id)
@@ -701,7 +705,29 @@ class Sessions:
         finally:
             self._comparisons -= 1
             if self._comparisons == 0:
+                self._heard.clear()
                 self._gate.open()
+
+    def _tell_what_is_newer(self, listing: Iterable[TransportListing]) -> None:
+        """Say what was heard since the router was asked for the listing: sessions take that up only now."""
+        for listed in listing:
+            for mid, rids in listed.paused_layers:
+                if (listed.transport_id, mid) not in self._heard:
+                    self._tell_transport(listed.transport_id, _paused(listed.transport_id, mid, rids))
+        for (transport_id, _), make in self._heard.items():
+            self._tell_transport(transport_id, make)
+
+    def _hear(self, transport_id: TransportId, of: object, make: Callable[[ConnectionId], Command]) -> None:
+        """Tell a transport's session news `of` a part of it, and again after a listing that may be older."""
+        if self._comparisons > 0:
+            self._heard[transport_id, of] = make
+        self._tell_transport(transport_id, make)
+
+    def _tell_transport(self, transport_id: TransportId, make: Callable[[ConnectionId], Command]) -> None:
+        known = self._directory.transports.get(transport_id)
+        if known is not None:
+            live, connection_id = known
+            live.post(Tell(make(connection_id)))
 
     def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
         """Tell the connection that its transport is gone."""
@@ -712,35 +738,35 @@ class Sessions:
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
     ) -> None:
         """Tell the subscriber whether it gets the video."""
-        known = self._directory.transports.get(transport_id)
-        if known is not None:
-            live, connection_id = known
-            live.post(Tell(ChangeCodecSupport(connection_id, transport_id, slot, generation, supported)))
+        self._hear(
+            transport_id,
+            (slot, "codec"),
+            lambda connection_id: ChangeCodecSupport(connection_id, transport_id, slot, generation, supported),
+        )
 
     def audio_slot_changed(
         self, transport_id: TransportId, slot: SlotIndex, of: Carried | None, audio_rtp_timestamp: int | None
     ) -> None:
         """Tell the subscriber whose sound an audio slot carries."""
-        known = self._directory.transports.get(transport_id)
-        if known is not None:
-            live, connection_id = known
-            live.post(Tell(ChangeAudioSlot(connection_id, transport_id, slot, of, audio_rtp_timestamp)))
+        self._hear(
+            transport_id,
+            (slot, "sound"),
+            lambda connection_id: ChangeAudioSlot(connection_id, transport_id, slot, of, audio_rtp_timestamp),
+        )
 
     def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
         """Tell the publisher which encodings nobody needs."""
-        known = self._directory.transports.get(transport_id)
-        if known is not None:
-            live, connection_id = known
-            live.post(Tell(PauseLayers(connection_id, transport_id, video_mid, tuple(rids))))
+        self._hear(transport_id, video_mid, _paused(transport_id, video_mid, rids))
 
     def video_fallback_changed(
         self, transport_id: TransportId, slot: SlotIndex, generation: Generation, fallback: VideoFallback
     ) -> None:
         """Tell the subscriber what becomes of the video."""
-        known = self._directory.transports.get(transport_id)
-        if known is not None:
-            live, connection_id = known
-            live.post(Tell(ChangeVideoFallback(connection_id, transport_id, slot, generation, fallback)))
+        self._hear(
+            transport_id,
+            (slot, "fallback"),
+            lambda connection_id: ChangeVideoFallback(connection_id, transport_id, slot, generation, fallback),
+        )
 
     def _tell(self, connection_id: ConnectionId, command: Command) -> None:
         live = self._directory.sessions.get(connection_id)
@@ -757,3 +783,7 @@ async def _end_of(running: Iterable[LiveSession], over: asyncio.Event) -> None:
 def _be_late(done: "asyncio.Future[None]") -> None:
     if not done.done():
         done.set_exception(ConnectFailedError("The store is not available; it may still be done when that is back."))
+
+
+def _paused(transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> Callable[[ConnectionId], Command]:
+    return lambda connection_id: PauseLayers(connection_id, transport_id, video_mid, tuple(rids))

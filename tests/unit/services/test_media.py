@@ -1,5 +1,6 @@
 """Media through the services: what the router is asked, and what happens when it or control restarts."""
 
+from tertulia.domain.commands import Carried
 from tertulia.domain.roles import Role
 from tertulia.domain.subscription import VideoFallback
 from tertulia.ids import Generation, SlotIndex, StreamId, TransportId
@@ -141,6 +142,41 @@ async def test_a_publisher_hears_which_layers_nobody_needs(house: House) -> None
     house.sessions.layers_paused(TransportId(99), "1", ["h", "f"])
     await settle()
     assert ana.of(signalling.LayersPaused) == [signalling.LayersPaused(stream.id, ["f"])]
+
+
+async def test_news_that_are_read_before_an_older_listing_hold(house: House) -> None:
+    ana, ben = await house.join(), await house.join()
+    await ben.negotiate()
+    stream = await ana.publish()
+    subscription_id = await ben.subscribe(stream)
+    directory = house.sessions._directory.transports
+    owners = {owner: transport_id for transport_id, (_, owner) in directory.items()}
+    source = directory[owners[ana.id]][0].state._state.streams[StreamId(stream.id)].source
+    assert source is not None
+    mid = source.lines.video_mid
+    assert mid is not None
+    # As the router had it when it was asked; what it reports afterwards is read before control compares.
+    transports = house.router.state.transports
+    transports[owners[ben.id]].audio_slots = [1]
+    transports[owners[ana.id]].tracks = [link.Track(mid, "video", True, "vp8", ["f"])]
+
+    def report() -> None:
+        house.sessions.audio_slot_changed(owners[ben.id], SlotIndex(1), Carried(SlotIndex(0), Generation(1)), 960)
+        house.sessions.layers_paused(owners[ana.id], mid, [])
+
+    house.router.listed = report
+    house.sessions.router_connected()
+    await settle()
+    assert ben.of(signalling.AudioSlot)[-1] == signalling.AudioSlot(1, 1, subscription_id, 960)
+    assert ana.of(signalling.LayersPaused)[-1] == signalling.LayersPaused(stream.id, [])
+
+    # Fewer speak than are all forwarded: control has turned the slot off.
+    transports[owners[ben.id]].audio_slots = [1]
+    house.router.listed = lambda: None
+    house.sessions.router_connected()
+    await settle()
+    assert ben.of(signalling.AudioSlot)[-1] == signalling.AudioSlot(1, 1), "what was heard before is over"
+    assert ana.of(signalling.LayersPaused)[-1] == signalling.LayersPaused(stream.id, ["f"])
 
 
 async def test_a_failed_transport_is_told_to_its_client(house: House) -> None:

@@ -165,12 +165,8 @@ class RouterLink:
         await self._ask(lambda request_id: wire.SetAudioSlots(request_id, transport_id, list(slots)), wire.Empty)
 
     async def list_transports(self) -> list[TransportListing]:
-        """Return every transport that the router holds; the listener hears anew which encodings are paused."""
+        """Return every transport that the router holds."""
         reply = await self._ask(wire.ListTransports, wire.ListReply)
-        for transport in reply.transports:
-            for track in transport.tracks:
-                if track.paused_rids is not None and self._listener is not None:
-                    self._listener.layers_paused(TransportId(transport.transport), track.mid, track.paused_rids)
         return [
             TransportListing(
                 transport_id=TransportId(transport.transport),
@@ -189,6 +185,9 @@ class RouterLink:
                 audio_slots=[
                     FoundAudioSlot(SlotIndex(found.slot), _carried(found.of), found.audio_rtp_timestamp)
                     for found in transport.audio_slots
+                ],
+                paused_layers=[
+                    (track.mid, track.paused_rids) for track in transport.tracks if track.paused_rids is not None
                 ],
             )
             for transport in reply.transports
