@@ -60,17 +60,24 @@ DECODED = """async () => {
 }"""
 SENT = """async () => {
     const [{ rtcStatsReport }] = await person.publisher.getRtcStatsReport();
-    const { scalabilityMode, keyFramesEncoded } = [...rtcStatsReport.values()].find(
+    const { scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight } = [...rtcStatsReport.values()].find(
         ({ type, kind }) => type === 'outbound-rtp' && kind === 'video',
     );
-    return { scalabilityMode, keyFramesEncoded };
+    return { scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight };
 }"""
+SENDS = f"async mode => (await ({SENT})()).scalabilityMode === mode"
+DECODES = f"async frames => (await ({DECODED})()).framesDecoded >= frames"
 # Of one change: it asks for one, and a loaded machine may ask again.
 KEY_FRAMES = 3
 
 
+def decodes_on(viewer: Person, frames: int = 10) -> None:
+    """Waits until so many more frames were decoded."""
+    viewer.wait(DECODES, viewer.page.evaluate(DECODED)["framesDecoded"] + frames, deadline_s=DEADLINE_S)
+
+
 @pytest.mark.timeout(240)
-def test_each_element_gets_its_spatial_layer_of_one_vp9_stream(arrive: Arrive) -> None:
+def test_each_element_gets_its_spatial_layer_of_one_vp9_stream_and_the_other_one_rests(arrive: Arrive) -> None:
     publisher, viewer = (arrive(subscribe_to_all=False) for _ in range(2))
     # Few frames, of a size that has two layers.
     stream = publisher.publish(
@@ -78,16 +85,49 @@ def test_each_element_gets_its_spatial_layer_of_one_vp9_stream(arrive: Arrive) -
     )
     watch(viewer, stream, width=320, height=180, preferredResolution="auto")
     viewer.wait(SHOWS, 320, deadline_s=DEADLINE_S)
-    sent = publisher.page.evaluate(SENT)
-    assert sent["scalabilityMode"] == "L2T3_KEY"
+    key_frames = publisher.page.evaluate(SENT)["keyFramesEncoded"]
 
-    for width, height in ((640, 360), (320, 180)):
+    for width, height, mode in ((320, 180, "L1T3"), (640, 360, "L2T3_KEY"), (320, 180, "L1T3")):
         viewer.page.evaluate(
             "size => person.subscriber.setPreferredResolution(size)", {"width": width, "height": height}
         )
         viewer.wait(SHOWS, width, deadline_s=DEADLINE_S)
-        decoded = viewer.page.evaluate(DECODED)
-        assert decoded["frameHeight"] == height
-        more = f"async before => (await ({DECODED})()).framesDecoded >= before + 10"
-        viewer.wait(more, decoded["framesDecoded"], deadline_s=DEADLINE_S)
-    assert publisher.page.evaluate(SENT)["keyFramesEncoded"] <= sent["keyFramesEncoded"] + 2 * KEY_FRAMES
+        publisher.wait(SENDS, mode, deadline_s=DEADLINE_S)
+        decodes_on(viewer)
+        assert viewer.page.evaluate(DECODED)["frameHeight"] == height
+        publisher.wait(f"async height => (await ({SENT})()).frameHeight === height", height, deadline_s=DEADLINE_S)
+    # A pause takes a key frame, and so does its end; to change down before the pause takes one more.
+    assert publisher.page.evaluate(SENT)["keyFramesEncoded"] <= key_frames + 4 * KEY_FRAMES
+
+
+@pytest.mark.timeout(240)
+def test_three_elements_get_their_layers_of_one_stream_and_one_its_frame_rate(arrive: Arrive) -> None:
+    publisher, *viewers = (arrive(subscribe_to_all=False) for _ in range(4))
+    stream = publisher.publish(
+        resolution="1280x720", frameRate=7, audioSource=None, scalableVideo=True, preferredVideoCodecs=["vp9"]
+    )
+    sizes = ((320, 180), (640, 360), (1280, 720))
+    for viewer, (width, height) in zip(viewers, sizes, strict=True):
+        watch(viewer, stream, preferredResolution={"width": width, "height": height})
+    for viewer, (width, _) in zip(viewers, sizes, strict=True):
+        viewer.wait(SHOWS, width, deadline_s=DEADLINE_S)
+    assert publisher.page.evaluate(SENDS, "L3T3_KEY")
+
+    small, *larger = viewers
+    for viewer in larger:
+        viewer.page.evaluate("() => person.session.unsubscribe(person.subscriber)")
+    publisher.wait(SENDS, "L1T3", deadline_s=DEADLINE_S)
+    decodes_on(small)
+    assert small.page.evaluate("() => person.subscriber.videoWidth()") == 320
+
+    # The lowest of three temporal layers has every fourth frame.
+    small.page.evaluate("() => person.subscriber.setPreferredFrameRate(1)")
+    small.wait(
+        f"""async () => {{
+            const read = async () => (await ({DECODED})()).framesDecoded;
+            const [before, began] = [await read(), performance.now()];
+            while ((await read()) < before + 4) await new Promise((resume) => setTimeout(resume, 20));
+            return performance.now() - began > 1_200;
+        }}""",
+        deadline_s=DEADLINE_S,
+    )

@@ -44,7 +44,7 @@ pub struct TrackInfo {
     pub codec: Option<String>,
     /// Whether a packet came.
     pub receiving: bool,
-    /// The encodings that nobody needs; absent for a line that has one only.
+    /// What nobody needs, as in `Event::LayersPaused`; absent for a line without layers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_rids: Option<Vec<String>>,
 }

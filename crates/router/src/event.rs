@@ -147,7 +147,7 @@ pub enum Event {
         transport: TransportId,
         /// The line.
         mid: Mid,
-        /// By `rid`; never the lowest.
+        /// By `rid`, or of a line with one encoding its spatial layers as `S1` and `S2`; never the lowest.
         rids: Vec<String>,
     },
     /// The first packet of a binding left.

@@ -155,18 +155,25 @@ pub struct Need {
     pub receives: Encodings,
     /// These the publisher should send, though it may not do so yet.
     pub wants: Encodings,
+    /// The highest spatial layer that it should send inside of one.
+    pub spatial: u8,
 }
 
 impl Need {
     /// Everything: of a track with one encoding, or of one that nothing is known of.
-    pub const ALL: Self = Self { receives: Encodings::ALL, wants: Encodings::ALL };
+    pub const ALL: Self =
+        Self { receives: Encodings::ALL, wants: Encodings::ALL, spatial: u8::MAX };
     /// Nothing: what is paused or not connected.
-    pub const NONE: Self = Self { receives: Encodings::NONE, wants: Encodings::NONE };
+    pub const NONE: Self = Self { receives: Encodings::NONE, wants: Encodings::NONE, spatial: 0 };
 
     /// What both need.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { receives: self.receives.and(other.receives), wants: self.wants.and(other.wants) }
+        Self {
+            receives: self.receives.and(other.receives),
+            wants: self.wants.and(other.wants),
+            spatial: self.spatial.max(other.spatial),
+        }
     }
 }
 
@@ -175,6 +182,8 @@ impl Need {
 pub(crate) struct Aim {
     /// The encoding that it should have, if the publisher sends it; unknown before the first packet.
     pub(crate) wanted: Option<u8>,
+    /// The highest spatial layer inside of that, as above.
+    pub(crate) wanted_spatial: u8,
     /// The one to follow meanwhile: the best of those that are live.
     pub(crate) follow: Option<u8>,
     /// Any of these will do for a first picture.
@@ -189,6 +198,7 @@ impl Aim {
     /// Before anything is known of the track.
     pub(crate) const UNKNOWN: Self = Self {
         wanted: None,
+        wanted_spatial: u8::MAX,
         follow: None,
         first: Encodings::ALL,
         spatial: u8::MAX,
@@ -208,6 +218,7 @@ pub(crate) fn aim(layers: &[Layer], wishes: Wishes, budget: Budget) -> Aim {
     let target = follow.or(wanted);
     Aim {
         wanted: wanted.map(|l| encoding_of(l.encoding)),
+        wanted_spatial: wanted.map_or(u8::MAX, |l| spatial_of(l.encoding)),
         follow: follow.map(|l| encoding_of(l.encoding)),
         first: lower
             .iter()

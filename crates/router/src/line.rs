@@ -287,7 +287,7 @@ impl Line {
             Some(flow) => follow.and(Encodings::one(flow.encoding)),
             None => self.aim.first,
         };
-        Need { receives, wants: Encodings::one(wanted) }
+        Need { receives, wants: Encodings::one(wanted), spatial: self.aim.wanted_spatial }
     }
 
     /// Learns the format of the source; also called before its first packet, when it is known.

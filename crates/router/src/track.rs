@@ -13,7 +13,7 @@ use crate::layers::{
     Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate, encoding_of, layer_index,
 };
 use crate::loudness::Loudness;
-use crate::scalability::{Cell, Cells, Describer, LayerFrame};
+use crate::scalability::{Cell, Cells, Describer, LayerFrame, SpatialLayers};
 use crate::sink::Sink;
 use crate::wallclock::Report;
 
@@ -69,6 +69,7 @@ struct Inside {
     counted: Cells,
     /// What was told last.
     told: Cells,
+    spatial: SpatialLayers,
 }
 
 impl Inside {
@@ -87,21 +88,32 @@ impl Inside {
         std::mem::replace(&mut self.told, frame.cells) != frame.cells
     }
 
-    /// The layers, the lowest first; `index` is that of the encoding.
-    fn layers(&self, index: u8, is_live: bool) -> impl Iterator<Item = Layer> {
-        let cells = self.describer.cells();
-        let temporal_layers = self.describer.temporal_layers().clamp(1, MAX_TEMPORAL_LAYERS as u8);
-        let spatial = self.rates.chunks_exact(MAX_TEMPORAL_LAYERS).zip(0..);
-        spatial.filter_map(move |(rates, spatial)| {
+    /// Looks at what is sent now; `index` is that of the encoding.
+    fn look(&mut self, index: u8, is_live: bool) {
+        let Self { describer, rates, spatial, .. } = self;
+        let cells = describer.cells();
+        let temporal_layers = describer.temporal_layers().clamp(1, MAX_TEMPORAL_LAYERS as u8);
+        let rates = rates.chunks_exact(MAX_TEMPORAL_LAYERS).zip(0..);
+        spatial.note(rates.filter_map(|(rates, spatial)| {
             let is_there = cells.iter().any(|cell| cell.spatial == spatial);
-            is_there.then_some(Layer {
+            let layer = Layer {
                 encoding: layer_index(index, spatial),
                 is_live,
-                size: self.describer.size(spatial),
+                size: describer.size(spatial),
                 rates: *rates.first_chunk()?,
                 temporal_layers,
-            })
-        })
+            };
+            is_there.then_some((spatial, layer))
+        }));
+    }
+
+    /// Measures what is sent; what is not keeps its rate.
+    fn measure(&mut self, seconds: f32, share: f32) {
+        let cells = self.describer.cells();
+        let places = Cell::all().zip(self.rates.iter_mut().zip(&mut self.window));
+        for (_, (rate, window)) in places.filter(|(cell, _)| cells.has(*cell)) {
+            window.move_into(rate, seconds, share);
+        }
     }
 }
 
@@ -110,6 +122,17 @@ impl Inside {
 struct Window {
     bytes: u32,
     frames: u16,
+}
+
+impl Window {
+    /// Moves a rate by `share` towards what came in these seconds, and begins anew.
+    fn move_into(&mut self, rate: &mut Rate, seconds: f32, share: f32) {
+        let follow = |former: f32, newest: f32| former + share * (newest - former);
+        let bitrate = follow(rate.bitrate_bps as f32, self.bytes as f32 * 8.0 / seconds);
+        rate.bitrate_bps = bitrate as u32;
+        rate.frame_rate = follow(rate.frame_rate, f32::from(self.frames) / seconds);
+        *self = Self::default();
+    }
 }
 
 impl Encoding {
@@ -176,15 +199,11 @@ impl Encoding {
     fn measure(&mut self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f32().max(0.01);
         let share = if self.is_measured { SHARE } else { 1.0 };
-        let inside = self.inside.as_deref_mut();
-        let inside = inside.map(|inside| inside.rates.iter_mut().zip(&mut inside.window));
-        let own = self.rates.iter_mut().zip(&mut self.window);
-        for (rate, window) in own.chain(inside.into_iter().flatten()) {
-            let follow = |former: f32, newest: f32| former + share * (newest - former);
-            let bitrate = follow(rate.bitrate_bps as f32, window.bytes as f32 * 8.0 / seconds);
-            rate.bitrate_bps = bitrate as u32;
-            rate.frame_rate = follow(rate.frame_rate, f32::from(window.frames) / seconds);
-            *window = Window::default();
+        for (rate, window) in self.rates.iter_mut().zip(&mut self.window) {
+            window.move_into(rate, seconds, share);
+        }
+        if let Some(inside) = &mut self.inside {
+            inside.measure(seconds, share);
         }
         self.is_measured = true;
     }
@@ -245,7 +264,7 @@ impl Track {
             kind: self.kind,
             codec: self.format.map(|f| f.codec().name().to_owned()),
             receiving: self.format.is_some(),
-            paused_rids: (self.order.len() > 1).then(|| self.paused_rids()),
+            paused_rids: self.has_layers().then(|| self.paused_rids()),
         }
     }
 
@@ -391,15 +410,15 @@ impl Track {
             return false;
         }
         let is_sorted = self.sort();
-        let encodings = &self.encodings;
         self.layers.clear();
         for index in &self.order {
-            let Some(encoding) = encodings.get(usize::from(*index)) else {
+            let Some(encoding) = self.encodings.get_mut(usize::from(*index)) else {
                 continue;
             };
             let known = self.layers.len();
-            if let Some(inside) = &encoding.inside {
-                self.layers.extend(inside.layers(*index, encoding.is_live));
+            if let Some(inside) = &mut encoding.inside {
+                inside.look(*index, encoding.is_live);
+                self.layers.extend(inside.spatial.iter());
             }
             if self.layers.len() == known {
                 self.layers.push(encoding.layer(*index));
@@ -449,11 +468,31 @@ impl Track {
         self.feeds.iter().fold(Need::NONE, |all, feed| all.and(feed.need))
     }
 
+    /// Whether there is more than one layer, in encodings of their own or inside of one.
+    fn has_layers(&self) -> bool {
+        self.order.len() > 1 || self.layers.len() > 1
+    }
+
+    /// What is inside of the only encoding, if that has layers inside.
+    fn only_inside(&self) -> Option<&Inside> {
+        let [only] = self.order.as_slice() else {
+            return None;
+        };
+        self.encodings.get(usize::from(*only))?.inside.as_deref()
+    }
+
     /// Pauses encodings that nobody has wanted for a while, and ends the pause of those that somebody
-    /// wants; the lowest is never paused. Returns whether something changed.
+    /// wants; the lowest is never paused. So with the spatial layers inside of the only one. Returns
+    /// whether something changed.
     pub(crate) fn update_pauses(&mut self, now: Instant) -> bool {
-        let wants = self.need().wants;
+        let Need { wants, spatial, .. } = self.need();
         let mut has_changed = false;
+        if let [only] = self.order.as_slice()
+            && let Some(encoding) = self.encodings.get_mut(usize::from(*only))
+            && let Some(inside) = &mut encoding.inside
+        {
+            return inside.spatial.update_pauses(now, spatial, PATIENCE);
+        }
         for (place, index) in self.order.iter().enumerate() {
             let Some(encoding) = self.encodings.get_mut(usize::from(*index)) else {
                 continue;
@@ -470,8 +509,11 @@ impl Track {
         has_changed
     }
 
-    /// The encodings that nobody needs.
+    /// The encodings that nobody needs, or of a line with one the spatial layers, as `S1` and `S2`.
     pub(crate) fn paused_rids(&self) -> Vec<String> {
+        if let Some(inside) = self.only_inside() {
+            return inside.spatial.paused().map(|spatial| format!("S{spatial}")).collect();
+        }
         let paused = self.encodings.iter().filter(|encoding| encoding.is_paused);
         paused.filter_map(|encoding| Some(encoding.rid?.to_string())).collect()
     }

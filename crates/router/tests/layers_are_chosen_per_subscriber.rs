@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use str0m::media::{Rid, Simulcast, SimulcastLayer};
 use str0m::rtp::RtpWrite;
-use tertulia_router_core::{Budget, Event, Generation, Prefer, SlotIndex, Wishes};
+use tertulia_router_core::{Budget, Generation, SlotIndex, Wishes};
 
-use crate::driver::{Change, ClientId, ClientOptions, Picture, Received, World};
+use crate::driver::{Change, ClientId, ClientOptions, Picture, Received, World, size};
 
 /// The encodings in the order of their packets; the last byte of a payload is the index.
 const RIDS: [&str; 3] = ["h", "q", "f"];
@@ -56,21 +56,7 @@ impl Studio {
     }
 
     fn subscriber(&mut self, wishes: Wishes) -> ClientId {
-        // What its network bears is said by the test.
-        let options = ClientOptions { reports_arrivals: false, ..ClientOptions::default() };
-        let change = Change { slots: 1, ..Change::default() };
-        let subscriber = self.world.join_with(options, &change);
-        self.world.bind(subscriber, 0, 1, (self.publisher, 0));
-        self.prefer(subscriber, wishes);
-        subscriber
-    }
-
-    fn prefer(&mut self, subscriber: ClientId, wishes: Wishes) {
-        let transport = self.world.clients[subscriber].id();
-        let (slot, generation) = (SlotIndex(0), Generation(1));
-        let prefer = Prefer { transport, slot, generation, wishes };
-        self.world.router.prefer(self.world.now, prefer).expect("the wishes are taken");
-        self.world.settle();
+        self.world.watch(self.publisher, &ClientOptions::default(), wishes)
     }
 
     fn set_budget(&mut self, subscriber: ClientId, budget: Budget) {
@@ -118,32 +104,12 @@ impl Studio {
 
     /// What control was told of pauses since it was asked last; the client obeys.
     fn pauses(&mut self) -> Vec<Vec<String>> {
-        let told = self.world.events_of(|event| match event {
-            Event::LayersPaused { rids, .. } => Some(rids.clone()),
-            _ => None,
-        });
-        self.world.events.clear();
+        let told = self.world.pauses();
         if let Some(paused) = told.last() {
             let sends = |layer: &u8| !paused.contains(&RIDS[usize::from(*layer)].to_owned());
             self.live = [HALF, QUARTER, FULL].into_iter().filter(sends).collect();
         }
         told
-    }
-
-    fn received(&self, subscriber: ClientId) -> Vec<&Received> {
-        let client = &self.world.clients[subscriber];
-        client.received_on(client.slot_mids(0).1)
-    }
-
-    /// What of each encoding came in the last frames.
-    fn newest(&self, subscriber: ClientId, frames: usize) -> Vec<u8> {
-        let received = self.received(subscriber);
-        received.iter().rev().take(frames).map(|r| r.colour).collect()
-    }
-
-    /// How many packets came since this moment.
-    fn count(&self, subscriber: ClientId, since: std::time::Instant) -> usize {
-        self.received(subscriber).iter().filter(|r| r.at > since).count()
     }
 }
 
@@ -164,10 +130,6 @@ fn payload(layer: u8, frame: u32, is_key: bool) -> Vec<u8> {
     }
     payload.resize(BYTES[usize::from(layer)], layer);
     payload
-}
-
-fn size(width: u32, height: u32) -> Wishes {
-    Wishes { width: Some(width), height: Some(height), frame_rate: None }
 }
 
 fn rate(frame_rate: f64) -> Wishes {
@@ -195,11 +157,11 @@ fn each_subscriber_gets_the_encoding_nearest_to_its_wishes() {
     let half = studio.subscriber(size(600, 400));
     let quarter = studio.subscriber(size(100, 100));
     studio.play(75);
-    assert_eq!(studio.newest(best, 50), vec![FULL; 50]);
-    assert_eq!(studio.newest(half, 50), vec![HALF; 50]);
-    assert_eq!(studio.newest(quarter, 50), vec![QUARTER; 50]);
+    assert_eq!(studio.world.newest(best, 50), vec![FULL; 50]);
+    assert_eq!(studio.world.newest(half, 50), vec![HALF; 50]);
+    assert_eq!(studio.world.newest(quarter, 50), vec![QUARTER; 50]);
     for subscriber in [best, half, quarter] {
-        assert_is_one_sender(&studio.received(subscriber));
+        assert_is_one_sender(&studio.world.seen(subscriber));
     }
 }
 
@@ -208,18 +170,18 @@ fn another_wish_changes_the_encoding_without_a_jump_in_time() {
     let mut studio = Studio::new();
     let subscriber = studio.subscriber(Wishes::default());
     studio.play(75);
-    let start = studio.received(subscriber).last().map(|r| (r.at, r.timestamp)).expect("a packet");
+    let start = studio.world.seen(subscriber).last().map(|r| (r.at, r.timestamp)).expect("a packet");
     for (wishes, layer) in [
         (size(320, 180), QUARTER),
         (Wishes::default(), FULL),
         (size(640, 360), HALF),
         (Wishes::default(), FULL),
     ] {
-        studio.prefer(subscriber, wishes);
+        studio.world.prefer(subscriber, wishes);
         studio.play(25);
-        assert_eq!(studio.newest(subscriber, 10), vec![layer; 10]);
+        assert_eq!(studio.world.newest(subscriber, 10), vec![layer; 10]);
     }
-    let received = studio.received(subscriber);
+    let received = studio.world.seen(subscriber);
     assert_is_one_sender(&received);
     let end = received.last().expect("a packet");
     let passed = end.at.duration_since(start.0).as_micros() as i64 * 9 / 100;
@@ -235,13 +197,13 @@ fn the_next_best_is_shown_while_the_wanted_one_does_not_come() {
     studio.play(50);
     studio.live.retain(|layer| *layer != FULL);
     studio.play(37);
-    assert_eq!(studio.newest(best, 12), vec![HALF; 12]);
+    assert_eq!(studio.world.newest(best, 12), vec![HALF; 12]);
     studio.live = vec![FULL];
     studio.play(50);
-    assert_eq!(studio.newest(quarter, 25), vec![FULL; 25], "any that lives");
-    assert_eq!(studio.newest(best, 25), vec![FULL; 25]);
+    assert_eq!(studio.world.newest(quarter, 25), vec![FULL; 25], "any that lives");
+    assert_eq!(studio.world.newest(best, 25), vec![FULL; 25]);
     for subscriber in [best, quarter] {
-        assert_is_one_sender(&studio.received(subscriber));
+        assert_is_one_sender(&studio.world.seen(subscriber));
     }
 }
 
@@ -251,14 +213,14 @@ fn a_lower_frame_rate_leaves_temporal_layers_out_without_gaps() {
     let subscriber = studio.subscriber(Wishes::default());
     studio.play(50);
     for (wish, frames) in [(6.0, 25), (12.0, 50), (30.0, 100)] {
-        studio.prefer(subscriber, rate(wish));
+        studio.world.prefer(subscriber, rate(wish));
         studio.play(50);
         let since = studio.world.now;
         studio.play(100);
-        let count = studio.count(subscriber, since);
+        let count = studio.world.count(subscriber, since);
         assert!(count.abs_diff(frames) <= 2, "{count} frames at {wish} a second");
     }
-    assert_is_one_sender(&studio.received(subscriber));
+    assert_is_one_sender(&studio.world.seen(subscriber));
 }
 
 #[test]
@@ -270,17 +232,17 @@ fn a_budget_limits_what_is_wished_for_and_can_hold_the_video_back() {
     studio.play(50);
     let since = studio.world.now;
     studio.play(100);
-    assert!(studio.newest(subscriber, 25).iter().all(|layer| *layer == HALF));
-    assert!(studio.count(subscriber, since).abs_diff(25) <= 2);
+    assert!(studio.world.newest(subscriber, 25).iter().all(|layer| *layer == HALF));
+    assert!(studio.world.count(subscriber, since).abs_diff(25) <= 2);
     studio.set_budget(subscriber, Budget::Nothing);
     studio.play(10);
     let since = studio.world.now;
     studio.play(50);
-    assert_eq!(studio.count(subscriber, since), 0);
+    assert_eq!(studio.world.count(subscriber, since), 0);
     studio.set_budget(subscriber, Budget::Unlimited);
     studio.play(50);
-    assert_eq!(studio.newest(subscriber, 25), vec![FULL; 25]);
-    assert_is_one_sender(&studio.received(subscriber));
+    assert_eq!(studio.world.newest(subscriber, 25), vec![FULL; 25]);
+    assert_is_one_sender(&studio.world.seen(subscriber));
 }
 
 #[test]
@@ -292,10 +254,10 @@ fn encodings_that_nobody_wants_are_paused_and_are_back_at_the_first_wish() {
     studio.play(50);
     assert_eq!(studio.pauses(), [["f"]]);
     studio.play(25);
-    studio.prefer(subscriber, size(320, 180));
+    studio.world.prefer(subscriber, size(320, 180));
     studio.play(75);
     assert_eq!(studio.pauses(), [["h", "f"]]);
-    assert_eq!(studio.newest(subscriber, 10), vec![QUARTER; 10]);
+    assert_eq!(studio.world.newest(subscriber, 10), vec![QUARTER; 10]);
     studio.world.unbind(subscriber, 0, 1);
     studio.play(75);
     assert_eq!(studio.pauses(), Vec::<Vec<String>>::new(), "the lowest is never paused");
@@ -303,10 +265,10 @@ fn encodings_that_nobody_wants_are_paused_and_are_back_at_the_first_wish() {
     let wishes = size(1280, 720);
     let late = studio.world.join(&[], 1);
     studio.world.bind(late, 0, 1, (studio.publisher, 0));
-    studio.prefer(late, wishes);
+    studio.world.prefer(late, wishes);
     let told = studio.pauses();
     assert!(!told.last().expect("it is told at once").contains(&"f".to_owned()));
     studio.play(25);
-    assert_eq!(studio.newest(late, 10), vec![FULL; 10], "known from before the pause");
-    assert_is_one_sender(&studio.received(late));
+    assert_eq!(studio.world.newest(late, 10), vec![FULL; 10], "known from before the pause");
+    assert_is_one_sender(&studio.world.seen(late));
 }

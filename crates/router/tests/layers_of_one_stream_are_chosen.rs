@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tertulia_router_core::{Generation, Prefer, SlotIndex, Wishes};
+use tertulia_router_core::{SlotIndex, Wishes};
 
 use crate::driver::layered::{Dependency, Layered};
-use crate::driver::{Change, ClientId, ClientOptions, Picture, Received, World};
+use crate::driver::{Change, ClientId, ClientOptions, Picture, Received, World, size};
 
 /// VP9 described by its payload, AV1 by its descriptors.
 const BOTH: [Picture; 2] = [Picture::Vp9, Picture::Av1];
@@ -23,7 +23,7 @@ struct Studio {
 impl Studio {
     fn new(picture: Picture, has_dependencies: bool) -> Self {
         let mut world = World::new();
-        let options = ClientOptions { has_dependencies, reports_arrivals: false, ..ClientOptions::default() };
+        let options = ClientOptions { has_dependencies, ..ClientOptions::default() };
         let change = Change { publish: vec![(9, picture)], ..Change::default() };
         let publisher = world.join_with(options.clone(), &change);
         let stream = Layered::new(picture);
@@ -35,19 +35,7 @@ impl Studio {
     }
 
     fn subscriber(&mut self, wishes: Wishes) -> ClientId {
-        let change = Change { slots: 1, ..Change::default() };
-        let subscriber = self.world.join_with(self.options.clone(), &change);
-        self.world.bind(subscriber, 0, 1, (self.publisher, 0));
-        self.prefer(subscriber, wishes);
-        subscriber
-    }
-
-    fn prefer(&mut self, subscriber: ClientId, wishes: Wishes) {
-        let transport = self.world.clients[subscriber].id();
-        let (slot, generation) = (SlotIndex(0), Generation(1));
-        let prefer = Prefer { transport, slot, generation, wishes };
-        self.world.router.prefer(self.world.now, prefer).expect("the wishes are taken");
-        self.world.settle();
+        self.world.watch(self.publisher, &self.options, wishes)
     }
 
     /// Sends 25 pictures per second.
@@ -56,7 +44,7 @@ impl Studio {
             let now = self.world.now;
             let client = &mut self.world.clients[self.publisher];
             let is_asked = client.key_frame_requests.len() > self.asked;
-            let is_key = self.stream.pictures == 0 || (is_asked && self.obeys);
+            let is_key = !self.stream.is_begun || (is_asked && self.obeys);
             if is_key {
                 self.asked = client.key_frame_requests.len();
             }
@@ -67,28 +55,14 @@ impl Studio {
         }
     }
 
+    /// The publisher's encoder begins anew: the next picture is a key frame.
+    fn begin_anew(&mut self) {
+        self.stream.is_begun = false;
+    }
+
     fn requests(&self) -> usize {
         self.world.clients[self.publisher].key_frame_requests.len()
     }
-
-    fn received(&self, subscriber: ClientId) -> Vec<&Received> {
-        let client = &self.world.clients[subscriber];
-        client.received_on(client.slot_mids(0).1)
-    }
-
-    /// The spatial layers of the last packets.
-    fn newest(&self, subscriber: ClientId, packets: usize) -> Vec<u8> {
-        let received = self.received(subscriber);
-        received.iter().rev().take(packets).map(|packet| packet.colour).collect()
-    }
-
-    fn count(&self, subscriber: ClientId, since: std::time::Instant) -> usize {
-        self.received(subscriber).iter().filter(|packet| packet.at > since).count()
-    }
-}
-
-fn size(width: u32, height: u32) -> Wishes {
-    Wishes { width: Some(width), height: Some(height), frame_rate: None }
 }
 
 const SMALL: (u32, u32) = (320, 180);
@@ -114,12 +88,12 @@ fn each_subscriber_gets_the_spatial_layer_of_its_size_and_none_that_it_does_not_
         let small = studio.subscriber(size(SMALL.0, SMALL.1));
         let large = studio.subscriber(Wishes::default());
         studio.play(50);
-        assert_eq!(studio.newest(small, 40), [0; 40], "{picture:?}");
-        assert_eq!(studio.newest(large, 40), [1; 40], "{picture:?}");
+        assert_eq!(studio.world.newest(small, 40), [0; 40], "{picture:?}");
+        assert_eq!(studio.world.newest(large, 40), [1; 40], "{picture:?}");
         for subscriber in [small, large] {
-            assert_is_one_stream(&studio.received(subscriber));
+            assert_is_one_stream(&studio.world.seen(subscriber));
         }
-        let first: Vec<u8> = studio.received(large).iter().take(4).map(|p| p.colour).collect();
+        let first: Vec<u8> = studio.world.seen(large).iter().take(4).map(|p| p.colour).collect();
         assert_eq!(first, [0, 0, 1, 1], "the key frame is needed whole");
     }
 }
@@ -133,16 +107,16 @@ fn another_spatial_layer_begins_at_a_key_frame_which_is_asked_for_once() {
         for (wish, former, layer) in [(LARGE, 0, 1), (SMALL, 1, 0), (LARGE, 0, 1)] {
             let requests = studio.requests();
             studio.obeys = false;
-            studio.prefer(subscriber, size(wish.0, wish.1));
+            studio.world.prefer(subscriber, size(wish.0, wish.1));
             studio.play(8);
             assert_eq!(studio.requests(), requests + 1, "{picture:?}");
-            assert_eq!(studio.newest(subscriber, 10), [former; 10], "what was there goes on");
+            assert_eq!(studio.world.newest(subscriber, 10), [former; 10], "what was there goes on");
             studio.obeys = true;
             studio.play(25);
-            assert_eq!(studio.newest(subscriber, 20), [layer; 20], "{picture:?}");
+            assert_eq!(studio.world.newest(subscriber, 20), [layer; 20], "{picture:?}");
             assert_eq!(studio.requests(), requests + 1, "{picture:?}");
         }
-        assert_is_one_stream(&studio.received(subscriber));
+        assert_is_one_stream(&studio.world.seen(subscriber));
     }
 }
 
@@ -155,15 +129,73 @@ fn another_frame_rate_takes_no_key_frame() {
         let requests = studio.requests();
         for (rate, packets) in [(12.0, 50), (25.0, 100), (12.0, 50)] {
             let wishes = Wishes { frame_rate: Some(rate), ..Wishes::default() };
-            studio.prefer(subscriber, wishes);
+            studio.world.prefer(subscriber, wishes);
             studio.play(5);
             let since = studio.world.now;
             studio.play(50);
-            let count = studio.count(subscriber, since);
+            let count = studio.world.count(subscriber, since);
             assert!(count.abs_diff(packets) <= 4, "{picture:?}: {count} packets at {rate}");
         }
         assert_eq!(studio.requests(), requests, "{picture:?}");
-        assert_is_one_stream(&studio.received(subscriber));
+        assert_is_one_stream(&studio.world.seen(subscriber));
+    }
+}
+
+#[test]
+fn a_spatial_layer_that_nobody_wants_is_paused_and_is_back_at_the_first_wish() {
+    for picture in BOTH {
+        let mut studio = Studio::of(picture);
+        let subscriber = studio.subscriber(size(SMALL.0, SMALL.1));
+        studio.play(25);
+        assert_eq!(studio.world.pauses(), Vec::<Vec<String>>::new(), "not at once");
+        studio.play(50);
+        assert_eq!(studio.world.pauses(), [["S1"]], "{picture:?}");
+
+        studio.stream.spatial_layers = 1;
+        studio.begin_anew();
+        studio.play(75);
+        assert_eq!(studio.world.newest(subscriber, 100), [0; 100], "{picture:?}");
+        assert_eq!(studio.world.pauses(), Vec::<Vec<String>>::new(), "it stays as it is");
+
+        studio.world.prefer(subscriber, size(LARGE.0, LARGE.1));
+        assert_eq!(studio.world.pauses(), [Vec::<String>::new()], "{picture:?}: told at once");
+        studio.play(75);
+        assert_eq!(studio.world.newest(subscriber, 20), [0; 20], "what there is goes on");
+        assert_eq!(studio.world.pauses(), Vec::<Vec<String>>::new(), "it is waited for");
+        let requests = studio.requests();
+        studio.stream.spatial_layers = 2;
+        studio.begin_anew();
+        studio.play(5);
+        assert_eq!(studio.world.newest(subscriber, 8), [1; 8], "{picture:?}: with the key frame");
+        assert_eq!(studio.requests(), requests, "{picture:?}: which nobody has to ask for");
+
+        studio.world.unbind(subscriber, 0, 1);
+        studio.play(75);
+        assert_eq!(studio.world.pauses(), [["S1"]], "{picture:?}: nobody watches");
+        let late = studio.subscriber(Wishes::default());
+        assert_eq!(studio.world.pauses(), [Vec::<String>::new()], "{picture:?}: somebody does");
+        studio.play(10);
+        for subscriber in [subscriber, late] {
+            assert_is_one_stream(&studio.world.seen(subscriber));
+        }
+    }
+}
+
+#[test]
+fn layers_of_another_picture_are_not_waited_for() {
+    for picture in BOTH {
+        let mut studio = Studio::of(picture);
+        let subscriber = studio.subscriber(size(LARGE.0, LARGE.1));
+        studio.play(25);
+        // A camera that turned: what was large is not there any more, and nothing of its size.
+        studio.stream.spatial_layers = 1;
+        studio.stream.sizes = [(180, 320), (360, 640)];
+        studio.begin_anew();
+        studio.play(25);
+        assert_eq!(studio.world.newest(subscriber, 10), [0; 10], "{picture:?}");
+        let (transport, slot) = (studio.world.clients[subscriber].id(), SlotIndex(0));
+        let layers = studio.world.router.layers(transport, slot);
+        assert_eq!(layers.len(), 1, "{picture:?}: {layers:?}");
     }
 }
 
@@ -175,14 +207,14 @@ fn a_key_frame_tells_a_subscriber_which_decode_targets_it_gets() {
     let late = studio.subscriber(size(SMALL.0, SMALL.1));
     studio.play(30);
     for subscriber in [small, late] {
-        let received = studio.received(subscriber);
+        let received = studio.world.seen(subscriber);
         let structures = received.iter().filter_map(|p| p.extensions.user_values.get());
         let structure = structures.map(|Dependency(bytes)| bytes).find(|bytes| bytes.len() > 16);
         let mut reader = tertulia_router_core::rtp::dependency::DependencyReader::default();
         let read = reader.read(structure.expect("a structure")).expect("a whole one");
         assert!(read.mask.is_there);
     }
-    let received = studio.received(late);
+    let received = studio.world.seen(late);
     let Dependency(bytes) = received[0].extensions.user_values.get().expect("a descriptor");
     let mut reader = tertulia_router_core::rtp::dependency::DependencyReader::default();
     assert_eq!(reader.read(bytes).expect("a structure").active, 0b0011);
@@ -195,8 +227,8 @@ fn av1_without_descriptors_is_forwarded_whole() {
     studio.play(50);
     let since = studio.world.now;
     studio.play(25);
-    assert_eq!(studio.count(subscriber, since), 100);
-    assert_is_one_stream(&studio.received(subscriber));
+    assert_eq!(studio.world.count(subscriber, since), 100);
+    assert_is_one_stream(&studio.world.seen(subscriber));
 }
 
 #[test]
@@ -227,7 +259,7 @@ fn descriptors_that_lie_harm_nobody_else() {
             studio.play(1);
         }
     }
-    assert_is_one_stream(&studio.received(victim));
-    assert_eq!(studio.newest(victim, 40), [1; 40]);
-    assert!(!studio.received(watcher).is_empty(), "what cannot be read is forwarded whole");
+    assert_is_one_stream(&studio.world.seen(victim));
+    assert_eq!(studio.world.newest(victim, 40), [1; 40]);
+    assert!(!studio.world.seen(watcher).is_empty(), "what cannot be read is forwarded whole");
 }

@@ -96,9 +96,7 @@ export class PublisherEncoding {
     this.scalability = mode;
     this.subject
       .lines()
-      ?.tune('video', (encoding) => {
-        (encoding as { scalabilityMode?: string }).scalabilityMode = mode;
-      })
+      ?.layer(mode)
       .catch((error: unknown) => {
         logger.warn(`The browser does not encode as ${mode}.`, error);
       });

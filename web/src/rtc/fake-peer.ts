@@ -78,6 +78,10 @@ export class FakePeer implements Peer {
         this.log.push(`video ${on ? 'on' : 'off'}`);
         return Promise.resolve();
       },
+      layer: (mode) => {
+        this.log.push(`layer ${mode}`);
+        return Promise.resolve();
+      },
       pauseLayers: (rids) => {
         this.log.push(`pause [${rids.join()}]`);
         return Promise.resolve();

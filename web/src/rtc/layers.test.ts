@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { isRouted, layersOf, limited, scalabilityOf } from './layers.ts';
+import { isRouted, layersOf, limited, scalabilityOf, withoutLayers } from './layers.ts';
 
 const scales = (width: number, height: number, codecs?: readonly string[]): number[] =>
   layersOf({ width, height }, codecs).map(({ scaleResolutionDownBy }) => scaleResolutionDownBy);
@@ -42,4 +42,19 @@ it('sends layers inside one stream where the codec has them, and a screen in its
   expect(scalabilityOf(large, ['vp9'], true)).toBe('L1T3');
   expect(scalabilityOf(large, ['vp8', 'vp9'])).toBeUndefined();
   expect(scalabilityOf(large)).toBeUndefined();
+});
+
+it('leaves the upper spatial layers of one stream out, and makes the picture that is left as large as it was', () => {
+  const left = (mode: string, ...paused: string[]): [string, number] => {
+    const { scalabilityMode, scaleResolutionDownBy } = withoutLayers(mode, paused);
+    return [scalabilityMode, scaleResolutionDownBy];
+  };
+  expect(left('L3T3_KEY')).toEqual(['L3T3_KEY', 1]);
+  expect(left('L3T3_KEY', 'S2')).toEqual(['L2T3_KEY', 2]);
+  expect(left('L3T3_KEY', 'S1', 'S2')).toEqual(['L1T3', 4]);
+  expect(left('L3T2', 'S1')).toEqual(['L1T2', 4]);
+  expect(left('L3T1', 'S2')).toEqual(['L2T1', 2]);
+  expect(left('L2T3_KEY', 'S1', 'S2')).toEqual(['L1T3', 2]);
+  expect(left('L2T3_KEY', 'S2', 'q')).toEqual(['L2T3_KEY', 1]);
+  expect(left('L1T3', 'S1')).toEqual(['L1T3', 1]);
 });

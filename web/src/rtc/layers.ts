@@ -39,6 +39,25 @@ export function scalabilityOf(
   return MODES.find(([least]) => shorter >= least)?.[1] ?? 'L1T3';
 }
 
+/** Spatial and temporal layers, and how the spatial ones depend on each other (WebRTC SVC section 6, the modes of ratio 2). */
+const MODE = /^L([1-3])(T[1-3])(_KEY)?$/;
+
+/**
+ * What is left of a scalability mode without some spatial layers, named `S1` and `S2` from the smallest on: those above the
+ * least of them go as well. The smaller picture is the whole one now, `scaleResolutionDownBy` as small.
+ */
+export function withoutLayers(
+  mode: string,
+  paused: readonly string[],
+): { readonly scalabilityMode: string; readonly scaleResolutionDownBy: number } {
+  const [, spatial, temporal = '', key = ''] = MODE.exec(mode) ?? [];
+  const all = Number(spatial ?? 1);
+  const left = [1, 2].find((layer) => layer < all && paused.includes(`S${layer}`)) ?? all;
+  if (left === all) return { scalabilityMode: mode, scaleResolutionDownBy: 1 };
+  const scalabilityMode = left === 1 ? `L1${temporal}` : `L${left}${temporal}${key}`;
+  return { scalabilityMode, scaleResolutionDownBy: 2 ** (all - left) };
+}
+
 /** The layers of a picture, the smallest first; none where one encoding does. */
 export function layersOf(
   { width, height }: { readonly width?: number | undefined; readonly height?: number | undefined },

@@ -67,7 +67,9 @@ export interface SentLines {
   limitVideo(bps: number | undefined): Promise<void>;
   /** Encodes the video or does not; the track stays. Rejects as `tune`. */
   switchVideo(on: boolean): Promise<void>;
-  /** These layers of the video need not be sent; all others are, and the smallest always. Rejects as `tune`. */
+  /** Encodes the video in these layers inside one stream, for example L3T3. Rejects as `tune`. */
+  layer(scalabilityMode: string): Promise<void>;
+  /** These layers of the video need not be sent, by `rid` or inside one stream as `S1` and `S2`; all others are, and the smallest always. Rejects as `tune`. */
   pauseLayers(rids: readonly string[]): Promise<void>;
   /** Sends nothing more; the lines stay and are used again by a later stream. */
   stop(): void;

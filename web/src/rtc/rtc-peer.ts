@@ -4,7 +4,7 @@ import type { FrameEncryption } from '../encryption/index.ts';
 import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
-import { layersOf, scalabilityOf, limited, type Layer } from './layers.ts';
+import { layersOf, scalabilityOf, limited, withoutLayers, type Layer } from './layers.ts';
 import { withOpusWishes, type OpusWishes } from './opus.ts';
 import { PlayoutDelays } from './playout.ts';
 import { pathSample } from './statistics.ts';
@@ -25,6 +25,8 @@ interface SendLine {
   readonly line: RTCRtpTransceiver;
   /** What the line was made with: their number and names are for good. None for a single encoding. */
   layers: readonly Layer[];
+  /** The layers inside its one encoding, if nothing of them is paused; undefined leaves them to the browser. */
+  mode: string | undefined;
   /** Changes of the parameters follow each other: the browser takes only those that it gave out last. */
   turn: Promise<unknown>;
   isOn: boolean;
@@ -138,11 +140,19 @@ class RtcPeer implements Peer {
           activate(video, encodings);
         });
       },
+      layer: async (scalabilityMode) => {
+        if (video === null) return;
+        video.mode = scalabilityMode;
+        await change(video, (encodings) => {
+          layer(video, encodings);
+        });
+      },
       pauseLayers: async (rids) => {
         if (video === null) return;
         video.paused = rids;
         await change(video, (encodings) => {
           activate(video, encodings);
+          layer(video, encodings);
         });
       },
       get audioMid() {
@@ -231,9 +241,10 @@ class RtcPeer implements Peer {
       const line = this.layeredLine(kind, track, stream, sendEncodings);
       this.encryption?.protect(line.sender, 'sent', kind);
       this.prefer(line, kind, codecs);
-      return { line, layers, turn: Promise.resolve(), isOn: true, paused: [] };
+      return { line, layers, mode: scalabilityMode, turn: Promise.resolve(), isOn: true, paused: [] };
     }
     used.layers = layers;
+    used.mode = scalabilityMode;
     used.isOn = true;
     used.paused = [];
     used.line.direction = 'sendonly';
@@ -244,10 +255,7 @@ class RtcPeer implements Peer {
         tune(used, (encodings) => {
           limit(used, encodings, maxBitrate);
           activate(used, encodings);
-          for (const encoding of encodings as { scalabilityMode?: string }[]) {
-            if (scalabilityMode === undefined) delete encoding.scalabilityMode;
-            else encoding.scalabilityMode = scalabilityMode;
-          }
+          layer(used, encodings);
         }),
       )
       .catch((error: unknown) => {
@@ -359,4 +367,15 @@ function activate({ layers, isOn, paused }: SendLine, encodings: RTCRtpEncodingP
   encodings.forEach((encoding, place) => {
     encoding.active = isOn && (place === 0 || !paused.includes(layers[place]?.rid ?? ''));
   });
+}
+
+/** The layers inside of each encoding. Of a line's only one those that are paused are left out. */
+function layer({ layers, mode, paused }: SendLine, encodings: RTCRtpEncodingParameters[]): void {
+  for (const encoding of encodings as (RTCRtpEncodingParameters & { scalabilityMode?: string })[]) {
+    const isOnly = layers.length === 0;
+    // What an earlier stream on this line left out was of its picture.
+    if (isOnly && encoding.scaleResolutionDownBy !== undefined) encoding.scaleResolutionDownBy = 1;
+    if (mode === undefined) delete encoding.scalabilityMode;
+    else Object.assign(encoding, isOnly ? withoutLayers(mode, paused) : { scalabilityMode: mode });
+  }
 }

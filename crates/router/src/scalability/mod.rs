@@ -5,9 +5,11 @@
 //! `docs/decisions/router-svc.md`.
 
 mod describe;
+mod pauses;
 mod selection;
 
 pub(crate) use describe::Describer;
+pub(crate) use pauses::SpatialLayers;
 pub(crate) use selection::{Fate, Selection};
 
 use crate::layers::MAX_TEMPORAL_LAYERS;

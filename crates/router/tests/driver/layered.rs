@@ -1,5 +1,5 @@
 //! A publisher whose one stream has layers inside: two spatial and two temporal ones, where the upper
-//! spatial layer needs the lower one of key frames only (`L2T2_KEY`).
+//! spatial layer needs the lower one of key frames only (`L2T2_KEY`); or the lower ones alone (`L1T2`).
 
 use std::time::Instant;
 
@@ -67,22 +67,27 @@ pub fn fields(fields: impl IntoIterator<Item = (u32, u32)>) -> Vec<u8> {
     bits.chunks(8).map(byte).collect()
 }
 
-/// Templates: key frame, delta frame and upper temporal layer, of the lower and of the upper spatial one.
-/// Decode targets: 0/0, 0/1, 1/0, 1/1.
-fn structure() -> Vec<(u32, u32)> {
-    let mut all = vec![(6, 0), (5, 3)];
-    all.extend([0, 1, 2, 0, 1, 3].map(|next| (2, next)));
-    for indications in ["2222", "2200", "0100", "0022", "0022", "0001"] {
-        all.extend(indications.bytes().map(|digit| (2, u32::from(digit - b'0'))));
+/// Templates: key frame, delta frame and upper temporal layer, of each spatial layer.
+/// Decode targets: 0/0, 0/1, 1/0, 1/1, or the first two.
+fn structure(sizes: &[(u16, u16)]) -> Vec<(u32, u32)> {
+    let targets = 2 * sizes.len();
+    let mut all = vec![(6, 0), (5, targets as u32 - 1)];
+    let next: &[u32] = if sizes.len() == 1 { &[0, 1, 3] } else { &[0, 1, 2, 0, 1, 3] };
+    all.extend(next.iter().map(|next| (2, *next)));
+    let indications = ["2222", "2200", "0100", "0022", "0022", "0001"].iter();
+    for indications in indications.take(3 * sizes.len()) {
+        all.extend(indications.bytes().take(targets).map(|digit| (2, u32::from(digit - b'0'))));
     }
-    for distance in [0, 4, 2, 1, 4, 2] {
+    let back = sizes.len() as u32;
+    for distance in [0, 2 * back, back, 1, 2 * back, back].into_iter().take(3 * sizes.len()) {
         if distance > 0 {
             all.extend([(1, 1), (4, distance - 1)]);
         }
         all.push((1, 0));
     }
-    // No chains; two sizes.
-    all.extend([(2, 0), (1, 1), (16, 319), (16, 179), (16, 639), (16, 359)]);
+    // No chains, in as many bits as the number of targets takes; the sizes.
+    all.extend([(back, 0), (1, 1)]);
+    all.extend(sizes.iter().flat_map(|(w, h)| [(16, u32::from(*w) - 1), (16, u32::from(*h) - 1)]));
     all
 }
 
@@ -92,12 +97,26 @@ pub struct Layered {
     /// VP9 describes layers in its payload, AV1 by the extension.
     pub picture: Picture,
     pub pictures: u32,
+    /// How many are sent; changes at a key frame only.
+    pub spatial_layers: u8,
+    pub sizes: [(u16, u16); 2],
+    /// False before the first key frame, and where the encoder is to begin anew with one.
+    pub is_begun: bool,
     packets: u64,
+    frames: u16,
 }
 
 impl Layered {
     pub fn new(picture: Picture) -> Self {
-        Self { picture, pictures: 0, packets: 0xffff_fff0 & 0xfff0 }
+        Self {
+            picture,
+            pictures: 0,
+            spatial_layers: 2,
+            sizes: [(320, 180), (640, 360)],
+            is_begun: false,
+            packets: 0xffff_fff0 & 0xfff0,
+            frames: 0,
+        }
     }
 
     /// Sends the next picture of a client's first stream: of each spatial layer two packets that end with
@@ -107,8 +126,9 @@ impl Layered {
         if is_key {
             self.pictures += self.pictures % 2;
         }
+        self.is_begun |= is_key;
         let temporal = (self.pictures % 2) as u8;
-        for spatial in 0..2 {
+        for spatial in 0..self.spatial_layers {
             for is_last in [false, true] {
                 let payload = self.payload(is_key, spatial, temporal, is_last);
                 let payload_type = client.options.codecs.video(self.picture);
@@ -125,12 +145,13 @@ impl Layered {
                     now,
                     payload,
                 )
-                .marker(is_last && spatial == 1)
+                .marker(is_last && spatial + 1 == self.spatial_layers)
                 .nackable(true)
                 .ext_vals(values);
                 let video = client.streams[0].video;
                 client.send(video, None, packet);
             }
+            self.frames = self.frames.wrapping_add(1);
         }
         self.pictures += 1;
     }
@@ -138,12 +159,12 @@ impl Layered {
     fn dependency(&self, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Dependency {
         let place = if is_key { 0 } else { 1 + u32::from(temporal) };
         let template = place + 3 * u32::from(spatial);
-        let number = (self.pictures * 2 + u32::from(spatial)) & 0xffff;
+        let number = u32::from(self.frames);
         let mut all =
             vec![(1, u32::from(!is_last)), (1, u32::from(is_last)), (6, template), (16, number)];
         if is_key && spatial == 0 && !is_last {
             all.push((5, 0b10000));
-            all.extend(structure());
+            all.extend(structure(&self.sizes[..usize::from(self.spatial_layers)]));
         }
         Dependency(fields(all))
     }
@@ -163,7 +184,11 @@ impl Layered {
                 let place = temporal << 5 | (temporal << 4) | spatial << 1 | u8::from(depends);
                 let mut payload = vec![flags, 0x80 | high, low, place, (self.pictures / 2) as u8];
                 if starts_sequence {
-                    payload.extend([0x30, 0x01, 0x40, 0, 0xb4, 0x02, 0x80, 0x01, 0x68]);
+                    let sizes = &self.sizes[..usize::from(self.spatial_layers)];
+                    payload.push((self.spatial_layers - 1) << 5 | 0x10);
+                    payload.extend(
+                        sizes.iter().flat_map(|(w, h)| [*w, *h]).flat_map(u16::to_be_bytes),
+                    );
                 }
                 payload
             }

@@ -6,8 +6,10 @@ pub mod layered;
 mod media;
 pub mod seal;
 mod shards;
+mod watching;
 mod world;
 
 pub use client::{Change, Client, ClientOptions, Codecs, Received};
 pub use media::Picture;
+pub use watching::size;
 pub use world::{ClientId, Direction, World, router_address};

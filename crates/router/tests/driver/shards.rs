@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use tertulia_router_core::{
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
-    Foreign, Generation, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer, ReceivedAt,
-    Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError, SetAudioSlots,
-    ShardIndex, SlotIndex, Transmit, TransportId, Unbind,
+    Foreign, Generation, Layer, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer,
+    ReceivedAt, Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError,
+    SetAudioSlots, ShardIndex, SlotIndex, Transmit, TransportId, Unbind,
 };
 
 /// The shards.
@@ -215,6 +215,12 @@ impl Shards {
         let outcome = self.of(command.transport).prefer(now, command);
         self.exchange(now);
         outcome
+    }
+
+    /// What a slot may choose from.
+    pub fn layers(&mut self, transport: TransportId, slot: SlotIndex) -> Vec<Layer> {
+        let choices = self.of(transport).choices(transport, slot);
+        choices.map_or_else(Vec::new, |(layers, _)| layers.to_vec())
     }
 
     pub fn set_audio_slots(
