@@ -6,6 +6,7 @@ use tertulia_router_core::{Datagram, DropCause};
 
 use crate::driver::forgery::{self, Dice};
 use crate::driver::{Change, ClientId, ClientOptions, Direction, World};
+use crate::hostile_clients_are_contained::{feedback, video_source};
 
 const SEED: u64 = 0x7e47_0115;
 
@@ -189,16 +190,8 @@ fn noise_and_broken_packets_of_every_kind_cost_a_call_nothing() {
 #[test]
 fn what_was_sent_before_is_refused_when_it_is_sent_again() {
     let mut call = call();
-    let recorded = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let (sink, publisher) = (std::rc::Rc::clone(&recorded), call.1);
-    call.0.let_through(move |direction, contents| {
-        if direction == Direction::ToRouter(publisher) {
-            sink.borrow_mut().push(contents.to_vec());
-        }
-        true
-    });
-    call.0.play(Duration::from_secs(1));
-    let recorded = recorded.take();
+    let recorded = recorded(&mut call);
+    let publisher = call.1;
     assert!(recorded.len() > A_SECOND);
     let before = received(&call.0, call.2);
     for datagram in recorded.iter().cycle().take(1000) {
@@ -208,6 +201,94 @@ fn what_was_sent_before_is_refused_when_it_is_sent_again() {
     assert_eq!(received(&call.0, call.2), before, "nothing is forwarded twice");
     let passed = play_through(&mut call, |_| recorded[0].clone());
     assert!(passed >= A_SECOND, "{passed}");
+}
+
+/// What a client says to the router in a second, media and reports.
+fn recorded((world, publisher, _): &mut (World, ClientId, ClientId)) -> Vec<Vec<u8>> {
+    let recorded = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let (sink, client) = (std::rc::Rc::clone(&recorded), *publisher);
+    world.let_through(move |direction, contents| {
+        if direction == Direction::ToRouter(client) {
+            sink.borrow_mut().push(contents.to_vec());
+        }
+        true
+    });
+    world.play(Duration::from_secs(1));
+    world.let_through(|_, _| true);
+    recorded.take()
+}
+
+#[test]
+fn packets_that_are_forged_of_known_sources_move_no_number_of_theirs() {
+    let mut call = call();
+    let genuine: Vec<_> = recorded(&mut call).into_iter().filter(|d| d[0] >= 128).collect();
+    let mut dice = Dice(SEED);
+    let refused = call.0.router.drops().of(DropCause::Refused);
+    let passed = play_through(&mut call, |_| {
+        let mut forged = genuine[dice.below(genuine.len())].clone();
+        // A number ahead or behind, another time, and another content for it; reports get another sender.
+        forged[2] = dice.next() as u8;
+        forged[3] = dice.next() as u8;
+        forged[4] ^= dice.next() as u8 | 1;
+        forged
+    });
+    assert!(passed >= A_SECOND, "{passed}");
+    let refused = call.0.router.drops().of(DropCause::Refused) - refused;
+    assert!(refused >= 1900, "{refused}");
+}
+
+#[test]
+fn genuine_media_from_an_address_of_nobody_is_neither_taken_nor_answered() {
+    let mut call = call();
+    let genuine = recorded(&mut call);
+    let (world, _, subscriber) = &mut call;
+    let media = genuine.iter().filter(|datagram| datagram[0] >= 128);
+    let before = received(world, *subscriber);
+    for contents in media {
+        let source = ([203, 0, 113, 66], 6666).into();
+        world.router.handle_datagram(world.now, Datagram { socket: 0, source, contents });
+        world.router.flush(world.now);
+        world.settle();
+    }
+    assert_eq!(received(world, *subscriber), before);
+    assert_eq!(world.strays, []);
+    let passed = play_through(&mut call, |_| vec![0x80; 40]);
+    assert!(passed >= A_SECOND, "{passed}");
+}
+
+#[test]
+fn requests_that_are_forged_or_said_again_ask_for_nothing() {
+    let mut call = call();
+    let (world, publisher, subscriber) = &mut call;
+    let media = video_source(world, *subscriber);
+    let asked = |world: &World| world.clients[*publisher].key_frame_requests.len();
+    // One that counts, so that the others could.
+    let genuine = world.clients[*subscriber].seal.rtcp(&feedback(1, 206, media, &[]));
+    world.play(Duration::from_secs(1));
+    let before = asked(world);
+    world.forge(*subscriber, &genuine);
+    world.play(Duration::from_secs(1));
+    assert_eq!(asked(world), before + 1);
+    let mut dice = Dice(SEED);
+    for round in 0..100 {
+        let mut forged = genuine.clone();
+        match round % 4 {
+            // Said again as it was; with another index; with another content; and without a seal.
+            0 => {}
+            1 => {
+                let last = forged.len() - 1;
+                forged[last] = forged[last].wrapping_add(1 + dice.next() as u8 % 100);
+            }
+            2 => {
+                let at = 8 + dice.below(forged.len() - 8);
+                forged[at] ^= 1 << dice.below(8);
+            }
+            _ => forged = feedback(1, 206, media, &[]),
+        }
+        world.forge(*subscriber, &forged);
+        world.play(Duration::from_millis(30));
+    }
+    assert_eq!(asked(world), before + 1);
 }
 
 #[test]

@@ -149,7 +149,8 @@ impl Reception {
 
     /// The report block on this source, after which the next loss is counted.
     pub(super) fn report(&mut self, now: Instant, ssrc: u32) -> ReportBlock {
-        let expected = self.newest - self.first + 1;
+        // Before the first packet was taken the newest is the one before it, even of number 0.
+        let expected = self.newest.wrapping_add(1).wrapping_sub(self.first);
         let (former_expected, former_received) = self.reported;
         self.reported = (expected, self.received);
         let expected_now = expected.saturating_sub(former_expected);
@@ -231,6 +232,18 @@ mod tests {
         assert_eq!((block.last_sender_report, block.delay), (0x2345_6789, 32_768));
         let block = reception.report(now + Duration::from_secs(100), 7);
         assert_eq!((block.last_sender_report, block.delay), (0, 0), "too long ago");
+    }
+
+    #[test]
+    fn a_source_of_which_nothing_was_taken_yet_is_reported_without_loss() {
+        for first in [0, 1, 65_535] {
+            let mut reception = Reception::new(first, 48_000);
+            let block = reception.report(Instant::now(), 7);
+            assert_eq!((block.cumulative_lost, block.fraction_lost), (0, 0));
+            reception.note(first);
+            let block = reception.report(Instant::now(), 7);
+            assert_eq!((block.cumulative_lost, block.fraction_lost), (0, 0));
+        }
     }
 
     #[test]

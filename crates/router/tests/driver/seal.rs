@@ -96,7 +96,18 @@ pub struct Seal {
 impl Seal {
     /// That of the client that this thread built last.
     pub fn of_newest() -> Self {
-        Self { keys: NEWEST.take().unwrap_or_default(), rtcp_index: 1 << 20 }
+        Self::take_newest().unwrap_or_default()
+    }
+
+    /// The same, if this thread built one since it was last asked.
+    pub fn take_newest() -> Option<Self> {
+        NEWEST.take().map(|keys| Self { keys, rtcp_index: 1 << 20 })
+    }
+
+    /// What the handshake exported (RFC 5764 section 4.2), once it is over.
+    pub fn keying_material(&self) -> Option<Vec<u8>> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.as_ref().map(|keys| keys.to_vec())
     }
 
     /// A whole RTP packet of which the first `header` bytes stay readable.
@@ -131,8 +142,7 @@ impl Seal {
 
     /// The client's session key or salt for a label (RFC 3711 section 4.3).
     fn derive<const N: usize>(&self, label: u8) -> [u8; N] {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys.as_ref().expect("the handshake is over");
+        let keys = self.keying_material().expect("the handshake is over");
         let srtp = from_feature_flags().srtp_provider;
         let mut input = [0; 16];
         input[..12].copy_from_slice(&keys[64..76]);
