@@ -5,10 +5,12 @@ mod dependencies;
 mod descriptors;
 mod link;
 mod offers;
+mod plane;
 mod rtcp;
 mod rtp;
 mod sealed;
 mod srtp;
+mod tcp;
 
 use crate::mutation::Structure;
 
@@ -32,6 +34,8 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     datagrams::TARGET,
     sealed::TARGET,
+    plane::TARGET,
+    tcp::TARGET,
     offers::TARGET,
     link::TARGET,
     descriptors::TARGET,

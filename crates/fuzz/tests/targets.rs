@@ -79,3 +79,13 @@ fn changed_packets_are_not_opened() {
 fn dependency_descriptors_are_rewritten_as_they_were_read() {
     fuzz_for("dependencies", BUDGET_OF_A_PARSER);
 }
+
+#[test]
+fn a_plane_alone_repeats_within_its_share_and_says_what_its_peer_can_open() {
+    fuzz_for("plane", BUDGET_OF_A_PARSER);
+}
+
+#[test]
+fn the_door_tells_strangers_nothing_and_frames_are_cut_where_they_end() {
+    fuzz_for("tcp", BUDGET_OF_A_PARSER);
+}
