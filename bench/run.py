@@ -16,6 +16,7 @@ import uvloop
 
 from bench.browser import in_chromium
 from bench.figures import Figure, machine
+from bench.hostile import hostile_figures
 from bench.joins import join_figures
 from bench.loss import loss_figures
 from bench.media import python_media
@@ -81,6 +82,7 @@ ALONE: dict[str, Callable[[], Iterable[Figure]]] = {
     "joins": _joins,
     "sockets": _sockets,
     "loss": loss_figures,
+    "hostile": hostile_figures,
 }
 """Those that have servers of their own."""
 

@@ -93,7 +93,12 @@ impl PeerFactory {
     /// Its peer connections talk to routers within `reach` alone.
     #[must_use]
     pub fn new(reach: Reach) -> Self {
-        let crypto = str0m::crypto::from_feature_flags();
+        Self::with_crypto(reach, str0m::crypto::from_feature_flags())
+    }
+
+    /// The same with another cryptography.
+    #[must_use]
+    pub fn with_crypto(reach: Reach, crypto: CryptoProvider) -> Self {
         Self {
             certificate: crypto.dtls_provider.generate_certificate(),
             crypto: Arc::new(crypto),
