@@ -189,7 +189,9 @@ def measure(
             if line["type"] in ("ready", "stopped"):
                 samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router), time.monotonic())
                 memory_bytes = resident_bytes(router)
-                readings[line["type"]] = sojourns.read(server.url)
+                # What was told before all had joined is of the time in which they did.
+                read = sojourns.read_anew if line["type"] == "ready" else sojourns.read
+                readings[line["type"]] = read(server.url)
     # Those who are slow to leave were there while it was measured.
     failures = [failure for failure in line.get("failures", []) if "goodbye" not in failure["message"]]
     may_fail = may_fail or ("stopped" in samples and not failures)

@@ -177,7 +177,11 @@ impl Thread {
             for event in &events {
                 self.dispatch(event, &mut unread);
             }
-            unread.retain(|number| self.read_datagrams(*number));
+            // Who receives a lot must not make late what is to be sent.
+            unread.retain(|number| {
+                self.run_timers();
+                self.read_datagrams(*number)
+            });
             self.run_timers();
             if told_at.elapsed() >= TICK / 2 {
                 told_at = Instant::now();
