@@ -524,6 +524,20 @@ SECTIONS: dict[str, list[Limit]] = {
             "The rest leaves 2 ms later.",
         ),
         Limit(
+            "packets of one transport that are held back to even out video",
+            "crates/router/src/plane/pacing.rs",
+            "MAX_HELD",
+            "packets",
+            "The oldest leaves at once.",
+        ),
+        Limit(
+            "how long a packet is held back to even out video",
+            "crates/router/src/plane/pacing.rs",
+            "LONGEST",
+            "s",
+            "It leaves at once.",
+        ),
+        Limit(
             "packets of one feedback to a publisher",
             "crates/router/src/plane/arrivals.rs",
             "MAX_PACKETS",

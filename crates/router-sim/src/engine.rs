@@ -268,6 +268,12 @@ impl Engine for ScriptedEngine {
         Ok(self.plane.probe(bytes))
     }
 
+    fn pace(&mut self, _bits_per_second: Option<u64>) {}
+
+    fn release_at(&self) -> Option<Instant> {
+        None
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

@@ -77,6 +77,7 @@ impl Router {
             report: EngineReport::default(),
             opened_at: now,
             engine_deadline: None,
+            release_at: None,
             armed: None,
             is_dirty: false,
             is_due: false,

@@ -299,8 +299,10 @@ impl Router {
             return;
         };
         let datagrams = &mut self.datagrams;
-        match transport.engine.call(|e| e.transmit(now, datagrams)) {
-            Ok(more) => {
+        let sent = transport.engine.call(|e| Ok((e.transmit(now, datagrams)?, e.release_at())));
+        match sent {
+            Ok((more, release_at)) => {
+                transport.release_at = release_at.map(|at| at.max(now + BREATH));
                 transport.note_sent(now);
                 if more && self.datagrams.is_full() {
                     self.mark_sending(id);
@@ -619,6 +621,11 @@ impl Router {
         }
         self.send_due_key_frame_requests(now, id);
         self.steer(now, id);
+        let releases =
+            self.transports.get(&id).is_some_and(|t| t.release_at.is_some_and(|at| at <= now));
+        if releases {
+            self.mark_sending(id);
+        }
         let is_due =
             self.transports.get(&id).is_some_and(|t| t.engine_deadline.is_some_and(|at| at <= now));
         if is_due {
@@ -636,7 +643,10 @@ impl Router {
         };
         let connect = (!transport.is_ready).then(|| transport.opened_at + connect_timeout);
         let steer = transport.network.as_ref().map(|network| network.deadline());
-        let next = [transport.engine_deadline, transport.key_frame_deadline(), connect, steer]
+        // While it is marked, what is due leaves with the next flush, which arms again.
+        let release = transport.release_at.filter(|_| !transport.is_dirty);
+        let key_frame = transport.key_frame_deadline();
+        let next = [transport.engine_deadline, key_frame, connect, steer, release]
             .into_iter()
             .flatten()
             .min();

@@ -71,9 +71,16 @@ impl Router {
             self.look(now, id, &mut network);
         }
         let bytes = network.probe_bytes(now);
+        let pace = network.pace().map(Bitrate::bps);
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
         };
+        let release_at = transport.engine.call(|e| {
+            e.pace(pace);
+            Ok(e.release_at())
+        });
+        // An engine that broke is found at its next call.
+        transport.release_at = release_at.unwrap_or_default();
         transport.network = Some(network);
         if bytes == 0 {
             return;

@@ -56,6 +56,8 @@ pub(crate) struct Transport {
     pub(crate) network: Option<Box<Network>>,
     /// When the engine wants to be called.
     pub(crate) engine_deadline: Option<Instant>,
+    /// When something leaves that is held back.
+    pub(crate) release_at: Option<Instant>,
     /// The earliest entry in the router's timer queue.
     pub(crate) armed: Option<Instant>,
     /// Is in the list of those that may have something to send.

@@ -121,6 +121,14 @@ impl Engine for FaultyEngine {
         self.inner.probe(bytes)
     }
 
+    fn pace(&mut self, bits_per_second: Option<u64>) {
+        self.inner.pace(bits_per_second);
+    }
+
+    fn release_at(&self) -> Option<Instant> {
+        self.inner.release_at()
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.inner.forget_sent(mid)
     }

@@ -22,6 +22,8 @@ const SETTLING: Duration = Duration::from_secs(1);
 const QUEUE_TO_ACT: Duration = Duration::from_millis(100);
 /// A peer that owes an answer for so long is cut off, which says nothing of what its network bears.
 const CUT_OFF: Duration = Duration::from_secs(3);
+/// New video leaves at this multiple of the estimate at most: a picture is through before the next is due.
+const PACE: f64 = 2.5;
 /// Between two looks at a probe at least.
 const PROBE_PAUSE: Duration = Duration::from_millis(2);
 /// Weight of the newest look in the rate of sound.
@@ -60,6 +62,13 @@ impl Network {
 
     pub(crate) fn estimate(&self) -> Estimate {
         self.estimator.estimate()
+    }
+
+    /// What new video may take before it is evened out: above the estimate, so that only bursts are. None
+    /// while the network has not shown a limit: then there is room, as far as anybody knows.
+    pub(crate) fn pace(&self) -> Option<Bitrate> {
+        let target = self.estimator.estimate().target;
+        self.estimator.has_met_limit().then(|| target.scaled(PACE))
     }
 
     /// A packet left. Those of a probe count for it, whatever they carry.

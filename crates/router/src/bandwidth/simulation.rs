@@ -148,6 +148,11 @@ impl World {
         }
     }
 
+    /// Whether a sender's network has shown what it bears.
+    pub(super) fn has_met_limit(&self, flow: usize) -> bool {
+        self.flows[flow].estimator.has_met_limit()
+    }
+
     pub(super) fn run(&mut self, for_time: Duration) {
         let end = self.now + for_time;
         while self.now < end {

@@ -336,6 +336,13 @@ pub trait Engine: Send {
     /// something to repeat.
     fn probe(&mut self, bytes: usize) -> Result<bool, EngineError>;
 
+    /// What new video may take from now on, in bits per second: what exceeds it leaves a little later.
+    /// Without one everything leaves at once.
+    fn pace(&mut self, bits_per_second: Option<u64>);
+
+    /// When something leaves that [`Engine::pace`] holds back: [`Engine::transmit`] is needed then.
+    fn release_at(&self) -> Option<Instant>;
+
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;
 

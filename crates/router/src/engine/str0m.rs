@@ -324,6 +324,14 @@ impl Engine for Str0mEngine {
         Ok(self.plane.probe(bytes))
     }
 
+    fn pace(&mut self, bits_per_second: Option<u64>) {
+        self.plane.pace(bits_per_second);
+    }
+
+    fn release_at(&self) -> Option<Instant> {
+        self.plane.release_at()
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

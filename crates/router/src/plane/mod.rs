@@ -16,6 +16,7 @@ mod intake;
 mod losses;
 mod missing;
 mod outgoing;
+mod pacing;
 mod reception;
 mod repetition;
 mod standing;
@@ -36,10 +37,11 @@ use incoming::{Incoming, Role};
 use intake::Intake;
 use losses::Losses;
 use outgoing::{Outgoing, Repeatable, Waiting};
+use pacing::Pacing;
 use reception::Place;
 use repetition::Repetition;
 
-use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut};
+use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut, Urgency};
 use crate::exchange::PeerAddress;
 use crate::ids::Mid;
 use crate::rtp::srtp::{self, KeyError, OpenError, Opener, Profile, Sealer};
@@ -104,6 +106,7 @@ pub struct Plane {
     losses: Losses,
     outgoing: Outgoing,
     waiting: VecDeque<Waiting>,
+    pacing: Pacing,
     repetition: Repetition,
     departures: Departures,
     next_sequence: u16,
@@ -137,6 +140,7 @@ impl Plane {
             losses: Losses::default(),
             outgoing: Outgoing::default(),
             waiting: VecDeque::new(),
+            pacing: Pacing::default(),
             repetition: Repetition::default(),
             departures: Departures::default(),
             next_sequence: 0,
@@ -457,7 +461,7 @@ impl Plane {
         true
     }
 
-    /// Forgets what was sent on a line: nothing of it leaves again.
+    /// Forgets what was sent on a line: nothing of it leaves again. What was held back leaves now.
     pub fn forget_sent(&mut self, mid: Mid) {
         let Some(index) = self.outgoing.index(mid) else {
             return;
@@ -466,6 +470,7 @@ impl Plane {
             Waiting::New { .. } => true,
             Waiting::Again { line, .. } | Waiting::Same { line, .. } => *line != index,
         });
+        self.pacing.release(index);
         if let Some(line) = self.outgoing.line_mut(index) {
             line.history.clear();
             line.former = None;
@@ -484,10 +489,22 @@ impl Plane {
         }
     }
 
-    /// Whether [`Self::transmit`] has something to do.
+    /// What new video may take from now on, in bits per second; what exceeds it is held back. Without
+    /// one nothing is.
+    pub fn pace(&mut self, bits_per_second: Option<u64>) {
+        self.pacing.set_rate(bits_per_second);
+    }
+
+    /// When [`Self::transmit`] has something to do again that is held back until then.
+    #[must_use]
+    pub fn release_at(&self) -> Option<Instant> {
+        self.pacing.release_at()
+    }
+
+    /// Whether [`Self::transmit`] has something to do, now or later.
     #[must_use]
     pub fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || self.pacing.is_holding()
     }
 
     /// Seals what waits, until the arena is full. The numbers of the transport are given here.
@@ -495,11 +512,19 @@ impl Plane {
         self.sent.clear();
         let Some(Keys { sealer, .. }) = &mut self.keys else {
             self.waiting.clear();
+            self.pacing.clear();
             return;
         };
-        while !datagrams.is_full()
-            && let Some(waiting) = self.waiting.pop_front()
-        {
+        self.pacing.fill(now);
+        while !datagrams.is_full() {
+            // Sound and what leaves again pass what is held.
+            let (waiting, was_held) = match self.waiting.pop_front() {
+                Some(waiting) => (waiting, false),
+                None => match self.pacing.next(now) {
+                    Some(held) => (held, true),
+                    None => break,
+                },
+            };
             let (Waiting::New { line, .. }
             | Waiting::Again { line, .. }
             | Waiting::Same { line, .. }) = &waiting;
@@ -507,6 +532,17 @@ impl Plane {
             let Some(line) = self.outgoing.line_mut(index) else {
                 continue;
             };
+            let is_video = line.urgency() == Urgency::Video;
+            let waiting = match waiting {
+                Waiting::New { line, packet }
+                    if is_video && !was_held && self.pacing.must_wait() =>
+                {
+                    self.pacing.hold(now, line, packet);
+                    continue;
+                }
+                waiting => waiting,
+            };
+            let is_new_video = is_video && matches!(waiting, Waiting::New { .. });
             let sequence = line.has_transport_sequence().then_some(self.next_sequence);
             let room = datagrams.room();
             let mut received = None;
@@ -539,12 +575,14 @@ impl Plane {
                     if let Some(target) = room.get_mut(..sealed.len()) {
                         target.copy_from_slice(&sealed);
                         datagrams.push(to.socket, to.source, line.urgency(), sealed.len());
+                        self.pacing.note_sent(sealed.len(), false);
                     }
                     continue;
                 }
             };
             datagrams.push(to.socket, to.source, line.urgency(), length);
             datagrams.follow(received);
+            self.pacing.note_sent(length, is_new_video);
             if let Some(sequence) = sequence {
                 self.next_sequence = sequence.wrapping_add(1);
                 self.departures.note(sequence, Departed { line: index, number, is_repeat });
@@ -574,6 +612,8 @@ fn drop_cause(cause: OpenError) -> DropCause {
     }
 }
 
+#[cfg(test)]
+mod paced_media_tests;
 #[cfg(test)]
 mod redundant_audio_tests;
 #[cfg(test)]

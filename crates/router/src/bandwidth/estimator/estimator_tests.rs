@@ -113,6 +113,21 @@ fn a_queue_too_short_for_delay_is_found_by_its_losses() {
 }
 
 #[test]
+fn a_limit_is_known_once_it_was_met_and_forgotten_later() {
+    let wanted = Bitrate::from_kbps(1_500);
+    let sender = Sender { wanted, asks: wanted, ..Sender::default() };
+    let mut world = World::new("the limit", 1, link_of(50_000), &[sender]);
+    world.run(seconds(20));
+    assert!(!world.has_met_limit(0), "there is room for all");
+    world.link.capacity = Bitrate::from_kbps(500);
+    world.run(seconds(5));
+    assert!(world.has_met_limit(0));
+    world.link.capacity = Bitrate::from_kbps(50_000);
+    world.run(seconds(60));
+    assert!(!world.has_met_limit(0), "it was long ago");
+}
+
+#[test]
 fn a_narrower_link_is_noticed_within_two_seconds_and_its_queue_emptied() {
     for (from, to) in [(3_000_u32, 1_000_u32), (1_000, 300), (5_000, 500)] {
         let link = Link { queue: seconds(1), ..link_of(from) };

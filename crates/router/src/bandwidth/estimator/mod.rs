@@ -42,6 +42,8 @@ const QUEUE_TO_STAY_US: i64 = 150_000;
 const RAISED_LATELY_US: u64 = 700_000;
 /// The shortest way is looked for over this time, twice.
 const SHORTEST_US: u64 = 8_000_000;
+/// A limit that was met is known for this long.
+const LIMIT_KNOWN_US: u64 = 30_000_000;
 /// A cluster is over when nothing of it left for this long.
 const CLUSTER_OVER_US: u64 = 20_000;
 
@@ -326,6 +328,14 @@ impl Estimator {
             loss: self.loss.loss(),
             queue: Duration::from_micros(u64::try_from(self.queue.now_us).unwrap_or(0)),
         }
+    }
+
+    /// Whether the network showed lately what it bears at most; else nothing is known of its limit.
+    #[must_use]
+    pub(crate) fn has_met_limit(&self) -> bool {
+        let cut = self.control.cut_us();
+        let lately = cut.is_some_and(|at| self.last_sent_us.saturating_sub(at) < LIMIT_KNOWN_US);
+        lately || self.loss.bound().is_some()
     }
 
     fn since_origin(&mut self, now: Instant) -> u64 {
