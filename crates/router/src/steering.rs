@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::bandwidth::{Bitrate, Demand, Network, Reported};
-use crate::event::Event;
+use crate::event::{Event, VideoFallback};
 use crate::ids::{Generation, SlotIndex, TransportId};
 use crate::layers::{Step, steps};
 use crate::plane::ReportedPacket;
@@ -129,6 +129,9 @@ impl Router {
             // A slot of another generation wants nothing of this.
             let _ = self.set_budget(now, id, video.slot, video.generation, budget);
         }
+                if state == VideoFallback::Stopped {
+                    self.forget_video(id, video.slot);
+                }
     }
 
     /// The videos that a subscriber has not turned off.
@@ -142,6 +145,17 @@ impl Router {
                 let (layers, wishes) = self.choices(id, slot.index)?;
                 let steps = steps(layers, wishes);
                 let rates = steps.iter().map(|s| Bitrate::from_bps(s.bitrate_bps.into())).collect();
+    /// What was sent of a video that is left out is not worth repeating.
+    fn forget_video(&mut self, id: TransportId, index: SlotIndex) {
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        if let Some(mid) = transport.slot_mut(index).map(|slot| slot.video.mid) {
+            // An engine that broke is found at its next call.
+            let _ = transport.engine.call(|engine| engine.forget_sent(mid));
+        }
+    }
+
                 let pixels = wishes.width.zip(wishes.height).map(|(w, h)| w.saturating_mul(h));
                 Some(Video {
                     slot: slot.index,

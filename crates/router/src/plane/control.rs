@@ -132,7 +132,11 @@ impl Plane {
             return false;
         }
         let round_trip = self.round_trip;
+        self.pacing.fill(now);
+        let is_short = self.pacing.is_short();
         let line = self.outgoing.line_mut(index);
+        // More than a network bears is not made better by repeats of it.
+        let line = line.filter(|line| line.kind == Kind::Audio || !is_short);
         let sent = line.and_then(|line| line.history.take_again(now, number, round_trip, cause));
         let Some(sent) = sent else {
             return false;

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use super::history::Cause;
 use super::*;
 use crate::codec::Codec;
 use crate::engine::{DescriptorRewrite, Extensions};
@@ -29,7 +30,11 @@ impl Sending {
                 kind,
                 is_received: false,
                 extensions: rtp::ExtensionIds::default(),
-                payloads: vec![PayloadDescription { payload_type, ..Default::default() }],
+                payloads: vec![PayloadDescription {
+                    payload_type,
+                    has_nack: true,
+                    ..Default::default()
+                }],
                 sources: Vec::new(),
                 own: Some(SourceDescription { ssrc, repair: None }),
             }
@@ -118,4 +123,24 @@ fn a_limit_that_is_forgotten_holds_nothing_back() {
     sending.send(VIDEO, 20);
     let rest: Vec<u16> = sending.transmit().iter().map(|(_, number)| *number).collect();
     assert_eq!(rest, (10 + at_once as u16..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_picture_is_repeated_only_while_there_is_room_and_sound_always() {
+    let mut sending = Sending::new(100_000);
+    sending.send(AUDIO, 10);
+    for number in 10..20 {
+        sending.send(VIDEO, number);
+    }
+    let at_once = sending.transmit();
+    let (now, lines) = (sending.now, [0, 1]);
+    assert!(at_once.len() > 2 && sending.plane.has_waiting(), "{at_once:?}");
+    let repeats = lines.map(|line| sending.plane.repeat(now, line, 10, Cause::Asked));
+    assert_eq!(repeats, [true, false]);
+    while let Some(at) = sending.plane.release_at() {
+        sending.now = at;
+        sending.transmit();
+    }
+    let later = sending.now + Duration::from_millis(500);
+    assert!(sending.plane.repeat(later, 1, 10, Cause::Asked));
 }

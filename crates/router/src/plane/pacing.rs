@@ -72,7 +72,12 @@ impl Pacing {
 
     /// Whether a new packet of a video has to wait.
     pub(super) fn must_wait(&self) -> bool {
-        !self.held.is_empty() || (self.rate.is_some() && self.credit <= 0)
+        !self.held.is_empty() || self.is_short()
+    }
+
+    /// Whether all that may leave has left: what is repeated of a video then takes the place of what is new.
+    pub(super) fn is_short(&self) -> bool {
+        self.rate.is_some() && self.credit <= 0
     }
 
     /// Holds a packet.

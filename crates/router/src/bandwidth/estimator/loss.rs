@@ -6,6 +6,7 @@
 //! cut is undone. If less is lost, the cut was right.
 
 use super::super::bitrate::Bitrate;
+use super::Limits;
 
 /// An observation lasts this long at least, and has this many packets or lasts this much longer.
 const LEAST_US: u64 = 400_000;
@@ -201,7 +202,8 @@ impl LossBound {
     /// Nearly nothing arrives.
     fn black_out(&mut self, observation: Observation, rate: Bitrate) {
         let from = self.bound.unwrap_or(rate).min(observation.rate.max(Bitrate::from_kbps(1)));
-        self.bound = Some(from.scaled(BLACKOUT_CUT));
+        // No estimate is lower, and from nothing no bound rises again.
+        self.bound = Some(from.scaled(BLACKOUT_CUT).max(Limits::default().min));
         self.trial = None;
         self.strikes = 0;
         self.was_blackout = true;
@@ -210,5 +212,32 @@ impl LossBound {
     fn start_over(&mut self, now_us: u64) {
         self.tally = Tally::default();
         self.from_us = now_us;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of a second, of which some are lost.
+    fn second(losses: &mut LossBound, now_us: &mut u64, lost_of_ten: u32) {
+        for number in 0..50 {
+            losses.count(*now_us, 200, number % 10 < lost_of_ten);
+            *now_us += 20_000;
+            losses.conclude(*now_us, Bitrate::from_kbps(100), false);
+        }
+    }
+
+    #[test]
+    fn however_long_nearly_nothing_arrived_the_bound_is_gone_soon_after() {
+        let (mut losses, mut now_us) = (LossBound::default(), 1);
+        for _ in 0..120 {
+            second(&mut losses, &mut now_us, 8);
+        }
+        assert_eq!(losses.bound(), Some(Limits::default().min));
+        for _ in 0..3 {
+            second(&mut losses, &mut now_us, 0);
+        }
+        assert_eq!(losses.bound(), None);
     }
 }
