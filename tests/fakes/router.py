@@ -242,6 +242,7 @@ class FakeRouter:
         video_paused: bool,
         wishes: PictureWishes,
         audio_fallback: bool,
+        is_screen: bool,
     ) -> tuple[int | None, int | None]:
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
         reply = await self._ask(
@@ -255,6 +256,7 @@ class FakeRouter:
                 video_paused,
                 _wishes(wishes),
                 audio_fallback,
+                is_screen,
             )
         )
         assert isinstance(reply, wire.BindReply)
@@ -275,9 +277,15 @@ class FakeRouter:
         await self._ask(wire.Pause(next(self._ids), transport_id, slot, generation, audio_paused, video_paused))
 
     async def prefer(
-        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+        self,
+        transport_id: TransportId,
+        slot: SlotIndex,
+        generation: Generation,
+        wishes: PictureWishes,
+        *,
+        is_screen: bool,
     ) -> None:
-        await self._ask(wire.Prefer(next(self._ids), transport_id, slot, generation, _wishes(wishes)))
+        await self._ask(wire.Prefer(next(self._ids), transport_id, slot, generation, _wishes(wishes), is_screen))
 
     async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:
         await self._ask(wire.SetAudioSlots(next(self._ids), transport_id, list(slots)))

@@ -205,6 +205,7 @@ impl World {
             video_paused,
             wishes,
             audio_fallback,
+            is_screen: false,
         };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
         match answer {
@@ -333,8 +334,10 @@ impl World {
         let (slot, generation) = (of.pair.slot, Generation(of.generation));
         self.note(|| format!("peer {peer} would like {wishes:?} in slot {slot:?}"));
         let now = self.now;
-        let done =
-            self.shards.of(transport).prefer(now, Prefer { transport, slot, generation, wishes });
+        let done = self
+            .shards
+            .of(transport)
+            .prefer(now, Prefer { transport, slot, generation, wishes, is_screen: false });
         done.map_err(|error| format!("peer {peer} cannot have wishes: {error}"))?;
         self.settle()
     }

@@ -85,6 +85,7 @@ pub struct CloseTransport {
 
 /// Forwards a source into a free slot pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one field of the link")]
 pub struct Bind {
     /// The subscriber's transport.
     pub transport: TransportId,
@@ -104,6 +105,9 @@ pub struct Bind {
     /// The video may be left out while the subscriber's network cannot carry its lowest layer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub audio_fallback: bool,
+    /// The video is a screen, which has room in the subscriber's network before cameras have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_screen: bool,
 }
 
 fn is_default(wishes: &Wishes) -> bool {
@@ -148,6 +152,9 @@ pub struct Prefer {
     /// All wishes; what is absent is wished for no more.
     #[serde(default, skip_serializing_if = "is_default")]
     pub wishes: Wishes,
+    /// As in [`Bind`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_screen: bool,
 }
 
 /// Sets which pairs of a transport are audio slots: to a subscriber that has some, only the loudest of

@@ -234,6 +234,7 @@ impl Router {
             return Ok(());
         }
         slot.wishes = command.wishes;
+        slot.is_screen = command.is_screen;
         self.choose(now, command.transport, command.slot);
         self.flush(now);
         Ok(())

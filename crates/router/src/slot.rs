@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     /// What its network bears.
     pub(crate) budget: Budget,
     pub(crate) sharing: Sharing,
+    /// The video is a screen.
+    pub(crate) is_screen: bool,
     sound: Sound,
     audio_paused: bool,
     video_paused: bool,
@@ -52,6 +54,7 @@ impl Slot {
             wishes: Wishes::default(),
             budget: Budget::default(),
             sharing: Sharing::default(),
+            is_screen: false,
             sound: Sound::InPair,
             audio_paused: false,
             video_paused: false,
@@ -97,6 +100,7 @@ impl Slot {
         (self.audio_paused, self.video_paused) = (bind.audio_paused, bind.video_paused);
         (self.wishes, self.budget) = (bind.wishes, Budget::default());
         self.sharing = Sharing::new(bind.audio_fallback);
+        self.is_screen = bind.is_screen;
         let source = bind.source;
         Bound {
             audio_rtp_timestamp: source.audio_mid.map(|_| self.audio.bind(now, bind.audio_paused)),

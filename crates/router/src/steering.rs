@@ -100,12 +100,13 @@ impl Router {
         let demands: Vec<_> = videos
             .iter()
             .filter_map(|video| {
-                let sharing = &transport.slots.get(video.slot.0 as usize)?.sharing;
+                let slot = transport.slots.get(video.slot.0 as usize)?;
+                let sharing = &slot.sharing;
                 Some(Demand {
                     steps: &video.rates,
                     current: sharing.current(&video.steps),
                     pixels: video.pixels,
-                    is_screen: false,
+                    is_screen: slot.is_screen,
                     stay: sharing.stay(now),
                 })
             })

@@ -450,7 +450,8 @@ class CloseTransport:
 class BindSlot:
     """Forward `source` into a pair; answered by SettleBind.
 
-    `audio_fallback`: the video may be left out if the subscriber's network cannot carry it.
+    `audio_fallback`: the video may be left out if the subscriber's network cannot carry it. `is_screen`: it is a
+    screen, which has room in the subscriber's network before cameras have.
     """
 
     connection_id: ConnectionId
@@ -462,6 +463,7 @@ class BindSlot:
     video_paused: bool
     wishes: PictureWishes = NO_WISHES
     audio_fallback: bool = True
+    is_screen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,13 +490,14 @@ class PauseSlot:
 
 @dataclass(frozen=True, slots=True)
 class PreferSlot:
-    """Say which picture the subscriber of a binding would like; not answered."""
+    """Say which picture the subscriber of a binding would like, and what it shows; not answered."""
 
     connection_id: ConnectionId
     transport_id: TransportId
     slot: SlotIndex
     generation: Generation
     wishes: PictureWishes
+    is_screen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

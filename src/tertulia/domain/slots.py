@@ -107,9 +107,28 @@ def update_subscription(state: SessionState, command: UpdateSubscription, now: M
     binding = (connection.connection_id, connection.transport_id, pair.slot, pair.generation)
     # Wishes first: what is resumed begins with the picture that is wanted.
     if subscription.wishes != before.wishes:
-        state.emit(PreferSlot(*binding, subscription.wishes))
+        prefer(state, subscription)
     if (subscription.audio, subscription.video) != (before.audio, before.video):
         state.emit(PauseSlot(*binding, audio_paused=not subscription.audio, video_paused=not subscription.video))
+
+
+def prefer(state: SessionState, subscription: Subscription) -> None:
+    """Say anew which picture a bound subscription would like, and whether it is of a screen."""
+    connection = state.connections[subscription.connection_id]
+    if subscription.slot is None or connection.transport_id is None:
+        return
+    pair = state.pairs[connection.connection_id][subscription.slot]
+    stream = state.streams[subscription.stream_id]
+    state.emit(
+        PreferSlot(
+            connection_id=connection.connection_id,
+            transport_id=connection.transport_id,
+            slot=pair.slot,
+            generation=pair.generation,
+            wishes=subscription.wishes,
+            is_screen=stream.is_screen,
+        )
+    )
 
 
 def unsubscribe(state: SessionState, command: Unsubscribe, now: MonotonicTime) -> None:
@@ -266,6 +285,7 @@ def _find_pair(
 def _bind(
     state: SessionState, transport_id: TransportId, subscription: Subscription, pair: SlotPair, source: StreamSource
 ) -> None:
+    stream = state.streams[subscription.stream_id]
     pair = pair.bind(subscription.subscription_id)
     state.save_pair(subscription.connection_id, pair)
     state.save_subscription(replace(subscription, slot=pair.slot))
@@ -279,7 +299,8 @@ def _bind(
             audio_paused=not subscription.audio,
             video_paused=not subscription.video,
             wishes=subscription.wishes,
-            audio_fallback=state.streams[subscription.stream_id].audio_fallback,
+            audio_fallback=stream.audio_fallback,
+            is_screen=stream.is_screen,
         )
     )
 

@@ -89,6 +89,11 @@ class Stream:
     layout_classes: tuple[str, ...] = ()
     audio_fallback: bool = True
 
+    @property
+    def is_screen(self) -> bool:
+        """Whether its video is a screen."""
+        return self.video_type is VideoType.SCREEN
+
     def without_source(self) -> "Stream":
         """The stream after its publisher's transport was lost."""
         return replace(self, source=None)

@@ -23,7 +23,7 @@ from tertulia.domain.events import (
 )
 from tertulia.domain.limits import MAX_LAYOUT_CLASS_CHARACTERS, SENDER_STATS_S
 from tertulia.domain.roles import Capability, Reason, require
-from tertulia.domain.slots import assign_pairs, end_subscription, withdraw
+from tertulia.domain.slots import assign_pairs, end_subscription, prefer, withdraw
 from tertulia.domain.state import SessionState
 from tertulia.domain.stream import PropertyValue, Stream, StreamProperty, StreamSource
 from tertulia.errors import (
@@ -112,16 +112,18 @@ def update_stream(state: SessionState, command: UpdateStream, now: MonotonicTime
     changes = [(what, old, new) for what, old, new in changes if new is not None and new != old]
     if not changes:
         return
-    state.save_stream(
-        replace(
-            stream,
-            has_audio=stream.has_audio if command.has_audio is None else command.has_audio,
-            has_video=stream.has_video if command.has_video is None else command.has_video,
-            has_captions=stream.has_captions if command.has_captions is None else command.has_captions,
-            video_dimensions=command.video_dimensions or stream.video_dimensions,
-            video_type=command.video_type or stream.video_type,
-        )
+    changed = replace(
+        stream,
+        has_audio=stream.has_audio if command.has_audio is None else command.has_audio,
+        has_video=stream.has_video if command.has_video is None else command.has_video,
+        has_captions=stream.has_captions if command.has_captions is None else command.has_captions,
+        video_dimensions=command.video_dimensions or stream.video_dimensions,
+        video_type=command.video_type or stream.video_type,
     )
+    state.save_stream(changed)
+    if changed.is_screen != stream.is_screen:
+        for subscription in state.subscriptions_to(stream.stream_id):
+            prefer(state, subscription)
     for what, old, new in changes:
         for_quality = command.for_quality and what is StreamProperty.HAS_VIDEO
         state.happen(StreamPropertyChanged(stream.stream_id, what, old, new, for_quality), All())

@@ -443,10 +443,12 @@ class RouterPort(Protocol):
         video_paused: bool,
         wishes: PictureWishes,
         audio_fallback: bool,
+        is_screen: bool,
     ) -> tuple[int | None, int | None]:
         """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding.
 
-        With `audio_fallback` the video may be left out while the subscriber's network cannot carry it.
+        With `audio_fallback` the video may be left out while the subscriber's network cannot carry it. A screen
+        (`is_screen`) has room in it before cameras have.
         """
         ...
 
@@ -467,9 +469,15 @@ class RouterPort(Protocol):
         ...
 
     async def prefer(
-        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+        self,
+        transport_id: TransportId,
+        slot: SlotIndex,
+        generation: Generation,
+        wishes: PictureWishes,
+        *,
+        is_screen: bool,
     ) -> None:
-        """Say which picture the subscriber of a binding would like."""
+        """Say which picture the subscriber of a binding would like, and whether it is of a screen."""
         ...
 
     async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:

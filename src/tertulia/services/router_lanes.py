@@ -147,6 +147,7 @@ class RouterLanes:
                         video_paused=intent.video_paused,
                         wishes=intent.wishes,
                         audio_fallback=intent.audio_fallback,
+                        is_screen=intent.is_screen,
                     )
                     self._tell(_bind_settled(intent, accepted=True, audio=audio, video=video))
                 case UnbindSlot():
@@ -163,7 +164,13 @@ class RouterLanes:
                 case SetAudioSlots():
                     await self._router.set_audio_slots(intent.transport_id, intent.slots)
                 case PreferSlot():
-                    await self._router.prefer(intent.transport_id, intent.slot, intent.generation, intent.wishes)
+                    await self._router.prefer(
+                        intent.transport_id,
+                        intent.slot,
+                        intent.generation,
+                        intent.wishes,
+                        is_screen=intent.is_screen,
+                    )
         except (RouterRefusedError, UnavailableError, UnexpectedAnswerError) as error:
             self._fail(intent, error)
 

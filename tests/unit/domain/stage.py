@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from tertulia.clock import MonotonicTime
 from tertulia.domain.commands import (
@@ -104,7 +105,7 @@ class Stage:
         self.do(Negotiate(origin, epoch, OFFER, new_pairs(pairs, first, epoch)))
         return origin
 
-    def publish(self, connection_id: ConnectionId, *, epoch: int = 1, **properties: bool) -> Stream:
+    def publish(self, connection_id: ConnectionId, *, epoch: int = 1, **properties: Any) -> Stream:
         """Publish audio and video; the router must not be manual."""
         origin = self.origin(connection_id)
         self.do(self.publish_command(origin, epoch=epoch, **properties))
@@ -120,6 +121,7 @@ class Stage:
         has_audio: bool = True,
         has_video: bool = True,
         audio_fallback: bool = True,
+        video_type: VideoType = VideoType.CAMERA,
     ) -> Publish:
         number = next(self._streams)
         return Publish(
@@ -135,7 +137,7 @@ class Stage:
             has_audio=has_audio,
             has_video=has_video,
             has_captions=False,
-            video_type=VideoType.CAMERA if has_video else None,
+            video_type=video_type if has_video else None,
             video_dimensions=Dimensions(640, 480) if has_video else Dimensions(0, 0),
             frame_rate=30.0 if has_video else None,
             audio_fallback=audio_fallback,

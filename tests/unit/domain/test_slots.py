@@ -11,6 +11,7 @@ from tertulia.domain.commands import (
     Subscribe,
     Unpublish,
     Unsubscribe,
+    UpdateStream,
     UpdateSubscription,
 )
 from tertulia.domain.events import (
@@ -29,7 +30,7 @@ from tertulia.domain.events import (
     UnbindSlot,
 )
 from tertulia.domain.roles import Role
-from tertulia.domain.stream import Dimensions
+from tertulia.domain.stream import Dimensions, VideoType
 from tertulia.domain.subscription import MAX_SUBSCRIPTIONS, NO_WISHES, PictureWishes, VideoFallback
 from tertulia.errors import InvalidParameterError, PermissionDeniedError, StreamLimitError, StreamNotFoundError
 from tertulia.ids import ConnectionId, Generation, SlotIndex, StreamId, SubscriptionId, TransportId
@@ -378,6 +379,33 @@ def test_the_publisher_says_whether_its_video_may_be_left_out() -> None:
     stage.subscribe(ben, never)
     binds = [intent for intent in stage.intents if isinstance(intent, BindSlot)]
     assert [intent.audio_fallback for intent in binds] == [True, False]
+
+
+def test_the_router_is_told_which_videos_are_screens() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    camera, screen = stage.publish(ana), stage.publish(ana, video_type=VideoType.SCREEN)
+    stage.subscribe(ben, camera)
+    stage.subscribe(ben, screen)
+    binds = [intent for intent in stage.intents_of(BindSlot) if isinstance(intent, BindSlot)]
+    assert [intent.is_screen for intent in binds] == [False, True]
+
+
+def test_a_camera_that_becomes_a_screen_is_one_for_those_who_watch_it_already() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    stream, wishes = stage.publish(ana), PictureWishes(Dimensions(640, 360))
+    subscription_id = stage.subscribe(ben, stream, wishes=wishes)
+    for video_type in (VideoType.CUSTOM, VideoType.SCREEN, VideoType.SCREEN, VideoType.CAMERA):
+        stage.do(UpdateStream(stage.origin(ana), stream.stream_id, video_type=video_type))
+    told = [intent for intent in stage.intents_of(PreferSlot) if isinstance(intent, PreferSlot)]
+    assert [(intent.slot, intent.generation, intent.wishes, intent.is_screen) for intent in told] == [
+        (0, 1, wishes, True),
+        (0, 1, wishes, False),
+    ]
+    stage.do(UpdateStream(stage.origin(ana), stream.stream_id, video_type=VideoType.SCREEN))
+    stage.do(UpdateSubscription(stage.origin(ben), subscription_id, True, True))
+    newest = stage.intents_of(PreferSlot)[-1]
+    assert isinstance(newest, PreferSlot)
+    assert (newest.wishes, newest.is_screen) == (NO_WISHES, True)
 
 
 def test_codec_news_of_an_earlier_binding_is_ignored() -> None:

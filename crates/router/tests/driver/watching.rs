@@ -31,7 +31,8 @@ impl World {
 
     pub fn prefer(&mut self, subscriber: ClientId, wishes: Wishes) {
         let transport = self.clients[subscriber].id();
-        let prefer = Prefer { transport, slot: SlotIndex(0), generation: Generation(1), wishes };
+        let (slot, generation) = (SlotIndex(0), Generation(1));
+        let prefer = Prefer { transport, slot, generation, wishes, is_screen: false };
         self.router.prefer(self.now, prefer).expect("the wishes are taken");
         self.settle();
     }

@@ -70,6 +70,8 @@ pub struct World {
     pub sent_to: HashMap<SocketAddr, usize>,
     /// Whether bindings allow that video is left out for bandwidth.
     pub audio_fallback: bool,
+    /// Whether bindings are of a screen.
+    pub is_screen: bool,
     in_flight: VecDeque<InFlight>,
     filter: Filter,
     narrow: HashMap<ClientId, NarrowLink>,
@@ -104,6 +106,7 @@ impl World {
             strays: Vec::new(),
             sent_to: HashMap::new(),
             audio_fallback: false,
+            is_screen: false,
             in_flight: VecDeque::new(),
             filter: Box::new(|_, _| true),
             narrow: HashMap::new(),
@@ -209,6 +212,7 @@ impl World {
             video_paused: false,
             wishes: Wishes::default(),
             audio_fallback: self.audio_fallback,
+            is_screen: self.is_screen,
         };
         let bound = self.router.bind(self.now, &bind);
         self.settle();

@@ -114,6 +114,7 @@ class RouterLink:
         video_paused: bool,
         wishes: PictureWishes,
         audio_fallback: bool,
+        is_screen: bool,
     ) -> tuple[int | None, int | None]:
         """Forward a source into a pair; return the first RTP timestamps of audio and video of the binding."""
         origin = wire.Source(source.transport_id, source.lines.audio_mid, source.lines.video_mid)
@@ -128,6 +129,7 @@ class RouterLink:
                 video_paused,
                 _wishes(wishes),
                 audio_fallback,
+                is_screen,
             ),
             wire.BindReply,
         )
@@ -153,11 +155,18 @@ class RouterLink:
         )
 
     async def prefer(
-        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, wishes: PictureWishes
+        self,
+        transport_id: TransportId,
+        slot: SlotIndex,
+        generation: Generation,
+        wishes: PictureWishes,
+        *,
+        is_screen: bool,
     ) -> None:
-        """Say which picture the subscriber of a binding would like."""
+        """Say which picture the subscriber of a binding would like, and whether it is of a screen."""
         await self._ask(
-            lambda request_id: wire.Prefer(request_id, transport_id, slot, generation, _wishes(wishes)), wire.Empty
+            lambda request_id: wire.Prefer(request_id, transport_id, slot, generation, _wishes(wishes), is_screen),
+            wire.Empty,
         )
 
     async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:

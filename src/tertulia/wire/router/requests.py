@@ -55,6 +55,7 @@ class Bind(Message, frozen=True, tag="bind"):
     video_paused: bool
     wishes: Wishes | None = None
     audio_fallback: bool = False
+    is_screen: bool = False
 
 
 class Unbind(Message, frozen=True, tag="unbind"):
@@ -78,13 +79,14 @@ class Pause(Message, frozen=True, tag="pause"):
 
 
 class Prefer(Message, frozen=True, tag="prefer"):
-    """Say anew which picture the subscriber of a binding would like."""
+    """Say anew which picture the subscriber of a binding would like, and whether it is of a screen."""
 
     id: int
     transport: int
     slot: int
     generation: int
     wishes: Wishes | None = None
+    is_screen: bool = False
 
 
 class SetAudioSlots(Message, frozen=True, tag="set_audio_slots"):

@@ -113,11 +113,12 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
         video_paused=True,
         wishes=wishes,
         audio_fallback=True,
+        is_screen=True,
     )
     assert audio is not None
     assert video is None
     await link.pause(subscriber, SlotIndex(0), Generation(1), audio_paused=True, video_paused=True)
-    await link.prefer(subscriber, SlotIndex(0), Generation(1), PictureWishes())
+    await link.prefer(subscriber, SlotIndex(0), Generation(1), PictureWishes(), is_screen=False)
     await link.set_audio_slots(subscriber, [SlotIndex(1)])
     assert await link.list_transports() == [
         TransportListing(publisher, "ana", 1, [], audio_slots=[], paused_layers=[]),
