@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use crate::bandwidth::Bitrate;
 use crate::config::Config;
 use crate::demux::{Demux, Known, Owner};
 use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Reception, Transmit};
@@ -598,10 +599,8 @@ impl Router {
                 }
             }
             Output::Feedback(reports) => self.take_feedback(now, id, &reports),
-            Output::Bitrate(_)
-            | Output::Deadline(_)
-            | Output::Transmit(_)
-            | Output::State(LinkState::Closed) => {}
+            Output::Bitrate(most) => self.take_ceiling(now, id, Bitrate::from_bps(most)),
+            Output::Deadline(_) | Output::Transmit(_) | Output::State(LinkState::Closed) => {}
         }
     }
 

@@ -61,6 +61,16 @@ impl Router {
         }
     }
 
+    /// A subscriber says what it takes at most (draft-alvestrand-rmcat-remb-03).
+    pub(crate) fn take_ceiling(&mut self, now: Instant, id: TransportId, most: Bitrate) {
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        let network = transport.network.get_or_insert_with(|| Box::new(Network::new(now)));
+        network.note_ceiling(now, most);
+        self.arm(id);
+    }
+
     /// Time passed for a subscriber's network.
     pub(crate) fn steer(&mut self, now: Instant, id: TransportId) {
         let network = self.transports.get_mut(&id).and_then(|t| t.network.take());
@@ -111,8 +121,8 @@ impl Router {
                 })
             })
             .collect();
-        let sound_bytes = transport.totals.audio_bytes_sent;
-        let shares = network.look(now, transport.sounds(), sound_bytes, &demands);
+        let sent = (transport.totals.audio_bytes_sent, transport.totals.bytes_sent);
+        let shares = network.look(now, transport.sounds(), sent, &demands);
         for (video, share) in videos.iter().zip(shares) {
             let Ok(slot) = self.slot_mut(id, video.slot) else {
                 continue;

@@ -184,7 +184,11 @@ impl Transport {
             round_trip_ms: self.report.round_trip_ms,
             retransmissions: self.report.retransmissions,
             drops: self.totals.drops.list(),
-            estimate_bps: self.network.as_ref().map(|n| n.estimate().target.bps()),
+            estimate_bps: self
+                .network
+                .as_ref()
+                .filter(|n| n.is_known())
+                .map(|n| n.estimate().target.bps()),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tertulia_router_core::{Event, VideoFallback};
+use tertulia_router_core::{Event, Generation, Prefer, SlotIndex, VideoFallback, Wishes};
 
-use crate::driver::{ClientId, World};
+use crate::driver::{Change, ClientId, ClientOptions, World};
+use crate::hostile_clients_are_contained::feedback;
 
 const RED: u8 = 1;
 
@@ -88,4 +89,130 @@ fn a_wide_network_loses_nothing_and_is_estimated_above_what_is_sent() {
     assert!(sound > 195 && video > 95, "{sound} and {video}");
     assert!(estimate(&world).is_some_and(|bits| bits > 250_000));
     assert_eq!(told(&world), []);
+}
+
+/// Which slots came into this state, in order.
+fn slots_that_are(world: &World, wanted: VideoFallback) -> Vec<u32> {
+    world.events_of(|event| match event {
+        Event::VideoFallback { slot, state, .. } if *state == wanted => Some(slot.0),
+        _ => None,
+    })
+}
+
+/// A subscriber of a camera in its first slot and a screen in its second, each of 220 kbit/s, on a
+/// network that bears one of them.
+fn camera_and_screen() -> (World, ClientId) {
+    let mut world = World::new();
+    let (camera, screen) = (world.join(&[RED], 0), world.join(&[RED], 0));
+    let subscriber = world.join(&[], 2);
+    for publisher in [camera, screen] {
+        world.clients[publisher].streams[0].video_bytes = 1_100;
+    }
+    world.audio_fallback = true;
+    world.bind(subscriber, 0, 1, (camera, 0));
+    world.is_screen = true;
+    world.bind(subscriber, 1, 1, (screen, 0));
+    world.play(seconds(4));
+    assert_eq!(told(&world), []);
+    (world, subscriber)
+}
+
+#[test]
+fn a_screen_has_room_before_a_camera() {
+    let (mut world, subscriber) = camera_and_screen();
+    world.narrow(subscriber, 420);
+    world.play(seconds(14));
+    assert_eq!(slots_that_are(&world, VideoFallback::Warned).first(), Some(&0));
+    assert_eq!(slots_that_are(&world, VideoFallback::Stopped), [0]);
+}
+
+#[test]
+fn what_is_a_screen_may_change_while_it_is_bound() {
+    let (mut world, subscriber) = camera_and_screen();
+    for (slot, is_screen) in [(0, true), (1, false)] {
+        let (transport, slot) = (world.clients[subscriber].id(), SlotIndex(slot));
+        let (generation, wishes) = (Generation(1), Wishes::default());
+        let prefer = Prefer { transport, slot, generation, wishes, is_screen };
+        world.router.prefer(world.now, prefer).expect("preferred");
+    }
+    world.narrow(subscriber, 420);
+    world.play(seconds(14));
+    assert_eq!(slots_that_are(&world, VideoFallback::Warned).first(), Some(&1));
+    assert_eq!(slots_that_are(&world, VideoFallback::Stopped), [1]);
+}
+
+/// As [`call`], with a subscriber that says at most which rate it takes.
+fn call_without_reports() -> (World, ClientId) {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let options = ClientOptions { reports_arrivals: false, ..ClientOptions::default() };
+    let subscriber = world.join_with(options, &Change { slots: 1, ..Change::default() });
+    world.clients[publisher].streams[0].video_bytes = 1_100;
+    world.audio_fallback = true;
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(seconds(2));
+    (world, subscriber)
+}
+
+/// A client says that it takes `mantissa` times two to the power of `exponent` bits per second at most,
+/// twice a second (draft-alvestrand-rmcat-remb-03 section 2.2).
+fn say_at_most(world: &mut World, id: ClientId, exponent: u8, mantissa: u32, s: u64) {
+    for _ in 0..2 * s {
+        let [_, high, middle, low] = mantissa.to_be_bytes();
+        let mut most = b"REMB\x01".to_vec();
+        most.extend([exponent << 2 | high, middle, low]);
+        most.extend(7_u32.to_be_bytes());
+        let sealed = world.clients[id].seal.rtcp(&feedback(15, 206, 0, &most));
+        world.forge(id, &sealed);
+        world.play(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn a_peer_that_only_says_what_it_takes_is_sent_no_more_than_that() {
+    let (mut world, subscriber) = call_without_reports();
+    assert_eq!(estimate(&world), None, "nothing is known");
+    say_at_most(&mut world, subscriber, 0, 100_000, 8);
+    assert_eq!(told(&world), [VideoFallback::Warned, VideoFallback::Stopped]);
+    assert!(estimate(&world).is_some_and(|bits| bits >= 100_000));
+    let (sound, video) = arrivals(&mut world, subscriber, 1);
+    assert!(sound > 45, "{sound} of 50 packets of sound");
+    assert_eq!(video, 0);
+    // With a network that bears more it says so, or, as nothing comes on which it could judge, nothing.
+    say_at_most(&mut world, subscriber, 2, 100_000, 7);
+    assert_eq!(told(&world).last(), Some(&VideoFallback::Sent));
+}
+
+#[test]
+fn a_peer_that_falls_silent_has_its_video_back() {
+    let (mut world, subscriber) = call_without_reports();
+    say_at_most(&mut world, subscriber, 0, 100_000, 8);
+    assert_eq!(told(&world).last(), Some(&VideoFallback::Stopped));
+    world.play(seconds(17));
+    assert_eq!(told(&world).last(), Some(&VideoFallback::Sent));
+    assert_eq!(world.events_of(|event| matches!(event, Event::Statistics(s) if s.estimate_bps == Some(0)).then_some(())), []);
+}
+
+#[test]
+fn who_lies_about_what_it_takes_changes_its_own_picture_only() {
+    let (mut world, liar) = call_without_reports();
+    let bystander = world.join(&[], 1);
+    world.bind(bystander, 0, 1, (0, 0));
+    world.play(seconds(2));
+    for round in 0..60 {
+        // Nothing, everything, what no number can say, and in between.
+        let (exponent, mantissa) = [(0, 0), (63, 0x3_ffff), (63, 1), (10, 100)][round % 4];
+        for _ in 0..20 {
+            let [_, high, middle, low] = u32::to_be_bytes(mantissa);
+            let mut most = b"REMB\xff".to_vec();
+            most.extend([exponent << 2 | high, middle, low]);
+            let sealed = world.clients[liar].seal.rtcp(&feedback(15, 206, 0, &most));
+            world.forge(liar, &sealed);
+        }
+        world.play(Duration::from_millis(20));
+    }
+    let (sound, video) = arrivals(&mut world, bystander, 2);
+    assert!(sound > 95 && video > 45, "{sound} and {video}");
+    let (sound, _) = arrivals(&mut world, liar, 2);
+    assert!(sound > 95, "{sound}");
 }

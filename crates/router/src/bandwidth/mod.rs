@@ -6,6 +6,7 @@
 
 mod allocation;
 mod bitrate;
+mod ceiling;
 mod estimator;
 mod fallback;
 mod network;

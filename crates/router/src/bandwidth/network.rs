@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::ceiling::Ceiling;
 use super::{
     Bitrate, Demand, Estimate, Estimator, Limits, Prober, Reported, Sent, Share, allocate,
 };
@@ -29,11 +30,14 @@ const PROBE_PAUSE: Duration = Duration::from_millis(2);
 /// Weight of the newest look in the rate of sound.
 const NEWEST_SOUND: f64 = 0.2;
 
-/// See the module. There is one for each transport whose peer reports on what arrives.
+/// See the module. There is one for each transport whose peer reports on what arrives, or says what it takes at most.
 #[derive(Debug)]
 pub(crate) struct Network {
     estimator: Estimator,
     prober: Prober,
+    ceiling: Ceiling,
+    /// What leaves has numbers, on which the peer reports.
+    is_reported: bool,
     begun: Instant,
     wanted: Bitrate,
     looked_at: Option<Instant>,
@@ -42,6 +46,7 @@ pub(crate) struct Network {
     acted_on: Bitrate,
     sound_bytes: u64,
     sound: Bitrate,
+    given: Bitrate,
 }
 
 impl Network {
@@ -49,6 +54,8 @@ impl Network {
         Self {
             estimator: Estimator::new(Limits::default()),
             prober: Prober::default(),
+            ceiling: Ceiling::default(),
+            is_reported: false,
             begun: now,
             wanted: Bitrate::ZERO,
             looked_at: None,
@@ -57,22 +64,42 @@ impl Network {
             acted_on: Limits::default().start,
             sound_bytes: 0,
             sound: Bitrate::ZERO,
+            given: Bitrate::ZERO,
         }
     }
 
+    /// Where nothing is known there is no limit.
     pub(crate) fn estimate(&self) -> Estimate {
-        self.estimator.estimate()
+        let estimate = self.estimator.estimate();
+        let own = if self.is_reported { estimate.target } else { Limits::default().max };
+        Estimate { target: self.ceiling.rate().map_or(own, |most| most.min(own)), ..estimate }
+    }
+
+    /// Whether anything is known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_reported || self.ceiling.rate().is_some()
+    }
+
+    /// What the newest look gave to sound and videos.
+    pub(crate) fn given(&self) -> Bitrate {
+        self.given
+    }
+
+    /// How many probes were begun since the last call, and how many found what they asked for.
+    pub(crate) fn take_probes(&mut self) -> (u64, u64) {
+        self.prober.take_counts()
     }
 
     /// What new video may take before it is evened out: above the estimate, so that only bursts are. None
     /// while the network has not shown a limit: then there is room, as far as anybody knows.
     pub(crate) fn pace(&self) -> Option<Bitrate> {
-        let target = self.estimator.estimate().target;
+        let target = self.estimate().target;
         self.estimator.has_met_limit().then(|| target.scaled(PACE))
     }
 
     /// A packet left. Those of a probe count for it, whatever they carry.
     pub(crate) fn note_sent(&mut self, sequence: u16, at: Instant, bytes: u32) {
+        self.is_reported = true;
         let cluster = self.prober.handle_sent(at, bytes);
         self.estimator.handle_sent(Sent { sequence, at, bytes, cluster });
     }
@@ -89,8 +116,19 @@ impl Network {
         if was_cut_off && !self.is_cut_off(now) {
             self.begin_anew(now);
         }
-        let target = self.estimator.estimate().target;
+        let target = self.estimate().target;
         self.prober.update(now, target, self.wanted);
+        self.hasten(now, target);
+    }
+
+    /// The peer says what it takes at most.
+    pub(crate) fn note_ceiling(&mut self, now: Instant, most: Bitrate) {
+        self.ceiling.note(now, most);
+        self.hasten(now, self.estimate().target);
+    }
+
+    /// What may be sent is this now: much that changed is acted on soon.
+    fn hasten(&mut self, now: Instant, target: Bitrate) {
         let change = target.bps().abs_diff(self.acted_on.bps());
         if Bitrate::from_bps(change) > self.acted_on.scaled(MUCH) {
             let soonest = self.looked_at.map_or(now, |at| at + INTERVAL_AT_LEAST);
@@ -100,6 +138,7 @@ impl Network {
 
     /// The way to the peer is another one.
     pub(crate) fn note_move(&mut self) {
+        self.ceiling = Ceiling::default();
         self.prober.restart();
     }
 
@@ -125,20 +164,21 @@ impl Network {
         self.prober.abandon(now);
     }
 
-    /// Looks at what the videos may have now: `sounds` streams with sound, of which `sound_bytes`
-    /// left since the start, go first. Nothing: leave everything as it is.
+    /// Looks at what the videos may have now: `sounds` streams with sound, of which `sound_bytes` of
+    /// `bytes` left since the start, go first. Nothing: leave everything as it is.
     pub(crate) fn look(
         &mut self,
         now: Instant,
         sounds: u32,
-        sound_bytes: u64,
+        (sound_bytes, bytes): (u64, u64),
         demands: &[Demand<'_>],
     ) -> Vec<Share> {
         self.estimator.handle_timeout(now);
+        self.ceiling.look(now, bytes);
         self.measure_sound(now, sound_bytes);
         self.looked_at = Some(now);
         self.next_look = now + INTERVAL;
-        let estimate = self.estimator.estimate();
+        let estimate = self.estimate();
         self.acted_on = estimate.target;
         let sound = self.sound.max(LEAST_SOUND.scaled(f64::from(sounds)));
         let free = 1.0 - estimate.loss.min(MOST_FOR_REPAIRS);
@@ -147,12 +187,21 @@ impl Network {
         let best = best.fold(Bitrate::ZERO, |sum, rate| sum.plus(*rate));
         self.wanted =
             if best == Bitrate::ZERO { best } else { best.plus(sound).scaled(1.0 / free) };
-        self.prober.update(now, estimate.target, self.wanted);
+        if let Some(most) = self.ceiling.rate() {
+            self.wanted = self.wanted.min(most);
+        }
+        if self.is_reported {
+            self.prober.update(now, estimate.target, self.wanted);
+        }
+        self.given = sound;
         let is_settling = now.saturating_duration_since(self.begun) < SETTLING;
         if is_settling && estimate.queue < QUEUE_TO_ACT {
             return Vec::new();
         }
         let mut shares = allocate(budget, demands);
+        let chosen = shares.iter().zip(demands);
+        let chosen = chosen.filter_map(|(share, demand)| demand.steps.get(share.step?));
+        self.given = chosen.fold(sound, |sum, rate| sum.plus(*rate));
         if self.is_cut_off(now) {
             // The least is sent, but nobody is told of a network that is too narrow.
             for share in &mut shares {
@@ -169,7 +218,7 @@ impl Network {
     /// What was known was of the way before.
     fn begin_anew(&mut self, now: Instant) {
         self.estimator = Estimator::new(Limits::default());
-        self.prober = Prober::default();
+        self.prober.restart();
         self.begun = now;
     }
 
@@ -215,7 +264,7 @@ mod tests {
                     network.note_feedback(*now, None, [report]);
                 }
             }
-            let shares = network.look(*now, 0, 0, std::slice::from_ref(&demand));
+            let shares = network.look(*now, 0, (0, 0), std::slice::from_ref(&demand));
             if !shares.is_empty() {
                 last = shares;
             }

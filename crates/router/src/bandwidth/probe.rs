@@ -68,6 +68,8 @@ pub(crate) struct Prober {
     period: Duration,
     wanted: Bitrate,
     asked: Option<Bitrate>,
+    /// Begun, and found what they asked for, since somebody asked.
+    counts: (u64, u64),
 }
 
 impl Default for Prober {
@@ -81,6 +83,7 @@ impl Default for Prober {
             period: PERIOD,
             wanted: Bitrate::ZERO,
             asked: None,
+            counts: (0, 0),
         }
     }
 }
@@ -123,7 +126,7 @@ impl Prober {
 
     /// The network was away or is another one: the start steps are due again.
     pub(crate) fn restart(&mut self) {
-        *self = Self { last_id: self.last_id, ..Self::default() };
+        *self = Self { last_id: self.last_id, counts: self.counts, ..Self::default() };
     }
 
     /// Something of `bytes` leaves; names the cluster that it counts for.
@@ -155,6 +158,11 @@ impl Prober {
         running.begun.checked_add(running.cluster.rate.time_of(running.sent).min(GIVE_UP))
     }
 
+    /// How many were begun since the last call, and how many found what they asked for.
+    pub(crate) fn take_counts(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.counts)
+    }
+
     /// The cluster cannot be sent.
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.running = None;
@@ -176,6 +184,7 @@ impl Prober {
             return;
         };
         let is_found = estimate >= asked.scaled(FOUND);
+        self.counts.1 += u64::from(is_found);
         let is_all = asked >= self.wanted.scaled(MARGIN);
         if self.steps.is_empty() && (is_all || !is_found) {
             self.next_at = Some(now + self.period);
@@ -190,6 +199,7 @@ impl Prober {
         let cluster = Cluster { id: ClusterId(self.last_id), rate, bytes };
         self.running = Some(Running { cluster, begun: now, sent: 0 });
         self.asked = Some(rate);
+        self.counts.0 += 1;
     }
 
     fn finish(&mut self, now: Instant) {
