@@ -31,9 +31,11 @@ class FakeLine:
     def __init__(self, mid: str) -> None:
         self.mid = mid
         self.frames: list[EncodedFrame] = []
+        self.encodings: list[int] = []
 
     def send(self, frame: EncodedFrame, encoding: int = 0) -> None:
         self.frames.append(frame)
+        self.encodings.append(encoding)
 
     def take_key_frame_request(self, encoding: int = 0) -> bool:
         return not self.frames

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from av import AudioFrame
+from av import AudioFrame, VideoFrame
 
 from tertulia import (
     CaptureError,
@@ -80,6 +80,33 @@ async def test_a_counter_and_a_tone_arrive_in_order(pair: tuple[Session, Session
     assert len(set(numbers)) >= (8 if simulcast else 10)
     assert strength(heard, 660) < 0.05
     assert 0.05 < subscriber.audio_level < 0.3
+
+
+async def test_sizes_that_nobody_watches_are_not_sent(pair: tuple[Session, Session]) -> None:
+    one, other = pair
+
+    needed: asyncio.Queue[list[int]] = asyncio.Queue()
+
+    async def watching() -> AsyncIterator[VideoFrame]:
+        async for frame in counter():
+            if (publication := publisher._publication) is not None:
+                needed.put_nowait(publication.needed)
+            yield frame
+
+    async def sends(*sizes: int) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while await needed.get() != list(sizes):
+                pass
+
+    async with Publisher(video=watching(), simulcast=True) as publisher:
+        await one.publish(publisher)
+        await sends(0, 1, 2)
+        await sends(0)
+        subscriber = await other.subscribe(await stream_at(other))
+        async with subscriber.video() as pictures:
+            while (await anext(pictures)).width < 320:
+                pass
+        await sends(0, 2)
 
 
 async def test_packets_come_without_decoding_and_begin_with_a_key_frame(pair: tuple[Session, Session]) -> None:

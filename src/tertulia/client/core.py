@@ -94,6 +94,7 @@ MediaNotice = (
     | wire.SlotsNeeded
     | wire.SubscriptionVideo
     | wire.SubscriptionVideoWarning
+    | wire.LayersPaused
     | wire.MediaFailed
 )
 """What the server says about the media of this client alone."""

@@ -168,6 +168,8 @@ class SessionMedia:
                     self._carry_out(subscriptions.audio_slot(news.slot, news.subscription_id, news.audio_rtp_timestamp))
             case wire.SlotsNeeded():
                 engine.slots_needed(news.pairs)
+            case wire.LayersPaused():
+                engine.pause_layers(news.stream_id, news.rids)
             case wire.MediaFailed():
                 engine.failed(news.epoch)
             case wire.SubscriptionVideo():

@@ -24,10 +24,11 @@ from tertulia.client import (
     Subscriber,
 )
 from tertulia.client.media.peer import EncodedFrame, PeerState
+from tertulia.client.media.workers import WORKERS
 from tertulia.client.session_media import SessionMedia
 from tests.fakes.peer import FakePeer, FakeReceiver
 from tests.fakes.signalling_server import FakeSignallingServer
-from tests.signs import tone
+from tests.signs import counter, tone
 from tests.unit.client.test_session import DESK, IDA, settle
 from tests.unit.client.virtual_time import VirtualTimeLoop
 
@@ -94,6 +95,48 @@ async def test_a_stream_is_published_heard_and_taken_out(
     assert seen == ["streamCreated", "streamDestroyed", "destroyed"]
     assert lines.stopped
     assert peers[0].closed
+
+
+async def test_sizes_that_nobody_needs_are_not_encoded(
+    session: Session, house: FakeSignallingServer, peers: list[FakePeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(work: Any, *arguments: Any) -> Any:
+        return work(*arguments)
+
+    # Its threads know nothing of virtual time.
+    monkeypatch.setattr(WORKERS, "run", at_once)
+    publisher = Publisher(video=counter(), simulcast=True, frame_rate=10)
+
+    async def sizes() -> list[set[tuple[int, bool]]]:
+        """What is sent from now on in a second, of each picture: its encodings, and whether they begin anew."""
+        line = peers[-1].sent[-1].video
+        assert line is not None
+        first = len(line.frames)
+        await asyncio.sleep(1)
+        sent: dict[int, set[tuple[int, bool]]] = {}
+        for frame, encoding in zip(line.frames[first:], line.encodings[first:], strict=True):
+            sent.setdefault(frame.rtp_timestamp, set()).add((encoding, frame.key_frame))
+        return list(sent.values())
+
+    async with session:
+        await session.connect("token")
+        await session.publish(publisher)
+        assert (await sizes())[-1] == {(0, False), (1, False), (2, False)}
+        house.notify("layersPaused", streamId="another", rids=["q", "h", "f"])
+        house.notify("layersPaused", streamId=OWN["id"], rids=["h", "f"])
+        await settle()
+        assert all(picture == {(0, False)} for picture in await sizes())
+        house.notify("layersPaused", streamId=OWN["id"], rids=["h"])
+        await settle()
+        again = await sizes()
+        assert again[0] == {(0, False), (2, True)}
+        assert again[-1] == {(0, False), (2, False)}
+        # New lines: the server says anew who needs what.
+        house.notify("mediaFailed", epoch=1, message="the router was restarted")
+        await house.has("republish")
+        await settle()
+        assert {encoding for encoding, _ in (await sizes())[-1]} == {0, 1, 2}
+        await session.unpublish(publisher)
 
 
 async def test_nothing_of_an_earlier_binding_is_handed_over(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -79,6 +79,14 @@ class Publication:
         self.wishes = wishes
         self.stream_id: str | None = None
         self.lines: SentLines | None = None
+        self.paused: frozenset[str] = frozenset()
+        """Names of the encodings that nobody needs just now."""
+
+    @property
+    def needed(self) -> list[int]:
+        """Which encodings of the pictures somebody needs, by index; the smallest always."""
+        rids = self.wishes.rids or ("",)
+        return [index for index, rid in enumerate(rids) if index == 0 or rid not in self.paused]
 
 
 class _SupersededError(Exception):
@@ -227,6 +235,12 @@ class Media:
             stream = _stream_of(result)
             publication.stream_id = stream.id
             return stream
+
+    def pause_layers(self, stream_id: str, rids: Iterable[str]) -> None:
+        """Nobody needs these encodings of a stream just now, and somebody all others."""
+        for publication in self._publications:
+            if publication.stream_id == stream_id:
+                publication.paused = frozenset(rids)
 
     def unpublish(self, publication: Publication) -> None:
         """Takes a stream out; its lines are used again by the next."""
@@ -381,6 +395,8 @@ class Media:
 
     def _take_lines(self, peer: Peer, publication: Publication) -> None:
         publication.lines = peer.send(publication.wishes)
+        # The server knows nothing yet of who needs what of these lines.
+        publication.paused = frozenset()
         if publication not in self._publications:
             self._publications.append(publication)
 

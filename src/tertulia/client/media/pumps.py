@@ -153,6 +153,7 @@ class VideoPump(Pump):
             )
             for scale in scales
         ]
+        self._encoding: set[int] = set()
         super().__init__(publisher, source, timeline)
 
     async def _take(self, frame: object) -> None:
@@ -165,23 +166,25 @@ class VideoPump(Pump):
             )
         due_s = await self._wait_until_due(frame, 1 / self._frame_rate)
         self._publisher._resized(frame.width, frame.height)
-        line = _line(self._publisher, self.kind)
+        line, publication = _line(self._publisher, self.kind), self._publisher._publication
         late = asyncio.get_running_loop().time() - due_s > SKIP_S
-        if line is None or late or not self._publisher.publishes_video:
+        if line is None or publication is None or late or not self._publisher.publishes_video:
             return
-        keys = [line.take_key_frame_request(index) for index in range(len(self._encoders))]
+        # What was paused begins anew: nobody has the pictures before.
+        keys = {
+            index: line.take_key_frame_request(index) or index not in self._encoding for index in publication.needed
+        }
+        self._encoding = set(keys)
         timestamp = int(due_s * VIDEO_RATE)
         encoded = await WORKERS.run(self._encode, frame, timestamp, keys)
         line = _line(self._publisher, self.kind)
-        for index, pictures in enumerate(encoded):
+        for index, pictures in encoded.items():
             for picture in pictures:
                 if line is not None:
                     line.send(picture, index)
 
-    def _encode(self, frame: VideoFrame, timestamp: int, keys: list[bool]) -> list[list[Any]]:
-        return [
-            encoder.encode(frame, timestamp, key_frame=key) for encoder, key in zip(self._encoders, keys, strict=True)
-        ]
+    def _encode(self, frame: VideoFrame, timestamp: int, keys: dict[int, bool]) -> dict[int, list[Any]]:
+        return {index: self._encoders[index].encode(frame, timestamp, key_frame=key) for index, key in keys.items()}
 
 
 def _line(publisher: Publisher, kind: str) -> SentLine | None:
