@@ -622,6 +622,7 @@ impl Shard {
             system_calls: self.waits + all.clone().map(|moved| moved.system_calls).sum::<u64>(),
             largest_batch: all.map(|moved| moved.largest_batch).max().unwrap_or(0) as u32,
             sojourns: self.sender.sojourns.clone(),
+            networks: Some(self.router.networks().clone()),
         }
     }
 }

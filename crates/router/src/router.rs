@@ -15,6 +15,7 @@ use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::ids::TransportId;
 use crate::layers::Need;
+use crate::networks::Networks;
 use crate::plane::Datagrams;
 use crate::remote::Remote;
 use crate::sink::{ShardIndex, Sink};
@@ -82,6 +83,7 @@ pub struct Router {
     pub(crate) events: VecDeque<Event>,
     /// What the transports that have ended had counted.
     ended: Ended,
+    pub(crate) networks: Networks,
     pub(crate) failing: Vec<(TransportId, EngineError)>,
     dirty: Vec<TransportId>,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
@@ -128,6 +130,7 @@ impl Router {
             counters: Counters::default(),
             events: VecDeque::new(),
             ended: Ended::default(),
+            networks: Networks::default(),
             failing: Vec::new(),
             dirty: Vec::new(),
             timers: BinaryHeap::new(),
@@ -673,6 +676,7 @@ impl Router {
         };
         self.ended.drops.add_all(&transport.totals.drops);
         self.ended.retransmissions += transport.report.retransmissions;
+        self.networks.take_probes(&mut transport);
         self.stage.forget(id);
         tracing::info!(transport_id = id.0, ?state, reason, "transport ended");
         let owner = Owner::Transport(id);
@@ -729,6 +733,7 @@ impl Router {
     }
 
     fn report_statistics(&mut self) {
+        self.look_at_networks();
         let ready = self.transports.values().filter(|t| t.is_ready);
         self.events.extend(ready.map(|t| Event::Statistics(t.statistics())));
     }

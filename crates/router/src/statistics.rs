@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::networks::Networks;
 use crate::sojourn::Sojourns;
 
 /// Why something was dropped: the closed list of `contract/router-link.yaml`.
@@ -145,6 +146,9 @@ pub struct ShardStatistics {
     /// How long packets were in it.
     #[serde(default)]
     pub sojourns: Sojourns,
+    /// What is known of its subscribers' networks; absent in earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Networks>,
 }
 
 #[cfg(test)]

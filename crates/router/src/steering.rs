@@ -129,6 +129,10 @@ impl Router {
             };
             let (budget, news) = slot.sharing.follow(now, &video.steps, share);
             if let Some(state) = news {
+                if state == VideoFallback::Stopped {
+                    self.networks.times_left_out += 1;
+                    self.forget_video(id, video.slot);
+                }
                 let (slot, generation) = (video.slot, video.generation);
                 self.events.push_back(Event::VideoFallback {
                     transport: id,
@@ -140,9 +144,17 @@ impl Router {
             // A slot of another generation wants nothing of this.
             let _ = self.set_budget(now, id, video.slot, video.generation, budget);
         }
-                if state == VideoFallback::Stopped {
-                    self.forget_video(id, video.slot);
-                }
+    }
+
+    /// What was sent of a video that is left out is not worth repeating.
+    fn forget_video(&mut self, id: TransportId, index: SlotIndex) {
+        let Some(transport) = self.transports.get_mut(&id) else {
+            return;
+        };
+        if let Some(mid) = transport.slot_mut(index).map(|slot| slot.video.mid) {
+            // An engine that broke is found at its next call.
+            let _ = transport.engine.call(|engine| engine.forget_sent(mid));
+        }
     }
 
     /// The videos that a subscriber has not turned off.
@@ -156,17 +168,6 @@ impl Router {
                 let (layers, wishes) = self.choices(id, slot.index)?;
                 let steps = steps(layers, wishes);
                 let rates = steps.iter().map(|s| Bitrate::from_bps(s.bitrate_bps.into())).collect();
-    /// What was sent of a video that is left out is not worth repeating.
-    fn forget_video(&mut self, id: TransportId, index: SlotIndex) {
-        let Some(transport) = self.transports.get_mut(&id) else {
-            return;
-        };
-        if let Some(mid) = transport.slot_mut(index).map(|slot| slot.video.mid) {
-            // An engine that broke is found at its next call.
-            let _ = transport.engine.call(|engine| engine.forget_sent(mid));
-        }
-    }
-
                 let pixels = wishes.width.zip(wishes.height).map(|(w, h)| w.saturating_mul(h));
                 Some(Video {
                     slot: slot.index,

@@ -24,16 +24,37 @@ _WRITE_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
-    """How many took how long.
+class Distribution:
+    """How many took how long, or were how high.
 
     Attributes:
-        within: Upper bounds in seconds, the last infinite, each with how many were within it.
-        total_s: All of them together.
+        within: Upper bounds, the last infinite, each with how many were within it.
+        total: All of them together.
     """
 
     within: Sequence[tuple[float, int]]
-    total_s: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReading:
+    """What is known of the networks of one shard's subscribers, each of which counts once in 2 s; rates in bit/s.
+
+    Attributes:
+        estimates: What may be sent to each.
+        targets: What was chosen for that, sound and videos.
+        probes: How often a network was asked whether it bears more, by what came of it.
+        times_left_out: How often a video was left out.
+        videos: Those that are wanted now.
+        videos_left_out: Those of them that the network does not bear.
+    """
+
+    estimates: Distribution
+    targets: Distribution
+    probes: Mapping[str, int]
+    times_left_out: int
+    videos: int
+    videos_left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +65,8 @@ class ShardReading:
     gauges: Mapping[str, int]
     counters: Mapping[str, int]
     drops: Mapping[str, int]
-    sojourns: Durations | None = None
+    sojourns: Distribution | None = None
+    networks: NetworkReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +204,50 @@ def _of_shards(shards: list[ShardReading]) -> Iterable[Metric]:
         for cause, value in reading.drops.items():
             drops.add_metric([shard, cause], value)
         if reading.sojourns is not None:
-            within = [
-                ("+Inf" if bound == math.inf else str(bound), float(count)) for bound, count in reading.sojourns.within
-            ]
-            sojourns.add_metric([shard], within, reading.sojourns.total_s)
+            _add(sojourns, shard, reading.sojourns)
     yield from families.values()
     if shards:
         yield drops
         yield sojourns
+        yield from _of_networks({str(reading.shard): reading.networks for reading in shards if reading.networks})
+
+
+def _of_networks(readings: Mapping[str, NetworkReading]) -> Iterable[Metric]:
+    """Of all shards that tell it."""
+    labels = ["shard"]
+    estimates = HistogramMetricFamily(
+        "tertulia_router_estimate_bits_per_second",
+        "What may be sent to a subscriber, of each once in 2 s, if something is known of its network.",
+        labels=labels,
+    )
+    targets = HistogramMetricFamily(
+        "tertulia_router_target_bits_per_second", "What was chosen for it, sound and videos, likewise.", labels=labels
+    )
+    probes = CounterMetricFamily(
+        "tertulia_router_probes",
+        "How often a subscriber's network was asked with extra packets whether it bears more, by what came of it.",
+        labels=["shard", "outcome"],
+    )
+    times = CounterMetricFamily(
+        "tertulia_router_video_stops",
+        "How often a video was left out for a subscriber's bandwidth.",
+        labels=labels,
+    )
+    videos = GaugeMetricFamily("tertulia_router_wanted_videos", "Videos that subscribers want, now.", labels=labels)
+    left_out = GaugeMetricFamily(
+        "tertulia_router_left_out_videos", "Those of them that are left out for bandwidth, now.", labels=labels
+    )
+    for shard, reading in readings.items():
+        _add(estimates, shard, reading.estimates)
+        _add(targets, shard, reading.targets)
+        for outcome, count in reading.probes.items():
+            probes.add_metric([shard, outcome], count)
+        times.add_metric([shard], reading.times_left_out)
+        videos.add_metric([shard], reading.videos)
+        left_out.add_metric([shard], reading.videos_left_out)
+    return estimates, targets, probes, times, videos, left_out
+
+
+def _add(histogram: HistogramMetricFamily, shard: str, distribution: Distribution) -> None:
+    within = [("+Inf" if bound == math.inf else str(bound), float(count)) for bound, count in distribution.within]
+    histogram.add_metric([shard], within, distribution.total)

@@ -32,6 +32,11 @@ impl Sharing {
         self.told
     }
 
+    /// Whether it is left out for bandwidth.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.fallback.is_stopped()
+    }
+
     pub(crate) fn stay(&self, now: Instant) -> Stay {
         let rests = self.fell_at.is_some_and(|at| now.saturating_duration_since(at) < REST);
         match (self.fallback.is_stopped(), rests) {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
-from tertulia.observability.metrics import Durations, ShardReading
+from tertulia.observability.metrics import Distribution, NetworkReading, ShardReading
 from tertulia.wire import router as wire
 
 __all__ = ["RouterReadings"]
@@ -62,16 +62,41 @@ class RouterReadings:
                 },
                 drops=_by_cause(shard.drops),
                 sojourns=_in_seconds(shard.sojourns),
+                networks=_of_networks(shard.networks),
             )
             for shard in self._shards
         ]
 
 
-def _in_seconds(sojourns: wire.Sojourns | None) -> Durations | None:
-    if sojourns is None or len(sojourns.counts) != len(sojourns.bounds_us) + 1:
+def _in_seconds(sojourns: wire.Sojourns | None) -> Distribution | None:
+    if sojourns is None:
         return None
-    bounds = [*(bound / 1e6 for bound in sojourns.bounds_us), math.inf]
-    return Durations(list(zip(bounds, accumulate(sojourns.counts), strict=True)), sojourns.sum_us / 1e6)
+    return _distribution([bound / 1e6 for bound in sojourns.bounds_us], sojourns.counts, sojourns.sum_us / 1e6)
+
+
+def _of_networks(networks: wire.Networks | None) -> NetworkReading | None:
+    if networks is None:
+        return None
+    bounds = [bound * 1e3 for bound in networks.bounds_kbps]
+    estimates, targets = (
+        _distribution(bounds, rates.counts, rates.sum_kbps * 1e3) for rates in (networks.estimates, networks.targets)
+    )
+    if estimates is None or targets is None:
+        return None
+    return NetworkReading(
+        estimates=estimates,
+        targets=targets,
+        probes={"found": networks.probes_found, "other": networks.probes - networks.probes_found},
+        times_left_out=networks.times_left_out,
+        videos=networks.videos,
+        videos_left_out=networks.videos_left_out,
+    )
+
+
+def _distribution(bounds: Sequence[float], counts: Sequence[int], total: float) -> Distribution | None:
+    if len(counts) != len(bounds) + 1:
+        return None
+    return Distribution(list(zip([*bounds, math.inf], accumulate(counts), strict=True)), total)
 
 
 def _by_cause(drops: Sequence[wire.Drop]) -> dict[str, int]:

@@ -167,6 +167,37 @@ class Sojourns(Part, frozen=True):
     sum_us: int
 
 
+class Rates(Part, frozen=True):
+    """How many rates were how high; see `Networks.bounds_kbps`."""
+
+    counts: list[int]
+    sum_kbps: int
+
+
+class Networks(Part, frozen=True):
+    """The networks of a shard's subscribers; each of which something is known counts once in 2 s.
+
+    Attributes:
+        bounds_kbps: Upper bounds in kbit/s, inclusive, the smallest first; counts have one more, for what is higher.
+        estimates: What may be sent to each.
+        targets: What was chosen for that, sound and videos.
+        probes: How often a network was asked whether it bears more.
+        probes_found: How often it did.
+        times_left_out: How often a video was left out.
+        videos: Those that are wanted now.
+        videos_left_out: Those of them that the network does not bear.
+    """
+
+    bounds_kbps: list[int]
+    estimates: Rates
+    targets: Rates
+    probes: int
+    probes_found: int
+    times_left_out: int
+    videos: int
+    videos_left_out: int
+
+
 class Shard(Part, frozen=True):
     """Counters of one shard since the router started; `transports` and `tcp_connections` are the numbers of now."""
 
@@ -183,3 +214,4 @@ class Shard(Part, frozen=True):
     system_calls: int
     largest_batch: int
     sojourns: Sojourns | None = None
+    networks: Networks | None = None

@@ -10,13 +10,25 @@ import httpx
 import pytest
 
 from tertulia.adapters.http.operations import Operations
-from tertulia.observability.metrics import Durations, Metrics, Readings, ShardReading
+from tertulia.observability.metrics import Distribution, Metrics, NetworkReading, Readings, ShardReading
 from tests.unit.adapters.http.conftest import Server
 
 TOKEN = "0123456789abcdef0123"
 SHARDS = [
     ShardReading(
-        0, {"transports": 2}, {"sent_packets": 7}, {"send_failed": 1}, Durations([(0.0003, 5), (math.inf, 6)], 0.002)
+        0,
+        {"transports": 2},
+        {"sent_packets": 7},
+        {"send_failed": 1},
+        Distribution([(0.0003, 5), (math.inf, 6)], 0.002),
+        NetworkReading(
+            estimates=Distribution([(250_000.0, 1), (math.inf, 10)], 14e6),
+            targets=Distribution([(250_000.0, 2), (math.inf, 10)], 7e6),
+            probes={"found": 5, "other": 4},
+            times_left_out=3,
+            videos=4,
+            videos_left_out=1,
+        ),
     )
 ]
 
@@ -100,6 +112,13 @@ def test_numbers_are_read_when_somebody_asks() -> None:
         'tertulia_router_sojourn_seconds_bucket{le="0.0003",shard="0"} 5.0',
         'tertulia_router_sojourn_seconds_bucket{le="+Inf",shard="0"} 6.0',
         'tertulia_router_sojourn_seconds_sum{shard="0"} 0.002',
+        'tertulia_router_estimate_bits_per_second_bucket{le="250000.0",shard="0"} 1.0',
+        'tertulia_router_estimate_bits_per_second_sum{shard="0"} 1.4e+07',
+        'tertulia_router_target_bits_per_second_bucket{le="250000.0",shard="0"} 2.0',
+        'tertulia_router_probes_total{outcome="found",shard="0"} 5.0',
+        'tertulia_router_video_stops_total{shard="0"} 3.0',
+        'tertulia_router_wanted_videos{shard="0"} 4.0',
+        'tertulia_router_left_out_videos{shard="0"} 1.0',
         'tertulia_process_starts_total{process="control"} 2.0',
         'tertulia_requests_refused_total{code="429",error="OT_RATE_LIMIT_EXCEEDED"} 1.0',
     ):
@@ -111,7 +130,19 @@ def test_every_number_says_what_it_counts() -> None:
     metrics.read_from(Readings(shards=lambda: SHARDS))
     names = re.findall(r"^# TYPE (tertulia_\w+) (\w+)$", metrics.text().decode(), re.MULTILINE)
 
-    units = ("seconds", "bytes", "packets", "sockets", "sessions", "streams", "connections", "transports", "up")
+    units = (
+        "seconds",
+        "bytes",
+        "packets",
+        "sockets",
+        "sessions",
+        "streams",
+        "connections",
+        "transports",
+        "videos",
+        "bits_per_second",
+        "up",
+    )
     for name, kind in names:
         ending = "total" if kind == "counter" else "created" if name.endswith("_created") else None
         assert name.endswith(ending) if ending else name.endswith(units), name
