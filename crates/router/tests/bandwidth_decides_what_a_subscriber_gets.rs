@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tertulia_router_core::{Event, Generation, Prefer, SlotIndex, VideoFallback, Wishes};
+use tertulia_router_core::{
+    Event, Generation, Networks, Prefer, Rates, SlotIndex, VideoFallback, Wishes,
+};
 
 use crate::driver::{Change, ClientId, ClientOptions, World};
 use crate::hostile_clients_are_contained::feedback;
@@ -45,6 +47,11 @@ fn arrivals(world: &mut World, id: ClientId, s: u64) -> (usize, usize) {
     (after.0 - before.0, after.1 - before.1)
 }
 
+/// Of all shards together.
+fn sum(world: &World, of: impl Fn(&Networks) -> (u32, u32, u64)) -> (u32, u32, u64) {
+    world.router.networks().map(of).fold((0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2))
+}
+
 fn estimate(world: &World) -> Option<u64> {
     let all = world.events_of(|event| match event {
         Event::Statistics(s) => s.estimate_bps,
@@ -65,11 +72,18 @@ fn video_that_a_network_cannot_carry_is_warned_of_left_out_and_sent_again() {
     assert_eq!(video, 0);
     let bits = estimate(&world).expect("an estimate");
     assert!(bits < 150_000, "{bits} bit/s");
+    assert_eq!(sum(&world, |n| (n.videos, n.videos_left_out, n.times_left_out)), (1, 1, 1));
     world.widen(subscriber);
     world.play(seconds(25));
     assert_eq!(told(&world).last(), Some(&VideoFallback::Sent));
     let (_, video) = arrivals(&mut world, subscriber, 2);
     assert!(video > 45, "{video} of 50 pictures");
+    assert_eq!(sum(&world, |n| (n.videos, n.videos_left_out, n.times_left_out)), (1, 0, 1));
+    let counts = |rates: &Rates| rates.counts.iter().sum::<u64>() as u32;
+    let (probes, estimates, targets) =
+        sum(&world, |n| (n.probes as u32, counts(&n.estimates), u64::from(counts(&n.targets))));
+    assert!(probes >= 2, "{probes}");
+    assert!(estimates >= 20 && targets == u64::from(estimates), "{estimates} and {targets}");
 }
 
 #[test]
@@ -99,46 +113,46 @@ fn slots_that_are(world: &World, wanted: VideoFallback) -> Vec<u32> {
     })
 }
 
-/// A subscriber of a camera in its first slot and a screen in its second, each of 220 kbit/s, on a
-/// network that bears one of them.
-fn camera_and_screen() -> (World, ClientId) {
+/// A subscriber of a camera of 220 kbit/s in its first slot and a screen of 80 in its second, on a network
+/// that bears no more than one of them; bound as what `are_screens` says.
+fn camera_and_screen(are_screens: [bool; 2]) -> (World, ClientId) {
     let mut world = World::new();
-    let (camera, screen) = (world.join(&[RED], 0), world.join(&[RED], 0));
+    let publishers = [world.join(&[RED], 0), world.join(&[RED], 0)];
     let subscriber = world.join(&[], 2);
-    for publisher in [camera, screen] {
-        world.clients[publisher].streams[0].video_bytes = 1_100;
-    }
     world.audio_fallback = true;
-    world.bind(subscriber, 0, 1, (camera, 0));
-    world.is_screen = true;
-    world.bind(subscriber, 1, 1, (screen, 0));
+    for (slot, video_bytes) in [(0, 1_100), (1, 400)] {
+        let publisher = publishers[slot];
+        world.clients[publisher].streams[0].video_bytes = video_bytes;
+        world.is_screen = are_screens[slot];
+        world.bind(subscriber, slot as u32, 1, (publisher, 0));
+    }
     world.play(seconds(4));
     assert_eq!(told(&world), []);
     (world, subscriber)
 }
 
+fn assert_camera_gives_way(world: &mut World, subscriber: ClientId) {
+    world.narrow(subscriber, 280);
+    world.play(seconds(14));
+    assert_eq!(slots_that_are(world, VideoFallback::Stopped), [0]);
+}
+
 #[test]
 fn a_screen_has_room_before_a_camera() {
-    let (mut world, subscriber) = camera_and_screen();
-    world.narrow(subscriber, 420);
-    world.play(seconds(14));
-    assert_eq!(slots_that_are(&world, VideoFallback::Warned).first(), Some(&0));
-    assert_eq!(slots_that_are(&world, VideoFallback::Stopped), [0]);
+    let (mut world, subscriber) = camera_and_screen([false, true]);
+    assert_camera_gives_way(&mut world, subscriber);
 }
 
 #[test]
 fn what_is_a_screen_may_change_while_it_is_bound() {
-    let (mut world, subscriber) = camera_and_screen();
-    for (slot, is_screen) in [(0, true), (1, false)] {
+    let (mut world, subscriber) = camera_and_screen([true, false]);
+    for (slot, is_screen) in [(0, false), (1, true)] {
         let (transport, slot) = (world.clients[subscriber].id(), SlotIndex(slot));
         let (generation, wishes) = (Generation(1), Wishes::default());
         let prefer = Prefer { transport, slot, generation, wishes, is_screen };
         world.router.prefer(world.now, prefer).expect("preferred");
     }
-    world.narrow(subscriber, 420);
-    world.play(seconds(14));
-    assert_eq!(slots_that_are(&world, VideoFallback::Warned).first(), Some(&1));
-    assert_eq!(slots_that_are(&world, VideoFallback::Stopped), [1]);
+    assert_camera_gives_way(&mut world, subscriber);
 }
 
 /// As [`call`], with a subscriber that says at most which rate it takes.

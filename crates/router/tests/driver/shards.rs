@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use tertulia_router_core::{
     Bind, Bound, Budget, CloseTransport, Config, Counters, Datagram, Drops, EngineFactory, Event,
-    Foreign, Generation, Layer, Listing, LocalAddress, OpenTransport, Opened, Pause, Prefer,
-    ReceivedAt, Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError,
+    Foreign, Generation, Layer, Listing, LocalAddress, Networks, OpenTransport, Opened, Pause,
+    Prefer, ReceivedAt, Recipient, Renegotiate, Renegotiated, RequestKeyFrame, Router, RouterError,
     SetAudioSlots, ShardIndex, SlotIndex, Transmit, TransportId, Unbind,
 };
 
@@ -132,6 +132,11 @@ impl Shards {
             all.add_all(&shard.drops());
             all
         })
+    }
+
+    /// What each knows of its subscribers' networks.
+    pub fn networks(&self) -> impl Iterator<Item = &Networks> {
+        self.routers.iter().map(Router::networks)
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
