@@ -59,10 +59,14 @@ export class SessionModel {
     readonly page: Page,
     readonly session: Session,
   ) {
-    this.engine = new SessionEngine(page.world, (fact) => {
-      if (this.held === null) this.queue(fact);
-      else this.held.push(fact);
-    });
+    this.engine = new SessionEngine(
+      page.world,
+      (fact) => {
+        if (this.held === null) this.queue(fact);
+        else this.held.push(fact);
+      },
+      queueJob,
+    );
   }
 
   /** Tells the application nothing before `work` has settled; then all of it, in order. */

@@ -44,6 +44,38 @@ describe('connecting in the second era', () => {
     expect(page.last<StreamEvent>('streamCreated').stream.connection.connectionId).toBe('ann');
   });
 
+  test('is told before the browser makes a peer connection, which takes it long', async () => {
+    const page = new FakePage(v2);
+    const peersWhenTold = vi.fn(() => page.world.peers.made.length);
+    page.session.on('sessionConnected', peersWhenTold);
+    page.session.connect('token');
+    await page.calm();
+    expect(peersWhenTold).toHaveReturnedWith(0);
+    expect(page.world.peers.made).toHaveLength(1);
+  });
+
+  test('a stream may be published as soon as it is told', async () => {
+    const page = new FakePage(v2);
+    const publisher = page.OT.initPublisher('me', { name: 'Bob' });
+    await page.calm();
+    page.session.on('sessionConnected', () => page.session.publish(publisher));
+    page.session.connect('token');
+    await page.calm();
+    expect(page.world.socket.sent.map(([, , { type }]) => type)).toEqual(['join', 'negotiate', 'publish']);
+    expect(page.world.peers.made).toHaveLength(1);
+  });
+
+  test('who leaves as soon as it is told makes no peer connection', async () => {
+    const page = new FakePage(v2);
+    page.session.on('sessionConnected', () => {
+      page.session.disconnect();
+    });
+    page.session.connect('token');
+    await page.calm();
+    expect(page.log.at(-1)).toBe('session sessionDisconnected clientDisconnected');
+    expect(page.world.peers.made).toHaveLength(0);
+  });
+
   test("the socket is the server's own and the token is not in its address", async () => {
     const page = await new FakePage(v2).connected();
     expect(page.world.socket.url).toBe('wss://media.example.org/signalling');

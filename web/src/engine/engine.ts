@@ -33,7 +33,7 @@ import type {
   SubscriptionWishes,
   WireStream,
 } from '../wire/index.ts';
-import { Media, type Publication, type SlotMedia, type SlotSound } from './media.ts';
+import { Media, type MediaStart, type Publication, type SlotMedia, type SlotSound } from './media.ts';
 
 export interface EngineWorld extends Surroundings {
   readonly makePeer: PeerFactory;
@@ -105,11 +105,17 @@ export class SessionEngine {
   private readonly sinks = new Map<number, SubscriptionSink>();
   private readonly publications = new Map<string, Publication>();
   private readonly media: Media;
+  /** Media of a session that was joined just now and is still to be told. */
+  private waitingMedia: MediaStart | null = null;
 
-  /** `tell` gets every fact, in order, from inside socket tasks and API calls: queue before running handlers. */
+  /**
+   * `tell` gets every fact, in order, from inside socket tasks and API calls: queue before running handlers. `afterwards`
+   * runs something once the application has been told every fact so far.
+   */
   constructor(
     private readonly world: EngineWorld,
     private readonly tell: (fact: Fact) => void,
+    private readonly afterwards: (run: () => void) => void,
   ) {
     this.media = new Media({
       makePeer: world.makePeer,
@@ -154,6 +160,7 @@ export class SessionEngine {
     const { credentials } = this;
     if (credentials === null || this.phase === 'disconnected') return;
     this.credentials = { ...credentials, encryption: wishes };
+    this.beginMedia();
     const known = this.encryption;
     const encryption = (this.encryption ??= this.world.makeEncryption(wishes.workerAddress));
     try {
@@ -168,6 +175,7 @@ export class SessionEngine {
   /** The page is being closed: the server hears it, the application hears nothing more. */
   goodbye(): void {
     this.link?.goodbye();
+    this.waitingMedia = null;
     this.media.end();
   }
 
@@ -199,6 +207,7 @@ export class SessionEngine {
     registered: (stream: WireStream) => void,
   ): Promise<void> {
     if (!isPresent(this.state)) throw new OTError('OT_NOT_CONNECTED', 'The session is not connected.');
+    this.beginMedia();
     let streamId: string | null = null;
     try {
       await this.media.publish(publication, description, (stream) => {
@@ -279,6 +288,7 @@ export class SessionEngine {
         return;
       case 'stopMedia':
         this.audioSlots = NO_AUDIO_SLOTS;
+        this.waitingMedia = null;
         this.inputSubscription({ type: 'disconnected' });
         this.sinks.clear();
         this.publications.clear();
@@ -333,6 +343,7 @@ export class SessionEngine {
           this.input({ type: 'failed', error });
         },
         interrupted: () => {
+          this.beginMedia();
           this.media.interrupted();
           this.input({ type: 'interrupted' });
         },
@@ -345,6 +356,7 @@ export class SessionEngine {
           this.input({ type: 'event', number, event });
         },
         notice: (notice) => {
+          this.beginMedia();
           switch (notice.type) {
             case 'bound':
               this.inputSubscription(notice);
@@ -388,15 +400,29 @@ export class SessionEngine {
     this.link = link;
   }
 
+  /**
+   * A browser takes 20 to 40 ms to make a peer connection and its first offer, on the thread of the page. The application
+   * hears that it is connected before, unless something needs the media first.
+   */
   private startMedia({ iceServers, capabilities }: Joined): void {
     const { includeServers, transportPolicy, customServers } = this.iceWishes;
     const platform =
       includeServers === 'custom' ? [] : iceServers.map((server) => ({ ...server, urls: [...server.urls] }));
-    this.media.begin({
+    const start: MediaStart = {
       configuration: { iceServers: [...platform, ...customServers], iceTransportPolicy: transportPolicy },
       receives: capabilities.subscribe === 1,
       encryption: this.encryption,
+    };
+    this.waitingMedia = start;
+    this.afterwards(() => {
+      if (this.waitingMedia === start) this.beginMedia();
     });
+  }
+
+  private beginMedia(): void {
+    const start = this.waitingMedia;
+    this.waitingMedia = null;
+    if (start !== null) this.media.begin(start);
   }
 
   private forget(streamId: string): void {
