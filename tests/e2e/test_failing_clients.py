@@ -1,10 +1,10 @@
-"""What goes wrong at one client: a browser that gives no camera, and a page that dies without a word."""
+"""What goes wrong at one client: no camera to be had, a page that dies without a word, a network that ends."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright
 
 from tests.e2e.conftest import CHROMIUM_FLAGS
 from tests.e2e.person import Era, Person
+from tests.proxy import Proxy
 from tests.servers import PageServer, TertuliaServer
 
 pytestmark = pytest.mark.timeout(180)
@@ -104,21 +105,33 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TertuliaServ
         yield running
 
 
-def test_a_page_that_dies_without_goodbye_is_given_up_as_a_lost_network(
-    impatient: TertuliaServer, pages: PageServer, chromium: Browser
-) -> None:
+@pytest.fixture
+def come(impatient: TertuliaServer, pages: PageServer, chromium: Browser) -> Iterator[Callable[..., Person]]:
+    """Opens a person's page that reaches the impatient server by `address`; connects it unless told otherwise."""
+    contexts = []
     session_id = impatient.create_session()
-    contexts = [chromium.new_context() for _ in range(2)]
-    people = []
-    for context in contexts:
+
+    def come(address: str = impatient.url, *, connect: bool = True, clock: bool = False) -> Person:
+        context = chromium.new_context()
+        contexts.append(context)
         page = context.new_page()
-        page.goto(pages.person_page(impatient.url, Era.V2))
+        if clock:
+            page.clock.install()
+        page.goto(pages.person_page(address, Era.V2))
         person = Person(page, Era.V2)
         person.prepare(impatient, session_id, role="publisher", data="", subscribe_to_all=True)
-        person.connect()
-        person.sees("sessionConnected")
-        people.append(person)
-    ann, ben = people
+        if connect:
+            person.connect()
+            person.sees("sessionConnected")
+        return person
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+def test_a_page_that_dies_without_goodbye_is_given_up_as_a_lost_network(come: Callable[..., Person]) -> None:
+    ann, ben = come(), come()
     stream = ben.publish()
     ann.watches(stream)
     connection_id = ben.connection_id
@@ -130,8 +143,50 @@ def test_a_page_that_dies_without_goodbye_is_given_up_as_a_lost_network(
     ann.sees("connectionDestroyed", connections=[connection_id], reason="networkDisconnected")
     ann.wait("() => document.querySelectorAll('.OT_subscriber').length === 0")
     assert ann.page.evaluate("() => person.session.isConnected()")
-    for context in contexts:
-        context.close()
+
+
+def test_a_page_may_keep_what_it_shows_when_its_network_is_lost_for_good(
+    impatient: TertuliaServer, come: Callable[..., Person]
+) -> None:
+    with Proxy(int(impatient.url.rpartition(":")[2])) as proxy:
+        ann, ben = come(), come(proxy.url)
+        stream, bens = ann.publish(), ben.publish()
+        ben.watches(stream)
+        ann.watches(bens)
+        ben.prevents("session.sessionDisconnected")
+        ben.prevents("publisher.streamDestroyed")
+
+        proxy.freeze()
+        proxy.hang_up()
+
+        ben.wait("() => person.log.some(({ type }) => type === 'sessionDisconnected')", deadline_s=DEADLINE_S)
+        event = ben.sees("sessionDisconnected", reason="networkDisconnected")
+        assert event["cancelable"] is True
+        assert event["state"] == {"connected": False, "elements": 2}
+        ben.sees("streamDestroyed", source="publisher", streams=[bens], reason="networkDisconnected")
+        assert [ben.elements(f".OT_{kind}") for kind in ("publisher", "subscriber")] == [1, 1]
+        assert ben.count("session", "streamDestroyed") == 0
+        ann.wait("() => document.querySelectorAll('.OT_subscriber').length === 0", deadline_s=DEADLINE_S)
+
+
+def test_a_server_that_says_nothing_is_a_connect_time_out(
+    impatient: TertuliaServer, come: Callable[..., Person]
+) -> None:
+    with Proxy(int(impatient.url.rpartition(":")[2])) as proxy:
+        person = come(proxy.url, connect=False, clock=True)
+        proxy.freeze()
+        person.connect()
+        person.page.clock.fast_forward(14_000)
+        assert person.log() == []
+        person.page.clock.fast_forward(2_000)
+        error = person.sees("connect", source="handler")["error"]
+        assert (error["name"], error["code"]) == ("OT_CONNECT_FAILED", 1008)
+        person.sees("exception", source="exception", code=1008)
+        assert person.count("session", "sessionDisconnected") == 0
+
+        proxy.thaw()
+        person.connect()
+        person.sees("sessionConnected")
 
 
 def crash(page: Page) -> None:
