@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,20 +33,31 @@ def postgres() -> Iterator[Postgres]:
 def postgres_template(postgres: Postgres) -> str:
     """A database with the newest tables, to be copied."""
     name = postgres.make_database()
+    _make_tables(StoreSettings(url=postgres.url(name)).driver_url)
+    return name
 
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the newest tables, to be copied: migrating takes many times as long."""
+    file = tmp_path_factory.mktemp("template") / "tertulia.db"
+    _make_tables(f"sqlite:///{file}")
+    return file
+
+
+def _make_tables(url: str) -> None:
     async def fill() -> None:
-        await (await SqlStore.open(StoreSettings(url=postgres.url(name)).driver_url)).close()
+        await (await SqlStore.open(url)).close()
 
     with ThreadPoolExecutor(1) as pool:  # whoever asks for this may run in an event loop already
         pool.submit(lambda: asyncio.run(fill())).result()
-    return name
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new database, of each kind, for `SqlStore.open`."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'tertulia.db'}"
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path)}"
     server: Postgres = request.getfixturevalue("postgres")
     name = server.make_database(request.getfixturevalue("postgres_template"))
     return StoreSettings(url=server.url(name)).driver_url

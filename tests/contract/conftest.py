@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import yaml
 CONTRACT = Path(__file__).parents[2] / "contract"
 
 
+@cache
 def load(name: str) -> dict[str, Any]:
-    """Read a page of the contract."""
+    """Read a page of the contract, once."""
     content = yaml.safe_load((CONTRACT / name).read_text(encoding="utf-8"))
     assert isinstance(content, dict)
     return content

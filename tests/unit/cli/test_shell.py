@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +26,13 @@ Shell = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+def shell(
+    tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
     """Runs a command on a data folder of the test's own; gives status, output and errors."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").mkdir()
+    shutil.copy(sqlite_template, tmp_path / "var")
 
     def shell(*arguments: str) -> tuple[int, str, str]:
         status = run([*arguments, "--data", str(tmp_path / "var")])

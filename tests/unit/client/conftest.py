@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,7 +75,8 @@ async def diary(session: Session) -> Diary:
     return Diary(session)
 
 
+@cache
 def contract(name: str) -> dict[str, Any]:
-    """One file of the contract."""
+    """One file of the contract; read once, which takes longer than most tests."""
     loaded: dict[str, Any] = yaml.safe_load((CONTRACT / name).read_text())
     return loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,9 @@ async def store(request: pytest.FixtureRequest, store_kind: str, tmp_path: Path)
     if store_kind == "memory":
         yield MemoryStore()
         return
-    url = f"sqlite:///{tmp_path / 'tertulia.db'}"
-    if store_kind == "postgresql":
+    if store_kind == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path)}"
+    else:
         postgres: Postgres = request.getfixturevalue("postgres")
         name = postgres.make_database(request.getfixturevalue("postgres_template"))
         url = StoreSettings(url=postgres.url(name)).driver_url

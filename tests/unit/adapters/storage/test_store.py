@@ -48,7 +48,7 @@ from tertulia.ids import (
     TransportId,
 )
 from tertulia.services.kept_replies import KEPT_REPLIES
-from tertulia.services.ports import KEPT_ISSUES, Issue, KeptReply, LogRow, SessionRecord, WriteBatch
+from tertulia.services.ports import Issue, KeptReply, LogRow, SessionRecord, WriteBatch
 
 SESSION = SessionId("2_session")
 NOW = WallTime(1_767_225_600_000)
@@ -386,11 +386,13 @@ async def test_text_and_ids_that_a_database_cannot_hold_harm_nobody(store: SqlSt
         assert await store.find_project(ApiKey(strange)) is None
 
 
-async def test_reports_of_pages_are_kept_but_only_the_newest(store: SqlStore) -> None:
-    reports = [Issue(f"i{n:04}", NOW + n, None, None, "a browser", "nul\0", "[]") for n in range(KEPT_ISSUES + 3)]
+async def test_reports_of_pages_are_kept_but_only_the_newest(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = 20
+    monkeypatch.setattr("tertulia.adapters.storage.store.KEPT_ISSUES", kept)
+    reports = [Issue(f"i{n:04}", NOW + n, None, None, "a browser", "nul\0", "[]") for n in range(kept + 3)]
     for report in reports:
         await store.add_issue(report)
-    newest = await store.issues(KEPT_ISSUES + 3)
+    newest = await store.issues(kept + 3)
     assert [issue.issue_id for issue in newest] == [report.issue_id for report in reversed(reports[3:])]
     assert await store.find_issue("i0002") is None
     assert await store.find_issue("i\0") is None

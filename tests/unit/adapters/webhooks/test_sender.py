@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -90,6 +91,12 @@ async def receiver(behaviour: Behaviour = OK, tls: ssl.SSLContext | None = None)
             assert not pending
 
 
+@cache
+def trusting_the_public() -> ssl.SSLContext:
+    """What a sender makes for itself, once for all tests: reading the authorities takes longer than most of them."""
+    return ssl.create_default_context()
+
+
 async def attempt(
     url: str, *, attempt_s: float = 30, addresses: Sequence[str] = ("127.0.0.1",), **more: object
 ) -> Outcome:
@@ -98,6 +105,7 @@ async def attempt(
 
     rules = more.pop("rules", LOOPBACK)
     assert isinstance(rules, AddressRules)
+    more = {"tls": trusting_the_public(), **more}
     sender = HttpSender(rules, attempt_s, resolve=resolve, **more)  # type: ignore[arg-type]  # of a test's own
     try:
         return await sender.send(delivery(url), SECRET, NOW)
@@ -144,7 +152,7 @@ async def test_a_name_that_leads_inside_is_not_connected_to(addresses: list[str]
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0x7f.0.0.1", "2130706433", "[::ffff:127.0.0.1]"])
 async def test_no_spelling_of_this_machine_gets_through(host: str) -> None:
     async with receiver() as there:
-        sender = HttpSender(AddressRules(), 30)
+        sender = HttpSender(AddressRules(), 30, tls=trusting_the_public())
         outcome = await sender.send(delivery(f"http://{host}:{there.port}/"), SECRET, NOW)
         await sender.close()
     assert outcome.status is None
@@ -161,7 +169,7 @@ async def test_the_name_is_resolved_once_and_that_address_is_the_one_connected_t
         return ["127.0.0.1"] if len(asked) == 1 else ["127.66.6.6"]
 
     async with receiver() as there:
-        sender = HttpSender(LOOPBACK, 30, resolve=resolve)
+        sender = HttpSender(LOOPBACK, 30, resolve=resolve, tls=trusting_the_public())
         outcome = await sender.send(delivery(f"http://localhost:{there.port}/"), SECRET, NOW)
         await sender.close()
     assert outcome == Outcome(204)
@@ -227,7 +235,7 @@ async def test_nobody_there_and_no_such_name() -> None:
     async with receiver() as there:
         port = there.port
     assert await attempt(f"http://receiver.example.org:{port}/") == Outcome(error="the connection was refused")
-    sender = HttpSender(LOOPBACK, 30, resolve=unknown)
+    sender = HttpSender(LOOPBACK, 30, resolve=unknown, tls=trusting_the_public())
     assert await sender.send(delivery("http://x.example/"), SECRET, NOW) == Outcome(error="the name cannot be resolved")
     await sender.close()
 
