@@ -53,14 +53,24 @@ def _make_tables(url: str) -> None:
         pool.submit(lambda: asyncio.run(fill())).result()
 
 
+@pytest.fixture
+def postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    """The address of a PostgreSQL database that has the newest tables and nothing in them."""
+    with postgres.lend_database(postgres_template) as name:
+        yield StoreSettings(url=postgres.url(name)).driver_url
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The same of SQLite."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest) -> str:
     """The address of a new database, of each kind, for `SqlStore.open`."""
-    if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path)}"
-    server: Postgres = request.getfixturevalue("postgres")
-    name = server.make_database(request.getfixturevalue("postgres_template"))
-    return StoreSettings(url=server.url(name)).driver_url
+    url: str = request.getfixturevalue(f"{'sqlite' if request.param == 'sqlite' else 'postgres'}_url")
+    return url
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -10,11 +10,20 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 DEADLINE_S = 30
+_EMPTY = """
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+); END $$;
+"""
+_COUNT = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 _ROOM = 4 << 30
 _OPTIONS = {
     "listen_addresses": "",
@@ -43,7 +52,8 @@ class Postgres:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._names = itertools.count(1)
-        self._template: str | None = None
+        self._idle: list[str] = []
+        self._tables: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         if self._user is not None:
@@ -117,6 +127,22 @@ class Postgres:
         name = f"test_{next(self._names)}"
         self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return name
+
+    @contextmanager
+    def lend_database(self, template: str) -> Iterator[str]:
+        """Lend a database like the template, which has tables and nothing in them.
+
+        One that came back with all of its tables is emptied for the next: that takes a quarter of the time of a copy.
+        """
+        name = self._idle.pop() if self._idle else self.make_database(template)
+        yield name
+        if self.run(_EMPTY + _COUNT, name) == self._tables_of(template):
+            self._idle.append(name)
+
+    def _tables_of(self, template: str) -> str:
+        if template not in self._tables:
+            self._tables[template] = self.run(_COUNT, template)
+        return self._tables[template]
 
     def run(self, statement: str, name: str = "postgres") -> str:
         """Run a statement on a database and return what is printed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from tertulia.adapters.http.rest_access import AccessRules
 from tertulia.adapters.storage import SqlStore
 from tertulia.adapters.websocket import SignallingCodec
 from tertulia.adapters.websocket.requests import RequestMessage, command_of
-from tertulia.config import StoreSettings
 from tertulia.domain.connection import Origin
 from tertulia.observability.metrics import Metrics
 from tertulia.services.callbacks import Callbacks
@@ -35,7 +33,6 @@ from tests.fakes.ids import CountingIds
 from tests.fakes.router import FakeRouter
 from tests.fakes.socket import FakeSocket
 from tests.fakes.store import MemoryStore
-from tests.stores import Postgres
 
 AnyStore = MemoryStore | SqlStore
 DEADLINE_S = 30
@@ -157,17 +154,11 @@ def store_kind() -> str:
 
 
 @pytest.fixture
-async def store(request: pytest.FixtureRequest, store_kind: str, tmp_path: Path) -> AsyncIterator[AnyStore]:
+async def store(request: pytest.FixtureRequest, store_kind: str) -> AsyncIterator[AnyStore]:
     if store_kind == "memory":
         yield MemoryStore()
         return
-    if store_kind == "sqlite":
-        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path)}"
-    else:
-        postgres: Postgres = request.getfixturevalue("postgres")
-        name = postgres.make_database(request.getfixturevalue("postgres_template"))
-        url = StoreSettings(url=postgres.url(name)).driver_url
-    opened = await SqlStore.open(url)
+    opened = await SqlStore.open(request.getfixturevalue("sqlite_url" if store_kind == "sqlite" else "postgres_url"))
     yield opened
     await opened.close()
 
