@@ -18,6 +18,7 @@ from bench.browser import in_chromium
 from bench.figures import Figure, machine
 from bench.hostile import hostile_figures
 from bench.joins import join_figures
+from bench.layers import layer_figures
 from bench.loss import loss_figures
 from bench.media import python_media
 from bench.peers import peer_figures
@@ -83,6 +84,7 @@ ALONE: dict[str, Callable[[], Iterable[Figure]]] = {
     "sockets": _sockets,
     "loss": loss_figures,
     "hostile": hostile_figures,
+    "layers": layer_figures,
 }
 """Those that have servers of their own."""
 

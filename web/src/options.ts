@@ -112,7 +112,8 @@ export function publisherOptions(properties: Properties): PublisherOptions {
     opus: { stereo: flag(properties['enableStereo'], false), dtx: flag(properties['enableDtx'], false) },
     videoCodecs: codecs(properties['preferredVideoCodecs']),
     videoContentHint: text(properties['videoContentHint']) ?? '',
-    isScalable: flag(properties[videoKind === 'screen' ? 'scalableScreenshare' : 'scalableVideo'], false),
+    isScalable:
+      videoKind === 'screen' ? flag(properties['scalableScreenshare'], false) : flag(properties['scalableVideo'], true),
     audioFallback: fallback(properties, videoKind !== 'screen'),
     publisherFallback: publisherFallback(properties['audioFallback']),
     senderStats: flag(properties['publishSenderStats'], false),

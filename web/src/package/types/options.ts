@@ -109,7 +109,9 @@ export interface PublisherProperties extends GetUserMediaProperties, WidgetPrope
   audioFallback?: { publisher?: boolean; subscriber?: boolean };
   /** @deprecated Use `audioFallback.subscriber`. */
   audioFallbackEnabled?: boolean;
+  /** Whether a camera or a custom track is sent in several sizes at once in routed sessions; the default is true. */
   scalableVideo?: boolean;
+  /** As above, of a screen; the default is false. */
   scalableScreenshare?: boolean;
   /** In the order of preference. */
   preferredVideoCodecs?: 'automatic' | ('vp8' | 'vp9' | 'h264' | 'av1')[];
