@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 from av import AudioFrame
 
 from tertulia import Publisher, Session
-from tests.e2e.person import Person
+from tests.e2e.bidi import Firefox
+from tests.e2e.person import Era, Person
 from tests.e2e.programs import Programs
-from tests.servers import TertuliaServer
+from tests.servers import PageServer, TertuliaServer
 from tests.signs import sound
 
 Arrive = Callable[..., Person]
@@ -105,3 +107,23 @@ def test_the_loud_are_heard_with_their_own_volume_and_mute(arrive: Arrive, crowd
     viewer.page.evaluate("id => { person.subscribers[id].subscribeToAudio(true) }", first)
     viewer.wait(HEARS, first, deadline_s=DEADLINE_S)
     viewer.wait(HEARS, second, deadline_s=DEADLINE_S)
+
+
+@pytest.mark.timeout(240)
+def test_firefox_hears_the_loud_each_in_its_own_subscriber(
+    crowd: Crowd, server: TertuliaServer, pages: PageServer, session_id: str, tmp_path: Path
+) -> None:
+    streams = crowd.publish()
+    first, second = streams[0], streams[1]
+    with Firefox(tmp_path) as firefox:
+        firefox.goto(pages.person_page(server.url, Era.V2))
+        viewer = Person(firefox, Era.V2)
+        viewer.prepare(server, session_id, role="subscriber", data="", subscribe_to_all=True)
+        viewer.connect()
+        viewer.wait("count => Object.keys(person.subscribers).length === count", PEOPLE, deadline_s=DEADLINE_S)
+        crowd.loud = {0}
+        viewer.wait(HEARS, first, deadline_s=DEADLINE_S)
+        assert not viewer.page.evaluate(HEARS, second)
+        crowd.loud = {1}
+        viewer.wait(HEARS, second, deadline_s=DEADLINE_S)
+        viewer.wait(f"async id => !(await ({HEARS})(id))", first, deadline_s=DEADLINE_S)
