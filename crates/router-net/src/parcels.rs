@@ -16,7 +16,6 @@ const POOL_PACKETS: usize = 4_096;
 
 /// What a parcel is.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::large_enum_variant, reason = "parcels are allocated once and used again")]
 pub enum Label {
     /// A datagram that came to the wrong socket.
     Datagram {

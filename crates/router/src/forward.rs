@@ -90,11 +90,11 @@ impl Router {
         for feed in feeds.iter_mut().filter(|feed| feed.need.receives.has(index)) {
             match feed.sink {
                 Sink::Slot { transport, slot } => {
-                    let outcome = self.forward_to_slot(now, transport, slot, kind, incoming);
+                    let outcome = self.forward_to_slot(now, transport, slot, kind, &incoming);
                     is_waited_for |= outcome.is_waiting;
                     feed.need = outcome.need.unwrap_or(feed.need);
                 }
-                Sink::Shard(shard) => self.hand_over(shard, id, kind, incoming),
+                Sink::Shard(shard) => self.hand_over(shard, id, kind, &incoming),
                 Sink::Tap(_) | Sink::Router(_) => self.counters.without_sink += 1,
             }
         }
@@ -108,8 +108,8 @@ impl Router {
     }
 
     /// The packet goes to the slots of another shard, once for all of them.
-    fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: Incoming<'_>) {
-        let Incoming { packet, format, frame, captured, encoding, source_us, received } = incoming;
+    fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: &Incoming<'_>) {
+        let Incoming { packet, format, frame, captured, encoding, source_us, received } = *incoming;
         let extensions = packet.extensions;
         let (payload, lead) = match extensions.dependency {
             Some(place) => packet.payload.beginning_at(place.start),
@@ -143,7 +143,7 @@ impl Router {
         id: TransportId,
         index: SlotIndex,
         kind: Kind,
-        incoming: Incoming<'_>,
+        incoming: &Incoming<'_>,
     ) -> Outcome {
         let Some(transport) = self.transports.get_mut(&id).filter(|t| t.is_ready) else {
             return Outcome::default();
@@ -154,7 +154,8 @@ impl Router {
         let generation = slot.generation;
         let line = slot.line_mut(kind);
         let mid = line.mid;
-        let (verdict, notice) = line.forward(now, incoming);
+        let mut notice = None;
+        let verdict = line.forward(now, incoming, &mut notice);
         // Sound has no encodings to choose from; nobody would say anew that it is wanted after a pause.
         let need = (kind == Kind::Video).then(|| line.need());
         let mut is_waiting = false;
@@ -169,7 +170,9 @@ impl Router {
                 if let Err(error) = transport.engine.call(|e| e.send(mid, packet)) {
                     self.failing.push((id, error));
                 }
-                self.mark_sending(id);
+                if !std::mem::replace(&mut transport.is_dirty, true) {
+                    self.dirty.push(id);
+                }
             }
             Verdict::Drop(cause) => transport.totals.drops.count(cause),
             Verdict::NeedsKeyFrame => is_waiting = true,

@@ -11,7 +11,7 @@ use crate::ids::{Kind, Mid};
 use crate::layers::{Aim, Encodings, Need};
 use crate::renumbering::Renumbering;
 use crate::rtp::dependency::Rewrite;
-use crate::scalability::{Cell, Fate, LayerFrame, Selection};
+use crate::scalability::{Cell, Fate, Selection};
 use crate::sojourn::ReceivedAt;
 use crate::statistics::DropCause;
 use crate::thinning::Thinning;
@@ -316,27 +316,29 @@ impl Line {
         }
     }
 
-    /// Decides on one packet of the bound source.
+    /// Decides on one packet of the bound source; tells by `notice` what control should hear of.
     pub(crate) fn forward(
         &mut self,
         now: Instant,
-        incoming: Incoming<'_>,
-    ) -> (Verdict, Option<Notice>) {
+        incoming: &Incoming<'_>,
+        notice: &mut Option<Notice>,
+    ) -> Verdict {
         if !self.is_active() {
-            return (Verdict::Ignore, None);
+            return Verdict::Ignore;
         }
-        let mut notice = self.set_format(incoming.format);
+        *notice = self.set_format(incoming.format);
         let verdict = self.decide(now, incoming);
         if let (Verdict::Send(_), Some(binding)) = (&verdict, &mut self.binding)
             && !binding.started
         {
             binding.started = true;
-            notice = notice.or(Some(Notice::Started));
+            *notice = notice.or(Some(Notice::Started));
         }
-        (verdict, notice)
+        verdict
     }
 
-    fn decide(&mut self, now: Instant, incoming: Incoming<'_>) -> Verdict {
+    #[inline]
+    fn decide(&mut self, now: Instant, incoming: &Incoming<'_>) -> Verdict {
         let packet = incoming.packet;
         let Some((_, Some(payload_type))) = self.binding.as_ref().and_then(|b| b.mapping) else {
             return Verdict::Drop(DropCause::CodecNotSupported);
@@ -378,7 +380,7 @@ impl Line {
         } else {
             let (temporal, timestamp) = (incoming.frame.temporal_layer, packet.timestamp);
             if !flow.thinning.keeps(aim.temporal, temporal, timestamp, is_key) {
-                flow.leave_out(packet.sequence_number, incoming.frame);
+                flow.leave_out(packet.sequence_number, &incoming.frame);
                 return Verdict::Ignore;
             }
         }
@@ -388,8 +390,8 @@ impl Line {
         else {
             return Verdict::Drop(DropCause::BeforeBinding);
         };
-        let mut rewrite = flow.rewrite(incoming.frame);
-        rewrite.dependency = flow.rewrite_dependency(packet, incoming.frame.layers, is_change);
+        let mut rewrite = flow.rewrite(&incoming.frame);
+        rewrite.dependency = flow.rewrite_dependency(packet, &incoming.frame, is_change);
         *newest = Some((packet.ssrc, flow.sequence.newest()));
         self.remember(now, sequence_number, timestamp, incoming.source_us, rewrite);
         Verdict::Send(RtpOut {
@@ -416,8 +418,8 @@ impl Line {
 
     /// Whether a packet of what does not flow may begin to: at a key frame, of the encoding that is
     /// gone for, or of any lower one if nothing flows yet.
-    fn admit(&self, incoming: Incoming<'_>) -> Admission {
-        let Incoming { encoding, frame, .. } = incoming;
+    fn admit(&self, incoming: &Incoming<'_>) -> Admission {
+        let Incoming { encoding, ref frame, .. } = *incoming;
         if self.kind == Kind::Audio {
             return Admission::Open;
         }
@@ -434,8 +436,8 @@ impl Line {
     }
 
     /// Lets the source in, at this packet.
-    fn open(&mut self, now: Instant, incoming: Incoming<'_>) {
-        let Incoming { packet, frame, encoding, .. } = incoming;
+    fn open(&mut self, now: Instant, incoming: &Incoming<'_>) {
+        let Incoming { packet, ref frame, encoding, .. } = *incoming;
         let flow = Flow {
             ssrc: packet.ssrc,
             encoding,
@@ -538,7 +540,7 @@ impl Line {
 
 impl Flow {
     /// The packet is not sent: what follows closes the gap.
-    fn leave_out(&mut self, sequence_number: u64, frame: FrameInfo) {
+    fn leave_out(&mut self, sequence_number: u64, frame: &FrameInfo) {
         self.sequence.leave_out(sequence_number);
         if let (Some(pictures), Some(id)) = (&mut self.pictures, frame.picture_id) {
             let number = pictures.extend(id);
@@ -547,7 +549,7 @@ impl Flow {
     }
 
     /// The identifiers that the packet leaves with.
-    fn rewrite(&mut self, frame: FrameInfo) -> DescriptorRewrite {
+    fn rewrite(&mut self, frame: &FrameInfo) -> DescriptorRewrite {
         let pictures = &mut self.pictures;
         DescriptorRewrite {
             picture_id: frame.picture_id.map(|mut id| {
@@ -568,14 +570,9 @@ impl Flow {
 
     /// The dependency descriptor that the packet leaves with, if it has one. Who gets other layers from
     /// here on is told, and so is who gets a structure.
-    fn rewrite_dependency(
-        &self,
-        packet: &RtpIn,
-        layers: Option<LayerFrame>,
-        is_change: bool,
-    ) -> Rewrite {
+    fn rewrite_dependency(&self, packet: &RtpIn, frame: &FrameInfo, is_change: bool) -> Rewrite {
         let number = frame_number(packet).unwrap_or(0).wrapping_add(self.frames);
-        let targets = layers.and_then(|layers| layers.targets);
+        let targets = frame.layers.as_ref().and_then(|layers| layers.targets.as_ref());
         let cell = self.selection.current();
         let told = targets.zip(cell).filter(|(targets, _)| targets.is_told || is_change);
         let active = told.map(|(targets, cell)| (targets.mask, targets.within(cell)));

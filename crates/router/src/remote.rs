@@ -291,7 +291,7 @@ impl Router {
         let mut is_waited_for = false;
         for slot in slots.iter_mut().filter(|slot| slot.need.receives.has(encoding)) {
             let (transport, index) = slot.place;
-            let outcome = self.forward_to_slot(now, transport, index, kind, incoming);
+            let outcome = self.forward_to_slot(now, transport, index, kind, &incoming);
             is_waited_for |= outcome.is_waiting;
             slot.need = outcome.need.unwrap_or(slot.need);
         }

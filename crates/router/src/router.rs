@@ -85,7 +85,7 @@ pub struct Router {
     ended: Ended,
     pub(crate) networks: Networks,
     pub(crate) failing: Vec<(TransportId, EngineError)>,
-    dirty: Vec<TransportId>,
+    pub(crate) dirty: Vec<TransportId>,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
     datagrams: Datagrams,
     /// When the datagram that is handled now came, if it is followed.

@@ -167,7 +167,7 @@ pub struct PictureId {
     /// Whether it has 15 bits; else 7.
     pub is_long: bool,
     /// Where it stands in the payload, in bytes.
-    pub offset: usize,
+    pub offset: u8,
 }
 
 impl PictureId {
@@ -184,7 +184,7 @@ pub struct Tl0PictureIndex {
     /// The value.
     pub value: u8,
     /// Where it stands in the payload, in bytes.
-    pub offset: usize,
+    pub offset: u8,
 }
 
 impl FrameInfo {
@@ -202,16 +202,16 @@ impl FrameInfo {
     }
 }
 
-/// Reads a picture identifier at `offset`; shared by VP8 and VP9. Returns where the next field is.
+/// Reads a picture identifier at `offset`, which is within the first few bytes; shared by VP8 and VP9. Returns where the next field is.
 fn read_picture_id(payload: &[u8], offset: usize) -> Option<(PictureId, usize)> {
     let first = *payload.get(offset)?;
     if first & 0x80 == 0 {
-        let id = PictureId { value: u16::from(first), is_long: false, offset };
+        let id = PictureId { value: u16::from(first), is_long: false, offset: offset as u8 };
         return Some((id, offset + 1));
     }
     let second = *payload.get(offset + 1)?;
     let value = u16::from(first & 0x7f) << 8 | u16::from(second);
-    Some((PictureId { value, is_long: true, offset }, offset + 2))
+    Some((PictureId { value, is_long: true, offset: offset as u8 }, offset + 2))
 }
 
 #[cfg(test)]

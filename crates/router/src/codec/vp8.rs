@@ -21,7 +21,7 @@ pub(super) fn parse(payload: &[u8]) -> Option<FrameInfo> {
         }
         if flags & 0x40 != 0 {
             let value = *payload.get(next)?;
-            info.tl0_picture_index = Some(Tl0PictureIndex { value, offset: next });
+            info.tl0_picture_index = Some(Tl0PictureIndex { value, offset: next as u8 });
             next += 1;
         }
         if flags & 0x30 != 0 {

@@ -92,7 +92,7 @@ fn read(payload: &[u8]) -> Option<(FrameInfo, Option<Vp9Layers>, &[u8])> {
         next += 1;
         if !has(0x10) {
             let value = *payload.get(next)?;
-            info.tl0_picture_index = Some(Tl0PictureIndex { value, offset: next });
+            info.tl0_picture_index = Some(Tl0PictureIndex { value, offset: next as u8 });
             next += 1;
         }
         layers = Some(Vp9Layers {

@@ -147,8 +147,8 @@ pub struct DescriptorRewrite {
 impl DescriptorRewrite {
     /// Writes the new values into a payload; a place beyond its end is left alone.
     pub fn apply(&self, payload: &mut [u8]) {
-        let mut put = |offset: usize, byte: u8| {
-            if let Some(target) = payload.get_mut(offset) {
+        let mut put = |offset: u8, byte: u8| {
+            if let Some(target) = payload.get_mut(usize::from(offset)) {
                 *target = byte;
             }
         };
