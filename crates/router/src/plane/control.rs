@@ -141,11 +141,12 @@ impl Plane {
         let Some(sent) = sent else {
             return false;
         };
-        let (packet, sealed) = (sent.packet.clone(), sent.sealed.clone());
+        let (packet, is_sealed) = (sent.packet.clone(), sent.is_sealed);
         self.repetition.note_repetition(packet.payload.len());
-        let waiting = match sealed {
-            Some(sealed) => Waiting::Same { line: index, sealed },
-            None => Waiting::Again { line: index, packet },
+        let waiting = if is_sealed {
+            Waiting::Same { line: index, sealed: packet.payload }
+        } else {
+            Waiting::Again { line: index, packet }
         };
         self.report.retransmissions += 1;
         self.waiting.push_back(waiting);

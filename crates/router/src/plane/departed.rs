@@ -32,11 +32,21 @@ struct Copy {
     number: u16,
 }
 
+/// One of those that are remembered, in eight bytes: there are many, and each is written and read once.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    sequence: u16,
+    line: u16,
+    number: u16,
+    is_there: bool,
+    is_repeat: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Departures {
     /// By number of the transport.
-    entries: Vec<Option<(u16, Departed)>>,
+    entries: Vec<Entry>,
     copies: VecDeque<Copy>,
     /// Share of the packets that does not come, as the peer says.
     loss: f32,
@@ -46,17 +56,26 @@ impl Departures {
     /// A packet left with this number of the transport.
     pub(super) fn note(&mut self, sequence: u16, departed: Departed) {
         if self.entries.is_empty() {
-            self.entries.resize(REMEMBERED, None);
+            self.entries.resize(REMEMBERED, Entry::default());
         }
         if let Some(entry) = self.entries.get_mut(usize::from(sequence) % REMEMBERED) {
-            *entry = Some((sequence, departed));
+            let Departed { line, number, is_repeat } = departed;
+            // A transport has far fewer lines.
+            let line = u16::try_from(line);
+            let is_there = line.is_ok();
+            let line = line.unwrap_or_default();
+            *entry = Entry { sequence, line, number, is_there, is_repeat };
         }
     }
 
     /// The peer tells of a packet, whether it came. Returns which one it was, the first time that it is told.
     pub(super) fn take(&mut self, sequence: u16, came: bool) -> Option<Departed> {
         let entry = self.entries.get_mut(usize::from(sequence) % REMEMBERED)?;
-        let (_, departed) = entry.take_if(|(known, _)| *known == sequence)?;
+        if entry.sequence != sequence || !std::mem::take(&mut entry.is_there) {
+            return None;
+        }
+        let Entry { line, number, is_repeat, .. } = *entry;
+        let departed = Departed { line: line.into(), number, is_repeat };
         let lost = if came { 0.0 } else { 1.0 };
         self.loss += SHARE * (lost - self.loss);
         Some(departed)

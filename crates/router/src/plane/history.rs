@@ -20,17 +20,25 @@ const MOST_SPACING: Duration = Duration::from_millis(300);
 /// How often one packet leaves again, second copies included: what asks more often never gets it.
 const MAX_REPETITIONS: u8 = 20;
 
-/// A packet that left.
+/// A packet that left. There are thousands of it, and they are rarely looked at: the smaller the better.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) packet: RtpOut,
-    /// The whole datagram, where it can only be repeated to the bit.
-    pub(super) sealed: Option<MediaBytes>,
-    left_at: Instant,
-    repeated_at: Option<Instant>,
+    /// In milliseconds since the line's first.
+    left_ms: u32,
+    /// The same, of the newest repetition.
+    repeated_ms: u32,
     repetitions: u8,
+    /// Its payload is the whole datagram, as it can only be repeated to the bit.
+    pub(super) is_sealed: bool,
     /// A repeat of it came.
     arrived: bool,
+}
+
+impl Sent {
+    fn is_over(&self, now_ms: u32) -> bool {
+        Duration::from_millis(now_ms.wrapping_sub(self.left_ms).into()) >= MAX_AGE
+    }
 }
 
 /// Why a packet is to leave again.
@@ -50,23 +58,30 @@ pub(super) enum Cause {
 #[derive(Debug, Default)]
 pub(super) struct History {
     packets: VecDeque<Sent>,
+    /// What times are counted from.
+    origin: Option<Instant>,
 }
 
 impl History {
-    /// A packet left for the first time.
-    pub(super) fn push(&mut self, now: Instant, packet: RtpOut, sealed: Option<MediaBytes>) {
+    /// A packet left for the first time; `sealed` is the whole of it, where it can only be repeated to the bit.
+    pub(super) fn push(&mut self, now: Instant, mut packet: RtpOut, sealed: Option<MediaBytes>) {
+        let now_ms = self.ms(now);
         while self.packets.len() >= MAX_PACKETS
-            || self.packets.front().is_some_and(|sent| now >= sent.left_at + MAX_AGE)
+            || self.packets.front().is_some_and(|sent| sent.is_over(now_ms))
         {
             self.packets.pop_front();
         }
         let number = packet.sequence_number;
+        let is_sealed = sealed.is_some();
+        if let Some(sealed) = sealed {
+            packet.payload = sealed;
+        }
         let sent = Sent {
             packet,
-            sealed,
-            left_at: now,
-            repeated_at: None,
+            left_ms: now_ms,
+            repeated_ms: 0,
             repetitions: 0,
+            is_sealed,
             arrived: false,
         };
         let is_later = |known: &Sent| known.packet.sequence_number < number;
@@ -93,21 +108,24 @@ impl History {
             Cause::RepeatLost => LEAST_SPACING,
             Cause::Copy => Duration::ZERO,
         };
+        let now_ms = self.ms(now);
         let sent = self.find(number)?;
-        let is_under_way = sent.repeated_at.is_some_and(|at| now < at + spacing);
-        let is_over = now >= sent.left_at + MAX_AGE || sent.repetitions >= MAX_REPETITIONS;
+        let repeated_for = Duration::from_millis(now_ms.wrapping_sub(sent.repeated_ms).into());
+        let is_under_way = sent.repetitions > 0 && repeated_for < spacing;
+        let is_over = sent.is_over(now_ms) || sent.repetitions >= MAX_REPETITIONS;
         let is_there = sent.arrived && cause != Cause::Asked;
         if is_under_way || is_over || is_there {
             return None;
         }
-        sent.repeated_at = Some(now);
+        sent.repeated_ms = now_ms;
         sent.repetitions += 1;
         Some(sent)
     }
 
     /// The largest of the packets that left last.
     pub(super) fn largest_of_newest(&self) -> Option<&RtpOut> {
-        let newest = self.packets.iter().rev().take(NEWEST).map(|sent| &sent.packet);
+        let newest = self.packets.iter().rev().take(NEWEST).filter(|sent| !sent.is_sealed);
+        let newest = newest.map(|sent| &sent.packet);
         newest.max_by_key(|packet| packet.payload.len())
     }
 
@@ -125,6 +143,12 @@ impl History {
         let place =
             self.packets.binary_search_by_key(&number, |s| s.packet.sequence_number).ok()?;
         self.packets.get_mut(place)
+    }
+
+    /// Wraps after 49 days.
+    fn ms(&mut self, now: Instant) -> u32 {
+        let origin = *self.origin.get_or_insert(now);
+        now.saturating_duration_since(origin).as_millis() as u32
     }
 
     /// Forgets everything.

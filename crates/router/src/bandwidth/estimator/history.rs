@@ -25,7 +25,18 @@ pub(super) struct Packet {
     pub(super) sent_us: u64,
     pub(super) bytes: u32,
     pub(super) cluster: Option<ClusterId>,
+}
+
+/// The same in twelve bytes: there are thousands of it, and each is written and read once.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Lower bits of when it left.
+    sent_us: u32,
+    /// Of the probe that it belongs to, if it does.
+    cluster: u32,
+    bytes: u16,
     fate: Fate,
+    is_probe: bool,
 }
 
 /// What a report says that was not known.
@@ -43,9 +54,11 @@ pub(super) enum News {
 /// Packets by number, without gaps, bounded by count and age.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    packets: VecDeque<Packet>,
+    packets: VecDeque<Entry>,
     /// Number of the oldest.
     first: u16,
+    /// When the newest left.
+    newest_us: u64,
 }
 
 impl History {
@@ -61,9 +74,22 @@ impl History {
             self.packets.clear();
             self.first = sequence;
         }
-        self.packets.push_back(Packet { sent_us, bytes, cluster, fate: Fate::Unknown });
+        // After a pause the lower bits of their times do not tell how old they are.
+        if sent_us.saturating_sub(self.newest_us) > LONGEST_US {
+            self.packets.clear();
+            self.first = sequence;
+        }
+        self.newest_us = self.newest_us.max(sent_us);
+        self.packets.push_back(Entry {
+            sent_us: sent_us as u32,
+            cluster: cluster.map_or(0, |ClusterId(id)| id),
+            // Datagrams are smaller.
+            bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
+            fate: Fate::Unknown,
+            is_probe: cluster.is_some(),
+        });
         while self.packets.len() > MOST
-            || self.packets.front().is_some_and(|p| p.sent_us + LONGEST_US < sent_us)
+            || self.packets.front().is_some_and(|p| age_us(self.newest_us, p) > LONGEST_US)
         {
             self.packets.pop_front();
             self.first = self.first.wrapping_add(1);
@@ -74,15 +100,20 @@ impl History {
     /// before.
     pub(super) fn report(&mut self, report: Reported) -> Option<News> {
         let index = usize::from(report.sequence.wrapping_sub(self.first));
-        let packet = self.packets.get_mut(index)?;
-        match (report.arrival_us, packet.fate) {
+        let entry = self.packets.get_mut(index)?;
+        let packet = Packet {
+            sent_us: self.newest_us - age_us(self.newest_us, entry),
+            bytes: entry.bytes.into(),
+            cluster: entry.is_probe.then_some(ClusterId(entry.cluster)),
+        };
+        match (report.arrival_us, entry.fate) {
             (Some(arrival_us), fate @ (Fate::Unknown | Fate::Lost)) => {
-                packet.fate = Fate::Arrived;
-                Some(News::Arrived { packet: *packet, arrival_us, was_lost: fate == Fate::Lost })
+                entry.fate = Fate::Arrived;
+                Some(News::Arrived { packet, arrival_us, was_lost: fate == Fate::Lost })
             }
             (None, Fate::Unknown) => {
-                packet.fate = Fate::Lost;
-                Some(News::Lost(*packet))
+                entry.fate = Fate::Lost;
+                Some(News::Lost(packet))
             }
             _ => None,
         }
@@ -93,4 +124,9 @@ impl History {
     pub(super) fn len(&self) -> usize {
         self.packets.len()
     }
+}
+
+/// How long before `newest_us` a packet left.
+fn age_us(newest_us: u64, packet: &Entry) -> u64 {
+    u64::from((newest_us as u32).wrapping_sub(packet.sent_us)).min(newest_us)
 }
