@@ -222,7 +222,7 @@ impl SendLine {
             }
             None => put_payload(buffer, start, packet)?,
         };
-        let length = sealer.seal_rtp(media, buffer, end, packet.sequence_number)?;
+        let length = sealer.seal_written(media, buffer, start, end, packet.sequence_number)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add((end - start) as u32);
         self.captured = Some((packet.timestamp, packet.captured));
@@ -278,7 +278,7 @@ impl SendLine {
         let number = (packet.sequence_number as u16).to_be_bytes();
         *buffer.get_mut(start..).and_then(<[u8]>::first_chunk_mut).ok_or(NoRoom)? = number;
         let end = put_payload(buffer, start + rtx::OVERHEAD, packet)?;
-        Ok(sealer.seal_rtp(repair, buffer, end, self.last_repair)?)
+        Ok(sealer.seal_written(repair, buffer, start, end, self.last_repair)?)
     }
 
     /// A large packet that left lately and has a repair stream to leave again in.

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::cipher::{Cipher, ENCRYPTED, RTCP_HEAD};
 use super::index::Window;
-use crate::rtp::{Header, set_sequence_number};
+use crate::rtp::{Header, set_sequence_number, set_ssrc};
 
 /// Remembers 448 packets of a source: how far out of order packets may be sealed.
 type SentWindow = Window<8>;
@@ -47,6 +47,22 @@ struct Source {
     ssrc: u32,
     /// None before the first packet.
     sent: Option<SentWindow>,
+}
+
+impl Source {
+    fn use_index(&mut self, index: u64) -> Result<(), SealError> {
+        if index > MAX_INDEX {
+            return Err(SealError::Exhausted);
+        }
+        match &mut self.sent {
+            Some(sent) => {
+                sent.check(index).map_err(|_| SealError::IndexUsed)?;
+                sent.mark(index);
+            }
+            None => self.sent = Some(SentWindow::new(index)),
+        }
+        Ok(())
+    }
 }
 
 /// Seals what goes to the peer of one association.
@@ -112,20 +128,34 @@ impl Sealer {
         if header.ssrc != source.ssrc {
             return Err(SealError::WrongSource);
         }
-        if index > MAX_INDEX {
-            return Err(SealError::Exhausted);
-        }
-        match &mut source.sent {
-            Some(sent) => {
-                sent.check(index).map_err(|_| SealError::IndexUsed)?;
-                sent.mark(index);
-            }
-            None => source.sent = Some(SentWindow::new(index)),
-        }
+        source.use_index(index)?;
         set_sequence_number(buffer, index as u16);
         self.rtp
             .seal_rtp(buffer, header.length(), header.ssrc, index)
             .map_err(|_| SealError::Failed)?;
+        Ok(end)
+    }
+
+    /// As [`Self::seal_rtp`], of a packet whose header was written just now and has `header` bytes: it is not
+    /// read again, only its source and its sequence number are written over.
+    ///
+    /// # Errors
+    /// See [`SealError`]. An index counts as used even if sealing fails.
+    pub(crate) fn seal_written(
+        &mut self,
+        source: SourceHandle,
+        buffer: &mut [u8],
+        header: usize,
+        length: usize,
+        index: u64,
+    ) -> Result<usize, SealError> {
+        let source = self.sources.get_mut(source.0 as usize).ok_or(SealError::WrongSource)?;
+        let end = length + self.rtp.rtp_overhead();
+        let buffer = buffer.get_mut(..end).ok_or(SealError::NoRoom)?;
+        source.use_index(index)?;
+        set_sequence_number(buffer, index as u16);
+        set_ssrc(buffer, source.ssrc);
+        self.rtp.seal_rtp(buffer, header, source.ssrc, index).map_err(|_| SealError::Failed)?;
         Ok(end)
     }
 
