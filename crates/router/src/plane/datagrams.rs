@@ -8,8 +8,8 @@ use crate::sojourn::ReceivedAt;
 /// Room that a datagram may need.
 pub(crate) const MAX_DATAGRAM_BYTES: usize = 2048;
 /// Above this much nothing more is begun before it has left: what is written is read again soon, and
-/// a processor's cache is small.
-const FULL_BYTES: usize = 1 << 20;
+/// a core's own cache is small.
+const FULL_BYTES: usize = 1 << 18;
 
 /// Where a datagram of the arena goes, and which bytes are its.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
