@@ -86,10 +86,9 @@ impl Cipher {
         match self {
             Self::Gcm { key, salt } => {
                 let (head, body) = packet.split_at_mut_checked(header).ok_or(Failed)?;
-                let made = key
-                    .seal_in_place_separate_tag(gcm_rtp(salt, ssrc, index), Aad::from(&*head), body)
-                    .map_err(|_| Failed)?;
-                tag.copy_from_slice(made.as_ref());
+                // The tag goes to its place, and is not copied there.
+                let (nonce, aad) = (gcm_rtp(salt, ssrc, index), Aad::from(&*head));
+                key.seal_in_place_scatter(nonce, aad, body, &[], tag).map_err(|_| Failed)?;
             }
             Self::CounterMode(mode) => {
                 let body = packet.get_mut(header..).ok_or(Failed)?;
