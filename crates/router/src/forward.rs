@@ -6,11 +6,12 @@ use crate::codec::Codec;
 use crate::engine::RtpIn;
 use crate::event::{BindingEvent, Event};
 use crate::exchange::{Media, MediaHeader, Recipient, ShardMessage};
+use crate::fanout::Arrived;
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::layers::{Encodings, Need};
 use crate::line::{Incoming, Notice, Verdict};
 use crate::router::Router;
-use crate::sink::{ShardIndex, Sink};
+use crate::sink::ShardIndex;
 use crate::statistics::DropCause;
 use crate::track::Track;
 
@@ -27,8 +28,8 @@ pub(crate) struct Outcome {
 const PACKET_OVERHEAD: u64 = 35;
 
 impl Router {
-    /// A publisher's packet goes to every sink of its track.
-    pub(crate) fn forward(&mut self, now: Instant, id: TransportId, packet: &RtpIn) {
+    /// A publisher's packet is to go to every sink of its track.
+    pub(crate) fn forward(&mut self, now: Instant, id: TransportId, packet: RtpIn) {
         let start = self.start;
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
@@ -39,7 +40,7 @@ impl Router {
         let track = transport.tracks.iter_mut().find(|t| t.mid == packet.mid);
         let Some((track, format, index)) = track.and_then(|track| {
             let format = track.format_of(packet.payload_type)?;
-            let index = track.count(now, packet)?;
+            let index = track.count(now, &packet)?;
             // One of another codec that comes late is of the time before the codec changed.
             let is_late = track.format().is_some_and(|now| now != format)
                 && !track.is_newest(index, packet.sequence_number);
@@ -48,7 +49,7 @@ impl Router {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;
         };
-        let frame = track.describe(index, format.codec(), packet);
+        let frame = track.describe(index, format.codec(), &packet);
         let is_news = track.set_format(format);
         let level = packet.extensions.audio_level_dbov.filter(|_| track.kind == Kind::Audio);
         track.level_dbov = track.level_dbov.max(level);
@@ -56,7 +57,7 @@ impl Router {
             let voice = packet.extensions.voice_activity;
             track.loudness.note(now, level, voice, packet.payload.len())
         };
-        let has_changed = track.measure(now, index, frame, packet);
+        let has_changed = track.measure(now, index, frame, &packet);
         let mut report = None;
         if let Some(encoding) = track.encodings.get_mut(usize::from(index)) {
             report = encoding.report;
@@ -77,6 +78,7 @@ impl Router {
             self.stage.wake(now);
         }
         if has_changed {
+            self.fan_out();
             let served = frame.starts_key_frame.then_some(index);
             self.choose_all(now, id, packet.mid, served);
         }
@@ -84,32 +86,19 @@ impl Router {
         let received = self.followed;
         let encoding = index;
         let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
-        let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid));
-        let mut feeds = track.map(|track| std::mem::take(&mut track.feeds)).unwrap_or_default();
-        let mut is_waited_for = false;
-        for feed in feeds.iter_mut().filter(|feed| feed.need.receives.has(index)) {
-            match feed.sink {
-                Sink::Slot { transport, slot } => {
-                    let outcome = self.forward_to_slot(now, transport, slot, kind, &incoming);
-                    is_waited_for |= outcome.is_waiting;
-                    feed.need = outcome.need.unwrap_or(feed.need);
-                }
-                Sink::Shard(shard) => self.hand_over(shard, id, kind, &incoming),
-                Sink::Tap(_) | Sink::Router(_) => self.counters.without_sink += 1,
-            }
-        }
-        if let Some(track) = self.transports.get_mut(&id).and_then(|t| t.track_mut(packet.mid)) {
-            track.feeds = feeds;
-            if is_waited_for && track.throttle(index).is_some_and(|throttle| throttle.retry(now)) {
-                self.ask_engine(id, packet.mid, index);
-            }
-        }
-        self.end_failing();
+        self.hand_on(Arrived { at: now, publisher: id, kind, incoming });
     }
 
     /// The packet goes to the slots of another shard, once for all of them.
-    fn hand_over(&mut self, to: ShardIndex, id: TransportId, kind: Kind, incoming: &Incoming<'_>) {
-        let Incoming { packet, format, frame, captured, encoding, source_us, received } = *incoming;
+    pub(crate) fn hand_over(
+        &mut self,
+        to: ShardIndex,
+        id: TransportId,
+        kind: Kind,
+        incoming: &Incoming,
+    ) {
+        let Incoming { ref packet, format, frame, captured, encoding, source_us, received } =
+            *incoming;
         let extensions = packet.extensions;
         let (payload, lead) = match extensions.dependency {
             Some(place) => packet.payload.beginning_at(place.start),
@@ -143,7 +132,7 @@ impl Router {
         id: TransportId,
         index: SlotIndex,
         kind: Kind,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
     ) -> Outcome {
         let Some(transport) = self.transports.get_mut(&id).filter(|t| t.is_ready) else {
             return Outcome::default();

@@ -142,6 +142,12 @@ impl Encodings {
         Self(self.0 | other.0)
     }
 
+    /// All but those of the other.
+    #[must_use]
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Their indices, growing.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..8).filter(move |index| self.has(*index))

@@ -22,6 +22,7 @@ mod engine;
 mod error;
 mod event;
 mod exchange;
+mod fanout;
 mod forward;
 mod ids;
 mod keyframe;

@@ -33,9 +33,9 @@ const SQUEEZED: u32 = 1 << 20;
 const SQUEEZE_SHIFT: u32 = 6;
 
 /// A packet of the source, with what the router found out about it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) packet: &'a RtpIn,
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) packet: RtpIn,
     pub(crate) format: Format,
     pub(crate) frame: FrameInfo,
     pub(crate) captured: Instant,
@@ -320,7 +320,7 @@ impl Line {
     pub(crate) fn forward(
         &mut self,
         now: Instant,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming,
         notice: &mut Option<Notice>,
     ) -> Verdict {
         if !self.is_active() {
@@ -338,8 +338,8 @@ impl Line {
     }
 
     #[inline]
-    fn decide(&mut self, now: Instant, incoming: &Incoming<'_>) -> Verdict {
-        let packet = incoming.packet;
+    fn decide(&mut self, now: Instant, incoming: &Incoming) -> Verdict {
+        let packet = &incoming.packet;
         let Some((_, Some(payload_type))) = self.binding.as_ref().and_then(|b| b.mapping) else {
             return Verdict::Drop(DropCause::CodecNotSupported);
         };
@@ -418,7 +418,7 @@ impl Line {
 
     /// Whether a packet of what does not flow may begin to: at a key frame, of the encoding that is
     /// gone for, or of any lower one if nothing flows yet.
-    fn admit(&self, incoming: &Incoming<'_>) -> Admission {
+    fn admit(&self, incoming: &Incoming) -> Admission {
         let Incoming { encoding, ref frame, .. } = *incoming;
         if self.kind == Kind::Audio {
             return Admission::Open;
@@ -436,8 +436,8 @@ impl Line {
     }
 
     /// Lets the source in, at this packet.
-    fn open(&mut self, now: Instant, incoming: &Incoming<'_>) {
-        let Incoming { packet, ref frame, encoding, .. } = *incoming;
+    fn open(&mut self, now: Instant, incoming: &Incoming) {
+        let Incoming { ref packet, ref frame, encoding, .. } = *incoming;
         let flow = Flow {
             ssrc: packet.ssrc,
             encoding,

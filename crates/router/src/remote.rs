@@ -14,8 +14,9 @@ use crate::command::{Bind, Bound, Source};
 use crate::engine::RtpIn;
 use crate::error::RouterError;
 use crate::exchange::{Formats, MediaHeader, Recipient, ShardMessage};
+use crate::fanout::{Arrived, Group};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
-use crate::layers::{Layer, MAX_ENCODINGS, Need};
+use crate::layers::{Encodings, Layer, MAX_ENCODINGS, Need};
 use crate::line::Incoming;
 use crate::router::Router;
 use crate::sink::{ShardIndex, Sink};
@@ -278,42 +279,50 @@ impl Router {
         }
     }
 
-    /// A packet of a publisher on another shard goes to the slots of this one.
+    /// A packet of a publisher on another shard is to go to the slots of this one.
     pub fn handle_media(&mut self, now: Instant, header: &MediaHeader, packet: &RtpIn) {
-        let key = (header.transport, header.mid);
+        let MediaHeader { format, frame, captured, kind, encoding, source_us, received, .. } =
+            *header;
+        if !self.remote.lines.contains_key(&(header.transport, header.mid)) {
+            return;
+        }
+        let packet = packet.clone();
+        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
+        self.hand_on(Arrived { at: now, publisher: header.transport, kind, incoming });
+    }
+
+    /// Packets of one such line go to its slots.
+    pub(crate) fn fan_out_remote_line(&mut self, key: (TransportId, Mid), group: Group<'_>) {
         let Some(line) = self.remote.lines.get_mut(&key) else {
             return;
         };
         let mut slots = std::mem::take(&mut line.slots);
-        let MediaHeader { format, frame, captured, kind, encoding, source_us, received, .. } =
-            *header;
-        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
-        let mut is_waited_for = false;
-        for slot in slots.iter_mut().filter(|slot| slot.need.receives.has(encoding)) {
-            let (transport, index) = slot.place;
-            let outcome = self.forward_to_slot(now, transport, index, kind, &incoming);
-            is_waited_for |= outcome.is_waiting;
-            slot.need = outcome.need.unwrap_or(slot.need);
+        let mut awaited = Encodings::NONE;
+        for slot in &mut slots {
+            awaited = awaited.and(self.serve(slot.place, &mut slot.need, group));
         }
-        let Some(line) = self.remote.lines.get_mut(&key) else {
+        let (Some(line), Some(last)) = (self.remote.lines.get_mut(&key), group.packets().last())
+        else {
             return;
         };
         line.slots = slots;
         let news = line.news();
-        let reminded_at = line.reminded_at.get_mut(usize::from(encoding));
-        let reminds = reminded_at
-            .filter(|at| is_waited_for && at.is_none_or(|at| now >= at + REMIND))
-            .map(|at| *at = Some(now))
-            .is_some();
+        let now = last.at;
+        let mut reminded = Encodings::NONE;
+        for (encoding, reminded_at) in (0..).zip(&mut line.reminded_at) {
+            if awaited.has(encoding) && reminded_at.is_none_or(|at| now >= at + REMIND) {
+                *reminded_at = Some(now);
+                reminded = reminded.and(Encodings::one(encoding));
+            }
+        }
         let (transport, mid) = key;
         if let Some(need) = news {
             self.tell_need(transport, mid, need);
         }
-        if reminds {
+        for encoding in reminded.iter() {
             let shard = transport.shard();
             self.tell(shard, ShardMessage::KeyFrame { transport, mid, encoding, is_retry: true });
         }
-        self.end_failing();
     }
 
     /// An audio slot of this shard carries a line of another that is known already.

@@ -13,6 +13,7 @@ use crate::demux::{Demux, Known, Owner};
 use crate::engine::{Datagram, EngineError, EngineFactory, LinkState, Output, Reception, Transmit};
 use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
+use crate::fanout::FanOut;
 use crate::ids::TransportId;
 use crate::layers::Need;
 use crate::networks::Networks;
@@ -86,6 +87,8 @@ pub struct Router {
     pub(crate) networks: Networks,
     pub(crate) failing: Vec<(TransportId, EngineError)>,
     pub(crate) dirty: Vec<TransportId>,
+    /// Packets that were not handed on yet.
+    pub(crate) fan_out: FanOut,
     timers: BinaryHeap<Reverse<(Instant, TransportId)>>,
     datagrams: Datagrams,
     /// When the datagram that is handled now came, if it is followed.
@@ -133,6 +136,7 @@ impl Router {
             networks: Networks::default(),
             failing: Vec::new(),
             dirty: Vec::new(),
+            fan_out: FanOut::default(),
             timers: BinaryHeap::new(),
             datagrams: Datagrams::default(),
             followed: None,
@@ -253,6 +257,7 @@ impl Router {
 
     /// Time passed; needed at [`Self::next_deadline`], harmless at any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.fan_out();
         while let Some(ufrag) = self.demux.expire(now) {
             self.tell_everybody(ShardMessage::UfragRemoved(ufrag));
         }
@@ -280,6 +285,7 @@ impl Router {
     /// Lets every engine that was given something act on it, until there is much to send.
     pub fn flush(&mut self, now: Instant) {
         self.flushed_at = now;
+        self.fan_out();
         self.end_failing();
         while !self.datagrams.is_full()
             && let Some(id) = self.dirty.pop()
@@ -352,6 +358,7 @@ impl Router {
 
     /// Another shard of this router tells something.
     pub fn handle_message(&mut self, now: Instant, from: ShardIndex, message: ShardMessage) {
+        self.fan_out();
         match message {
             ShardMessage::UfragAdded(ufrag) => self.demux.add_foreign_ufrag(ufrag, from),
             ShardMessage::UfragRemoved(ufrag) => {
@@ -448,7 +455,8 @@ impl Router {
     /// Whether nothing is kept that was some transport's. True half a minute after the last has ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let has_work = !(self.dirty.is_empty() && self.failing.is_empty());
+        let has_work =
+            !(self.dirty.is_empty() && self.failing.is_empty() && self.fan_out.is_empty());
         self.transports.is_empty()
             && self.demux.is_empty()
             && self.remote.is_empty()
@@ -554,7 +562,7 @@ impl Router {
 
     fn handle_output(&mut self, now: Instant, id: TransportId, output: Output) {
         match output {
-            Output::Packet(packet) => self.forward(now, id, &packet),
+            Output::Packet(packet) => self.forward(now, id, packet),
             Output::SenderReport { mid, rid, ntp, timestamp } => {
                 let start = self.start;
                 if let Some(transport) = self.transports.get_mut(&id) {
@@ -671,6 +679,7 @@ impl Router {
 
     /// Ends a transport and everything that leads to it.
     pub(crate) fn end(&mut self, id: TransportId, state: TransportState, reason: Option<String>) {
+        self.fan_out();
         let Some(mut transport) = self.transports.remove(&id) else {
             return;
         };

@@ -434,12 +434,14 @@ impl Plane {
     }
 
     /// Queues a packet for a line; it leaves with the next [`Self::transmit`].
+    #[inline]
     pub fn send(&mut self, mid: Mid, packet: RtpOut) {
         if let Some(line) = self.outgoing.index(mid) {
             self.wait(Waiting::New { line, packet });
         }
     }
 
+    #[inline]
     fn wait(&mut self, waiting: Waiting) {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(waiting);
