@@ -15,7 +15,6 @@ use crate::engine::ScriptedEngines;
 
 /// What is on its way from one shard to another.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "few of them are under way at once")]
 pub enum Parcel {
     /// See there.
     Message(ShardMessage),
