@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +28,7 @@ from tests.e2e.person import Era, Person
 from tests.servers import PageServer, TertuliaServer
 
 WARM_UP_S, SECONDS = 6, 15
+PERCENTS = (0, 10, 20, 30)
 HOLE_MS, EVERY_MS, HOLES = 2_000, 12_000, 3
 # As everybody would call clear: nothing of this is audible in speech but a click now and then.
 CLEAR_PERCENT = 5.0
@@ -104,23 +105,22 @@ class Call:
     profile: dict[str, float]
 
 
-def loss_figures() -> list[Figure]:
-    """Calls at 0, 10, 20 and 30 percent, and one with holes; about three minutes."""
-    figures = []
+def loss_figures(percents: Sequence[int] = PERCENTS, with_holes: bool = True) -> Iterator[Figure]:
+    """Calls at these percentages, and one with holes; all of them take about three minutes."""
     with PageServer(PAGES) as pages, sync_playwright() as playwright:
         browsers = [
             playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS) for _ in range(2)
         ]
         try:
-            for percent in (0, 10, 20, 30):
+            for percent in percents:
                 with call(pages, browsers, f"loss={percent},delay=20,jitter=5") as (publisher, viewer):
-                    figures.append(judged(percent, measure(publisher, viewer)))
-            with call(pages, browsers, f"delay=20,hole={HOLE_MS},every={EVERY_MS}") as (publisher, viewer):
-                figures.append(holes(viewer))
+                    yield judged(percent, measure(publisher, viewer))
+            if with_holes:
+                with call(pages, browsers, f"delay=20,hole={HOLE_MS},every={EVERY_MS}") as (publisher, viewer):
+                    yield holes(viewer)
         finally:
             for browser in browsers:
                 browser.close()
-    return figures
 
 
 @contextmanager

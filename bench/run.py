@@ -19,7 +19,7 @@ from bench.figures import Figure, machine
 from bench.hostile import hostile_figures
 from bench.joins import join_figures
 from bench.layers import layer_figures
-from bench.loss import loss_figures
+from bench.loss import PERCENTS, loss_figures
 from bench.media import python_media
 from bench.peers import peer_figures
 from bench.rest import rest_figures
@@ -88,11 +88,17 @@ ALONE: dict[str, Callable[[], Iterable[Figure]]] = {
 }
 """Those that have servers of their own."""
 
+PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
+    **{f"loss-{percent}": partial(loss_figures, (percent,), with_holes=False) for percent in PERCENTS},
+    "loss-holes": partial(loss_figures, ()),
+}
+"""Parts of those, for who looks at one of them."""
+
 
 def main() -> None:
     """Measures and prints; what is named on the command line, or all of it, which is also written to the scoreboard."""
-    names = (*SCENARIOS, *ALONE)
-    wanted = sys.argv[1:] or names
+    wanted = sys.argv[1:] or (*SCENARIOS, *ALONE)
+    names = (*SCENARIOS, *ALONE, *PARTS)
     if unknown := sorted(set(wanted) - set(names)):
         sys.exit(f"There is no {unknown[0]!r}; there are {', '.join(names)}.")
     raise_open_files()
@@ -114,7 +120,7 @@ def main() -> None:
         for name, measure in SCENARIOS.items():
             if name in wanted:
                 collect(name, partial(measure, server))
-    for name, measure_alone in ALONE.items():
+    for name, measure_alone in (ALONE | PARTS).items():
         if name in wanted:
             collect(name, measure_alone)
     text = scoreboard(figures, datetime.datetime.now(datetime.UTC).date(), load, missing)
