@@ -274,6 +274,10 @@ impl Engine for ScriptedEngine {
         None
     }
 
+    fn set_redundancy(&mut self, packets: u8) {
+        self.plane.set_redundancy(packets);
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

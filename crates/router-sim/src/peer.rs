@@ -424,7 +424,8 @@ fn audio(line: &mut SendingLine, voice: &mut Voice) -> Vec<u8> {
         return encoding.send(voice, Kind::Audio, mid, OPUS, true, payload);
     };
     let mut both = vec![0; former.len() + payload.len() + 5];
-    red::write(&mut both, OPUS, &former, AUDIO_TICKS, &payload).expect("room");
+    let former = red::Repeated { timestamp_offset: AUDIO_TICKS, payload: &former };
+    red::write(&mut both, OPUS, &[former], &payload).expect("room");
     encoding.send(voice, Kind::Audio, mid, RED, true, both)
 }
 

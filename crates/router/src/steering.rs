@@ -85,8 +85,10 @@ impl Router {
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
         };
+        let redundancy = network.redundancy();
         let release_at = transport.engine.call(|e| {
             e.pace(pace);
+            e.set_redundancy(redundancy);
             Ok(e.release_at())
         });
         // An engine that broke is found at its next call.

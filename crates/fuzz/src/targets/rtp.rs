@@ -66,7 +66,7 @@ fn repeat(packet: &[u8], header: &Header, payload: &[u8]) -> Result<(), String> 
     }
 }
 
-/// Blocks lie within the packet, one behind the other; two of one codec are written as they were read.
+/// Blocks lie within the packet, one behind the other; those of one codec are written as they were read.
 fn audio(payload: &[u8]) -> Result<(), String> {
     let Ok(blocks) = red::blocks(payload) else { return Ok(()) };
     let blocks: Vec<_> = blocks.collect();
@@ -81,15 +81,19 @@ fn audio(payload: &[u8]) -> Result<(), String> {
     if end != payload.len() {
         return Err(format!("{end} bytes of {}", payload.len()));
     }
-    let [repeated, newest] = blocks.as_slice() else { return Ok(()) };
-    if repeated.payload_type != newest.payload_type {
+    let Some((newest, formers)) = blocks.split_last() else { return Ok(()) };
+    if formers.iter().any(|former| former.payload_type != newest.payload_type) {
         return Ok(());
     }
+    let repeated = formers.iter().map(|former| red::Repeated {
+        timestamp_offset: former.timestamp_offset.into(),
+        payload: former.payload,
+    });
+    let repeated: Vec<_> = repeated.collect();
     let mut again = vec![0; payload.len()];
-    let offset = repeated.timestamp_offset.into();
-    red::write(&mut again, newest.payload_type, repeated.payload, offset, newest.payload)
+    red::write(&mut again, newest.payload_type, &repeated, newest.payload)
         .map_err(|cause| cause.to_string())?;
-    if again == payload { Ok(()) } else { Err("two blocks are written otherwise".into()) }
+    if again == payload { Ok(()) } else { Err("blocks are written otherwise".into()) }
 }
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -11,6 +11,7 @@ mod estimator;
 mod fallback;
 mod network;
 mod probe;
+mod redundancy;
 mod sharing;
 #[cfg(test)]
 mod simulation;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::ceiling::Ceiling;
 use super::{
     Bitrate, Demand, Estimate, Estimator, Limits, Prober, Reported, Sent, Share, allocate,
+    redundancy,
 };
 
 /// Between two looks at what the videos get.
@@ -17,6 +18,8 @@ const MUCH: f64 = 0.1;
 const MOST_FOR_REPAIRS: f64 = 0.3;
 /// Sound is not less than this for each stream: one that is silent now may speak in a moment.
 const LEAST_SOUND: Bitrate = Bitrate::from_kbps(24);
+/// What each repeat beyond the first adds to the rate of sound: headers are not repeated.
+const REPEATED: f64 = 0.6;
 /// At the start the first probes have to be answered before anything is taken away ...
 const SETTLING: Duration = Duration::from_secs(1);
 /// ... unless a queue of this much stands.
@@ -47,6 +50,7 @@ pub(crate) struct Network {
     sound_bytes: u64,
     sound: Bitrate,
     given: Bitrate,
+    redundancy: u8,
 }
 
 impl Network {
@@ -65,7 +69,13 @@ impl Network {
             sound_bytes: 0,
             sound: Bitrate::ZERO,
             given: Bitrate::ZERO,
+            redundancy: 1,
         }
+    }
+
+    /// How many packets each one of audio is to repeat, since the last [`Self::look`].
+    pub(crate) fn redundancy(&self) -> u8 {
+        self.redundancy
     }
 
     /// Where nothing is known there is no limit.
@@ -181,6 +191,8 @@ impl Network {
         let estimate = self.estimate();
         self.acted_on = estimate.target;
         let sound = self.sound.max(LEAST_SOUND.scaled(f64::from(sounds)));
+        self.redundancy = redundancy::depth(self.redundancy, estimate.loss, estimate.target, sound);
+        let sound = sound.scaled(1.0 + REPEATED * f64::from(self.redundancy - 1));
         let free = 1.0 - estimate.loss.min(MOST_FOR_REPAIRS);
         let budget = estimate.target.scaled(free).minus(sound);
         let best = demands.iter().filter_map(|d| d.steps.last());
@@ -289,5 +301,33 @@ mod tests {
 
         assert!(looks(&mut network, &mut now, &mut sequence, true)[0].fits);
         assert!(network.estimate().target >= STEP, "{:?}", network.estimate());
+    }
+
+    /// So many seconds of sound at 50 packets of 120 bytes, of which every `n`th is lost, if any.
+    fn talk(network: &mut Network, now: &mut Instant, seconds: u32, lost: Option<u32>) -> u8 {
+        for n in 0..seconds * 50 {
+            let (sequence, since) =
+                (n as u16, now.duration_since(network.begun).as_micros() as u64);
+            network.note_sent(sequence, *now, 120);
+            *now += Duration::from_millis(20);
+            let is_lost = lost.is_some_and(|every| n % every == 0);
+            let arrival_us = (!is_lost).then_some(since + 1_000_000);
+            network.note_feedback(*now, None, [Reported { sequence, arrival_us }]);
+            if n % 10 == 9 {
+                let bytes = u64::from(n) * 120;
+                network.look(*now, 1, (bytes, bytes), &[]);
+            }
+        }
+        network.redundancy()
+    }
+
+    #[test]
+    fn sound_repeats_more_while_more_is_lost() {
+        let mut depths = Vec::new();
+        for lost in [None, Some(10), Some(5)] {
+            let mut now = Instant::now();
+            depths.push(talk(&mut Network::new(now), &mut now, 20, lost));
+        }
+        assert_eq!(depths, [1, 2, 3]);
     }
 }

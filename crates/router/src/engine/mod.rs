@@ -343,6 +343,9 @@ pub trait Engine: Send {
     /// When something leaves that [`Engine::pace`] holds back: [`Engine::transmit`] is needed then.
     fn release_at(&self) -> Option<Instant>;
 
+    /// How many packets each one of redundant audio repeats from now on; an engine without it does nothing.
+    fn set_redundancy(&mut self, _packets: u8) {}
+
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;
 

@@ -181,6 +181,7 @@ impl Engine for Str0mEngine {
         });
         let answer = answer.map(|answer| {
             let answer = sdp::with_audio_repair(offer, &answer.to_sdp_string());
+            let answer = sdp::with_round_trips(offer, &answer);
             sdp::with_dependencies(offer, &answer)
         });
         let description = answer.as_ref().ok().map(|answer| sdp::negotiated(offer, answer));
@@ -330,6 +331,10 @@ impl Engine for Str0mEngine {
 
     fn release_at(&self) -> Option<Instant> {
         self.plane.release_at()
+    }
+
+    fn set_redundancy(&mut self, packets: u8) {
+        self.plane.set_redundancy(packets);
     }
 
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {

@@ -18,6 +18,7 @@ mod missing;
 mod outgoing;
 mod pacing;
 mod reception;
+mod redundancy;
 mod repetition;
 mod standing;
 
@@ -39,6 +40,7 @@ use losses::Losses;
 use outgoing::{Outgoing, Repeatable, Waiting};
 use pacing::Pacing;
 use reception::Place;
+pub(crate) use redundancy::MAX_DEPTH as MAX_REDUNDANCY;
 use repetition::Repetition;
 
 use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut, Urgency};
@@ -113,6 +115,8 @@ pub struct Plane {
     sent: Vec<SentPacket>,
     outputs: VecDeque<Output>,
     control: VecDeque<Vec<u8>>,
+    /// Packets that one of redundant audio repeats.
+    redundancy: u8,
     round_trip: Option<Duration>,
     report: EngineReport,
     report_at: Option<Instant>,
@@ -147,6 +151,7 @@ impl Plane {
             sent: Vec::new(),
             outputs: VecDeque::new(),
             control: VecDeque::new(),
+            redundancy: 1,
             round_trip: None,
             report: EngineReport::default(),
             report_at: None,
@@ -463,6 +468,12 @@ impl Plane {
         true
     }
 
+    /// From now on each packet of redundant audio repeats so many others, as far as they are there: 1 to 3.
+    /// It is 1 before.
+    pub fn set_redundancy(&mut self, packets: u8) {
+        self.redundancy = packets.clamp(1, MAX_REDUNDANCY);
+    }
+
     /// Forgets what was sent on a line: nothing of it leaves again. What was held back leaves now.
     pub fn forget_sent(&mut self, mid: Mid) {
         let Some(index) = self.outgoing.index(mid) else {
@@ -475,7 +486,7 @@ impl Plane {
         self.pacing.release(index);
         if let Some(line) = self.outgoing.line_mut(index) {
             line.history.clear();
-            line.former = None;
+            line.formers.clear();
         }
     }
 
@@ -552,7 +563,8 @@ impl Plane {
                 Waiting::New { mut packet, .. } => {
                     received = packet.received.take();
                     let number = packet.sequence_number as u16;
-                    let Ok(length) = line.write(sealer, room, &packet, sequence) else {
+                    let Ok(length) = line.write(sealer, room, &packet, sequence, self.redundancy)
+                    else {
                         continue;
                     };
                     self.repetition.note_media(length);

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::buffers::MediaBytes;
 use super::description::{Description, LineDescription, Redundancy, SourceDescription};
 use super::history::History;
+use super::redundancy::Formers;
 use crate::engine::{Extensions as Values, RtpOut, Urgency};
 use crate::ids::{Kind, Mid};
 use crate::rtp::dependency::Written;
@@ -20,9 +21,6 @@ const FIRST_REPAIR: u64 = 0x3fff;
 
 /// Lines of a client that watches one or two streams.
 const FEW_LINES: usize = 4;
-
-/// Most of two payloads in one packet: what fits into any path's datagram with all headers.
-const MAX_COMBINED_BYTES: usize = 1100;
 
 /// One line that we send on.
 #[derive(Debug)]
@@ -38,8 +36,8 @@ pub(super) struct SendLine {
     repeatable: Vec<(u8, Option<u8>)>,
     /// How its receiver takes redundant audio (RFC 2198).
     redundancy: Option<Redundancy>,
-    /// What left last, to be repeated by the next packet.
-    pub(super) former: Option<RtpOut>,
+    /// What left last, to be repeated by the next packets.
+    pub(super) formers: Formers,
     handles: Option<(SourceHandle, Option<SourceHandle>)>,
     last_repair: u64,
     packets: u32,
@@ -137,7 +135,7 @@ impl SendLine {
             extensions: line.extensions,
             repeatable: Vec::new(),
             redundancy: None,
-            former: None,
+            formers: Formers::default(),
             handles: None,
             last_repair: FIRST_REPAIR & u64::from(own.ssrc),
             packets: 0,
@@ -193,19 +191,24 @@ impl SendLine {
         Ok((media, repair))
     }
 
-    /// Writes a packet of the line, sealed; returns its length.
+    /// Writes a packet of the line, sealed; returns its length. Of redundant audio it repeats at most `depth`
+    /// packets.
     pub(super) fn write(
         &mut self,
         sealer: &mut Sealer,
         buffer: &mut [u8],
         packet: &RtpOut,
         transport_sequence: Option<u16>,
+        depth: u8,
     ) -> Result<usize, NotWritten> {
         let (media, _) = self.handles(sealer)?;
-        let repeated = self.repeated(packet);
+        // Without anything to repeat it leaves as it is, which its receiver takes as well.
+        let redundancy = self.redundancy.filter(|r| r.combined == packet.payload_type);
+        let repeated = redundancy.map(|r| (r.payload_type, self.formers.before(packet, depth)));
+        let repeated = repeated.as_ref().filter(|(_, blocks)| !blocks.as_slice().is_empty());
         let header = rtp::Outgoing {
             marker: packet.marker,
-            payload_type: repeated.map_or(packet.payload_type, |repeated| repeated.payload_type),
+            payload_type: repeated.map_or(packet.payload_type, |(payload_type, _)| *payload_type),
             sequence_number: packet.sequence_number as u16,
             timestamp: packet.timestamp,
             ssrc: self.own.ssrc,
@@ -215,10 +218,10 @@ impl SendLine {
         extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let end = match repeated {
-            Some(Repeated { former, offset, .. }) => {
+            Some((_, blocks)) => {
                 let room = buffer.get_mut(start..).ok_or(NoRoom)?;
                 let codec = packet.payload_type;
-                start + red::write(room, codec, &former.payload, offset, &packet.payload)?
+                start + red::write(room, codec, blocks.as_slice(), &packet.payload)?
             }
             None => put_payload(buffer, start, packet)?,
         };
@@ -226,26 +229,10 @@ impl SendLine {
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add((end - start) as u32);
         self.captured = Some((packet.timestamp, packet.captured));
-        if self.redundancy.is_some() {
-            self.former = Some(packet.clone());
+        if redundancy.is_some() {
+            self.formers.push(packet);
         }
         Ok(length)
-    }
-
-    /// What a packet repeats: the one that left just before it. Without one it leaves as it is, which
-    /// its receiver takes as well.
-    fn repeated(&self, packet: &RtpOut) -> Option<Repeated<'_>> {
-        let redundancy = self.redundancy.filter(|r| r.combined == packet.payload_type)?;
-        let former = self.former.as_ref().filter(|former| {
-            former.payload_type == packet.payload_type
-                && former.sequence_number + 1 == packet.sequence_number
-                && (1..=red::MAX_REPEATED_BYTES).contains(&former.payload.len())
-                && former.payload.len() + packet.payload.len() <= MAX_COMBINED_BYTES
-        })?;
-        let offset = packet.timestamp.wrapping_sub(former.timestamp);
-        let is_near = (1..=red::MAX_TIMESTAMP_OFFSET).contains(&offset);
-        let payload_type = redundancy.payload_type;
-        is_near.then_some(Repeated { payload_type, former, offset })
     }
 
     /// Writes a packet once more, as its repair stream has it (RFC 4588 section 4).
@@ -300,16 +287,6 @@ impl SendLine {
             bytes: self.bytes,
         })
     }
-}
-
-/// What a packet repeats, and how.
-#[derive(Debug, Clone, Copy)]
-struct Repeated<'a> {
-    /// Of the packet that has both.
-    payload_type: u8,
-    former: &'a RtpOut,
-    /// What its timestamp is lower.
-    offset: u32,
 }
 
 fn put_payload(buffer: &mut [u8], start: usize, packet: &RtpOut) -> Result<usize, NoRoom> {

@@ -132,6 +132,29 @@ fn two_losses_in_a_row_leave_one() {
 }
 
 #[test]
+fn where_more_is_lost_each_packet_repeats_more_of_those_before_it() {
+    for (depth, kept) in [(1, 1), (2, 2), (3, 3), (9, 3)] {
+        let mut link = Link::new(true);
+        link.sender.set_redundancy(depth);
+        let sent: Vec<_> = (10..20).map(|number| link.send(link.packet(number))).collect();
+        assert_eq!(link.receive(&sent[0]), of(&[10]));
+        assert_eq!(link.receive(&sent[9]), of(&(19 - kept..=19).collect::<Vec<_>>()), "{depth}");
+    }
+}
+
+#[test]
+fn a_late_packet_is_repeated_in_its_place() {
+    let mut link = Link::new(true);
+    link.sender.set_redundancy(3);
+    let first = link.send(link.packet(10));
+    assert_eq!(link.receive(&first), of(&[10]));
+    link.send(link.packet(12));
+    assert_eq!(link.send(link.packet(11))[1], RED);
+    let last = link.send(link.packet(13));
+    assert_eq!(link.receive(&last), of(&[11, 12, 13]));
+}
+
+#[test]
 fn without_agreement_packets_leave_as_they_are() {
     let mut link = Link::new(false);
     for number in 10..13 {

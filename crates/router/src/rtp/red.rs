@@ -71,37 +71,55 @@ pub fn blocks(payload: &[u8]) -> Result<Blocks<'_>, Malformed> {
 pub const MAX_REPEATED_BYTES: usize = 0x3ff;
 /// Greatest timestamp offset, 14 bits.
 pub const MAX_TIMESTAMP_OFFSET: u32 = 0x3fff;
-/// Bytes of the headers of two blocks.
-const TWO_HEADERS: usize = 5;
+/// Bytes of the header of a repeated block, and of the newest.
+const HEADER: usize = 4;
+const NEWEST_HEADER: usize = 1;
 
-/// Writes the payload of a packet that repeats one other packet of the same codec, and returns its
-/// length. `timestamp_offset` is what the repeated packet's timestamp is lower.
+/// A packet that another one repeats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repeated<'a> {
+    /// What its timestamp is lower.
+    pub timestamp_offset: u32,
+    /// What it carried.
+    pub payload: &'a [u8],
+}
+
+/// Writes the payload of a packet that repeats others of the same codec, those just before it, oldest
+/// first, and returns its length.
 ///
 /// # Errors
-/// [`NoRoom`] if the buffer is too small, or the repeated packet too long or too old.
+/// [`NoRoom`] if the buffer is too small, or a repeated packet too long or too old.
 pub fn write(
     buffer: &mut [u8],
     payload_type: u8,
-    repeated: &[u8],
-    timestamp_offset: u32,
+    repeated: &[Repeated<'_>],
     newest: &[u8],
 ) -> Result<usize, NoRoom> {
-    if repeated.len() > MAX_REPEATED_BYTES || timestamp_offset > MAX_TIMESTAMP_OFFSET {
-        return Err(NoRoom);
-    }
-    let word = timestamp_offset << 10 | repeated.len() as u32;
-    let [_, b0, b1, b2] = word.to_be_bytes();
     let payload_type = payload_type & !REPEATED;
-    let length = TWO_HEADERS + repeated.len() + newest.len();
-    let (headers, contents) = buffer
-        .get_mut(..length)
-        .and_then(<[u8]>::split_first_chunk_mut::<TWO_HEADERS>)
-        .ok_or(NoRoom)?;
-    *headers = [REPEATED | payload_type, b0, b1, b2, payload_type];
-    let (first, second) = contents.split_at_mut_checked(repeated.len()).ok_or(NoRoom)?;
-    first.copy_from_slice(repeated);
-    second.copy_from_slice(newest);
-    Ok(length)
+    let headers = HEADER * repeated.len() + NEWEST_HEADER;
+    let (headers, mut contents) = buffer.split_at_mut_checked(headers).ok_or(NoRoom)?;
+    let (each, last) = headers.as_chunks_mut::<HEADER>();
+    let mut length = each.as_flattened().len() + last.len();
+    last.fill(payload_type);
+    for (header, Repeated { timestamp_offset, payload }) in each.iter_mut().zip(repeated) {
+        if payload.len() > MAX_REPEATED_BYTES || *timestamp_offset > MAX_TIMESTAMP_OFFSET {
+            return Err(NoRoom);
+        }
+        let word = timestamp_offset << 10 | payload.len() as u32;
+        let [_, b0, b1, b2] = word.to_be_bytes();
+        *header = [REPEATED | payload_type, b0, b1, b2];
+        contents = append(contents, payload)?;
+        length += payload.len();
+    }
+    append(contents, newest)?;
+    Ok(length + newest.len())
+}
+
+/// Puts bytes at the beginning of a buffer and returns what is behind them.
+fn append<'a>(buffer: &'a mut [u8], bytes: &[u8]) -> Result<&'a mut [u8], NoRoom> {
+    let (target, rest) = buffer.split_at_mut_checked(bytes.len()).ok_or(NoRoom)?;
+    target.copy_from_slice(bytes);
+    Ok(rest)
 }
 
 /// The newest block alone.
@@ -205,14 +223,38 @@ mod tests {
     #[test]
     fn what_is_written_is_what_chromium_writes() {
         let mut buffer = [0; 20];
-        assert_eq!(write(&mut buffer, 111, &[1, 2, 3], 960, &[4, 5]), Ok(10));
+        let one = |timestamp_offset, payload| [Repeated { timestamp_offset, payload }];
+        let known = one(960, &[1, 2, 3][..]);
+        assert_eq!(write(&mut buffer, 111, &known, &[4, 5]), Ok(10));
         assert_eq!(buffer[..10], hex(TWO));
-        assert_eq!(write(&mut buffer[..9], 111, &[1, 2, 3], 960, &[4, 5]), Err(NoRoom));
-        assert_eq!(write(&mut buffer, 111, &[1], 0x4000, &[4]), Err(NoRoom));
-        assert_eq!(write(&mut [0; 2_000], 111, &[1; 0x400], 1, &[4]), Err(NoRoom));
+        assert_eq!(write(&mut buffer[..9], 111, &known, &[4, 5]), Err(NoRoom));
+        assert_eq!(write(&mut buffer, 111, &one(0x4000, &[1]), &[4]), Err(NoRoom));
+        assert_eq!(write(&mut [0; 2_000], 111, &one(1, &[1; 0x400]), &[4]), Err(NoRoom));
         let mut most = [0; 2_000];
-        let length = write(&mut most, 127, &[7; 0x3ff], 0x3fff, &[1]).unwrap();
+        let length = write(&mut most, 127, &one(0x3fff, &[7; 0x3ff]), &[1]).unwrap();
         assert_eq!(most[..length], [hex("ff ffff ff 7f"), vec![7; 1_023], vec![1]].concat());
+    }
+
+    #[test]
+    fn what_is_written_is_read_with_any_number_of_repeats() {
+        let contents: Vec<_> = (0..MAX_BLOCKS).map(|n| vec![n as u8; n * 5]).collect();
+        let (newest, formers) = contents.split_last().unwrap();
+        for count in 0..MAX_BLOCKS {
+            let repeated: Vec<_> = formers[formers.len() - count..]
+                .iter()
+                .zip((1..=count as u32).rev())
+                .map(|(payload, n)| Repeated { timestamp_offset: 960 * n, payload })
+                .collect();
+            let mut buffer = [0; 400];
+            let length = write(&mut buffer, 111, &repeated, newest).unwrap();
+            let read: Vec<_> = blocks(&buffer[..length]).unwrap().collect();
+            assert_eq!(read.len(), count + 1);
+            for (block, distance) in read.iter().rev().zip(0..) {
+                assert_eq!((block.payload_type, block.distance), (111, distance));
+                assert_eq!(block.timestamp_offset, 960 * u16::from(distance));
+                assert_eq!(block.payload, contents[MAX_BLOCKS - 1 - usize::from(distance)]);
+            }
+        }
     }
 
     #[test]

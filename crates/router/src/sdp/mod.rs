@@ -10,4 +10,4 @@ pub(crate) use answer::{SlotLine, finish};
 pub(crate) use dependencies::with_dependencies;
 pub(crate) use media::negotiated;
 pub(crate) use offer::Offer;
-pub(crate) use redundancy::with_audio_repair;
+pub(crate) use redundancy::{with_audio_repair, with_round_trips};

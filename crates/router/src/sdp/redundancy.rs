@@ -1,9 +1,36 @@
-//! What of an offer's audio the engine does not answer: redundant audio (RFC 2198) and requests for lost
-//! packets (RFC 4585 section 4.2).
+//! What of an offer the engine does not answer: of audio redundancy (RFC 2198) and requests for lost packets
+//! (RFC 4585 section 4.2), of all media the round trip of receivers (RFC 3611 section 5.1).
 
 use std::fmt::Write as _;
 
 use super::answer::sections;
+
+/// Says that who sends nothing asks for its round trip by extended reports.
+const RECEIVER_ROUND_TRIP: &str = "rcvr-rtt=";
+
+/// The engine's answer, where each line also accepts extended reports by which receivers learn their round
+/// trip, if the offer has them: browsers repeat their requests for lost packets by it.
+pub(crate) fn with_round_trips(offer: &str, answer: &str) -> String {
+    let mut text = String::with_capacity(answer.len() + 256);
+    for section in sections(answer) {
+        text.push_str(section);
+        let offered = sections(offer).find(|offered| mid(offered) == mid(section));
+        let offered = offered.filter(|_| mid(section).is_some() && round_trips(section).is_none());
+        if let Some(who) = offered.and_then(round_trips) {
+            let _ = write!(text, "a=rtcp-xr:{RECEIVER_ROUND_TRIP}{who}\r\n");
+        }
+    }
+    text
+}
+
+/// Who may ask, as a section says: `all` or `sender`.
+fn round_trips(section: &str) -> Option<&str> {
+    let formats = section.lines().filter_map(|line| line.strip_prefix("a=rtcp-xr:"));
+    let mut words = formats.flat_map(str::split_ascii_whitespace);
+    let who = words.find_map(|word| word.strip_prefix(RECEIVER_ROUND_TRIP))?;
+    let mode = who.split(':').next()?;
+    matches!(mode, "all" | "sender").then_some(mode)
+}
 
 /// The engine's answer, where each Opus line also accepts what was offered for Opus: `red/48000/2` and
 /// `a=rtcp-fb: nack`.
@@ -112,6 +139,18 @@ mod tests {
         );
         assert_eq!(with_audio_repair(OFFER, ANSWER), expected);
         assert_eq!(with_audio_repair(OFFER, &expected), expected);
+    }
+
+    #[test]
+    fn receivers_that_offer_to_ask_for_their_round_trip_may() {
+        let ask = "a=rtcp-xr:voip-metrics rcvr-rtt=all:64 stat-summary=loss\r\n";
+        let offer = OFFER.replace("a=mid:0\r\n", &format!("a=mid:0\r\n{ask}"));
+        let expected = ANSWER.replace("usedtx=1\r\n", "usedtx=1\r\na=rtcp-xr:rcvr-rtt=all\r\n");
+        assert_eq!(with_round_trips(&offer, ANSWER), expected);
+        assert_eq!(with_round_trips(&offer, &expected), expected);
+        assert_eq!(with_round_trips(OFFER, ANSWER), ANSWER);
+        let other = offer.replace("=all", "=everybody");
+        assert_eq!(with_round_trips(&other, ANSWER), ANSWER);
     }
 
     #[test]
