@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withOpusWishes } from './opus.ts';
+import { withOpusWishes, withRepeatedOpus } from './opus.ts';
 
 const SDP = [
   'v=0',
@@ -32,4 +32,15 @@ test('without wishes, without Opus or in another section nothing changes', () =>
   expect(withOpusWishes(SDP, '0', { stereo: false, dtx: false })).toBe(SDP);
   expect(withOpusWishes(SDP, '1', { stereo: true, dtx: true })).toBe(SDP);
   expect(withOpusWishes(SDP, '7', { stereo: true, dtx: true })).toBe(SDP);
+});
+
+test('lost packets of Opus may be asked for, once in each of its sections', () => {
+  const sdp = withRepeatedOpus(SDP);
+  expect(sdp).toBe(
+    SDP.replace('111 opus/48000/2', '111 opus/48000/2\r\na=rtcp-fb:111 nack').replace(
+      '96 opus/48000/2',
+      '96 opus/48000/2\r\na=rtcp-fb:96 nack',
+    ),
+  );
+  expect(withRepeatedOpus(sdp)).toBe(sdp);
 });
