@@ -290,6 +290,9 @@ class FakeRouter:
     async def set_audio_slots(self, transport_id: TransportId, slots: Sequence[SlotIndex]) -> None:
         await self._ask(wire.SetAudioSlots(next(self._ids), transport_id, list(slots)))
 
+    async def request_key_frame(self, transport_id: TransportId, mid: str) -> None:
+        await self._ask(wire.RequestKeyFrame(next(self._ids), transport_id, mid))
+
     async def list_transports(self) -> list[TransportListing]:
         reply = await self._ask(wire.ListTransports(next(self._ids)))
         assert isinstance(reply, wire.ListReply)

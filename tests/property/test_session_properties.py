@@ -26,6 +26,7 @@ from tertulia.domain.commands import (
     Publish,
     ReleaseSlot,
     ReportSenderStats,
+    ReportStalledVideo,
     Republish,
     Resume,
     SendSignal,
@@ -61,6 +62,7 @@ from tertulia.domain.events import (
     PreferSlot,
     Recipients,
     RenegotiateTransport,
+    RequestKeyFrame,
     Resumed,
     RouterIntent,
     SeatEnded,
@@ -289,6 +291,8 @@ class World:
                 return SettleUnbind(connection_id, transport_id, slot, generation)
             case CloseTransport(_, transport_id):
                 self.router.transports.pop(transport_id, None)
+            case RequestKeyFrame(_, transport_id):
+                assert transport_id in self.router.transports, "no transport that is gone is asked for anything"
             case PauseSlot() | PreferSlot():
                 pass
         return None
@@ -504,6 +508,11 @@ class Call:
             world, client = someone
             world.do(ReportSenderStats(client.connection_id, self.any_stream(b, live=flag), b, a))
 
+    def report_stalled_video(self, a: int, b: int, flag: bool) -> None:
+        if someone := self.anybody(a):
+            world, client = someone
+            world.do(ReportStalledVideo(client.connection_id, SubscriptionId(b)))
+
     # ---- slots
 
     def negotiate(self, a: int, b: int, flag: bool) -> None:
@@ -671,6 +680,7 @@ SELDOM = [
     Call.force_mute,
     Call.update_stream,
     Call.report_sender_stats,
+    Call.report_stalled_video,
     Call.negotiate,
     Call.fail_transport,
     Call.change_codec,

@@ -38,6 +38,7 @@ __all__ = [
     "Publish",
     "ReleaseSlot",
     "ReportSenderStats",
+    "ReportStalledVideo",
     "Republish",
     "Request",
     "Resume",
@@ -94,6 +95,14 @@ class ReportSenderStats:
     stream_id: StreamId
     max_allocated_bps: int
     estimated_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStalledVideo:
+    """A client says that packets of a subscription's video come and none of its frames, and waits for no answer."""
+
+    connection_id: ConnectionId
+    subscription_id: SubscriptionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +443,7 @@ Command = (
     | Resume
     | LoseSocket
     | ReportSenderStats
+    | ReportStalledVideo
     | Request
     | SettleOffer
     | FailOffer

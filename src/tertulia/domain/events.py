@@ -51,6 +51,7 @@ __all__ = [
     "Published",
     "Recipients",
     "RenegotiateTransport",
+    "RequestKeyFrame",
     "Result",
     "Resumed",
     "RouterIntent",
@@ -509,6 +510,15 @@ class SetAudioSlots:
     slots: tuple[SlotIndex, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RequestKeyFrame:
+    """Ask who publishes on that video line of that transport for a key frame, for this connection; not answered."""
+
+    connection_id: ConnectionId
+    transport_id: TransportId
+    mid: str
+
+
 RouterIntent = (
     OpenTransport
     | RenegotiateTransport
@@ -518,6 +528,7 @@ RouterIntent = (
     | PauseSlot
     | PreferSlot
     | SetAudioSlots
+    | RequestKeyFrame
 )
 
 # Changes.

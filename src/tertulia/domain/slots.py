@@ -7,6 +7,7 @@ from tertulia.domain.commands import (
     ChangeCodecSupport,
     ChangeVideoFallback,
     ReleaseSlot,
+    ReportStalledVideo,
     SettleBind,
     SettleUnbind,
     Subscribe,
@@ -22,6 +23,7 @@ from tertulia.domain.events import (
     LayersPaused,
     PauseSlot,
     PreferSlot,
+    RequestKeyFrame,
     SlotBound,
     SlotsNeeded,
     SlotUnbound,
@@ -54,6 +56,7 @@ __all__ = [
     "end_subscription",
     "release_slot",
     "remind",
+    "report_stalled_video",
     "settle_bind",
     "settle_unbind",
     "subscribe",
@@ -129,6 +132,17 @@ def prefer(state: SessionState, subscription: Subscription) -> None:
             is_screen=stream.is_screen,
         )
     )
+
+
+def report_stalled_video(state: SessionState, command: ReportStalledVideo, now: MonotonicTime) -> None:
+    """Ask for a key frame of the video that a subscriber cannot decode, if it is to get any."""
+    subscriptions = state.subscriptions.get(command.connection_id, {})
+    subscription = subscriptions.get(command.subscription_id)
+    if subscription is None or not subscription.video or subscription.slot is None:
+        return
+    source = state.streams[subscription.stream_id].source
+    if source is not None and source.lines.video_mid is not None:
+        state.emit(RequestKeyFrame(command.connection_id, source.transport_id, source.lines.video_mid))
 
 
 def unsubscribe(state: SessionState, command: Unsubscribe, now: MonotonicTime) -> None:

@@ -484,6 +484,10 @@ class RouterPort(Protocol):
         """Forward the loudest of a transport's bindings on these pairs; none: all, each in its own pair."""
         ...
 
+    async def request_key_frame(self, transport_id: TransportId, mid: str) -> None:
+        """Ask who publishes on that video line for a key frame; the router asks no publisher too often."""
+        ...
+
     async def list_transports(self) -> list[TransportListing]:
         """Return every transport that the router holds."""
         ...

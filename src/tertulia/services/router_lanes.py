@@ -15,6 +15,7 @@ from tertulia.domain.events import (
     PauseSlot,
     PreferSlot,
     RenegotiateTransport,
+    RequestKeyFrame,
     RouterIntent,
     SetAudioSlots,
     UnbindSlot,
@@ -163,6 +164,8 @@ class RouterLanes:
                     )
                 case SetAudioSlots():
                     await self._router.set_audio_slots(intent.transport_id, intent.slots)
+                case RequestKeyFrame():
+                    await self._router.request_key_frame(intent.transport_id, intent.mid)
                 case PreferSlot():
                     await self._router.prefer(
                         intent.transport_id,
@@ -188,7 +191,7 @@ class RouterLanes:
             case UnbindSlot() if isinstance(error, RouterRefusedError):
                 # The router knows nothing of the binding (any more), so it sends nothing of it either.
                 self._tell(_unbind_settled(intent))
-            case UnbindSlot() | CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots():
+            case UnbindSlot() | CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots() | RequestKeyFrame():
                 # Refused: there is nothing left to act on. Away: all is compared when the router is back.
                 pass
 

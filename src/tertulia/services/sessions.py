@@ -19,6 +19,7 @@ from tertulia.domain.commands import (
     ForceUnpublish,
     Join,
     ReportSenderStats,
+    ReportStalledVideo,
     Request,
     Resume,
     SendSignal,
@@ -173,7 +174,7 @@ class Attachment:
                 refusal = error
         await self._live.put(Ask(request, refusal))
 
-    async def report(self, command: ReportSenderStats) -> None:
+    async def report(self, command: ReportSenderStats | ReportStalledVideo) -> None:
         """Hand in what is not answered; waits while the session has much to do."""
         await self._live.put(Tell(command))
 

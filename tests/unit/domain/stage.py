@@ -38,6 +38,7 @@ from tertulia.domain.events import (
     PreferSlot,
     Published,
     RenegotiateTransport,
+    RequestKeyFrame,
     Result,
     RouterIntent,
     SetAudioSlots,
@@ -243,7 +244,7 @@ class Stage:
                 )
             case UnbindSlot(_, transport_id, slot, generation):
                 return SettleUnbind(connection_id, transport_id, slot, generation)
-            case CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots():
+            case CloseTransport() | PauseSlot() | PreferSlot() | SetAudioSlots() | RequestKeyFrame():
                 return None
 
     # ---- what was seen

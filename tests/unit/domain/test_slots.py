@@ -7,6 +7,7 @@ from tertulia.domain.commands import (
     ChangeVideoFallback,
     Leave,
     ReleaseSlot,
+    ReportStalledVideo,
     SettleUnbind,
     Subscribe,
     Unpublish,
@@ -21,6 +22,7 @@ from tertulia.domain.events import (
     Done,
     PauseSlot,
     PreferSlot,
+    RequestKeyFrame,
     Resumed,
     SlotBound,
     SlotsNeeded,
@@ -123,6 +125,31 @@ def test_the_router_hears_which_picture_a_subscriber_would_like() -> None:
         smaller,
         NO_WISHES,
     ]
+
+
+def test_of_video_that_stands_still_a_key_frame_is_asked_for() -> None:
+    stage, ana, ben = stage_with_a_subscriber(pairs=1)
+    stream = stage.publish(ana)
+    seen, waits = stage.subscribe(ben, stream), stage.subscribe(ben, stream)
+    stage.negotiate(ana, pairs=2)
+    unseen = stage.subscribe(ana, stream, video=False)
+    for connection_id, subscription_id in ((ben, waits), (ben, SubscriptionId(9)), (ana, unseen)):
+        stage.do(ReportStalledVideo(connection_id, subscription_id))
+    assert stage.intents_of(RequestKeyFrame) == []
+    facts, changes = len(stage.numbers), len(stage.changes)
+    stage.do(ReportStalledVideo(ben, seen))
+    assert stream.source is not None
+    assert stage.intents_of(RequestKeyFrame) == [
+        RequestKeyFrame(ben, stream.source.transport_id, stream.source.lines.video_mid or "")
+    ]
+    assert (len(stage.numbers), len(stage.changes)) == (facts, changes), "it is neither a fact nor stored"
+
+
+def test_sound_alone_has_no_key_frames() -> None:
+    stage, ana, ben = stage_with_a_subscriber()
+    subscription_id = stage.subscribe(ben, stage.publish(ana, has_video=False))
+    stage.do(ReportStalledVideo(ben, subscription_id))
+    assert stage.intents_of(RequestKeyFrame) == []
 
 
 def test_without_a_transport_a_subscriber_is_asked_for_pairs() -> None:

@@ -5,4 +5,5 @@ export * from './fallback.ts';
 export * from './path.ts';
 export * from './playout.ts';
 export * from './session.ts';
+export * from './standstill.ts';
 export * from './subscriptions.ts';

@@ -127,6 +127,11 @@ export class SessionEngine {
       onFlow: (flows) => {
         for (const sink of this.sinks.values()) sink.flow(flows);
       },
+      onStandstill: (epoch, slot) => {
+        for (const { id, binding } of this.subscriptions.values())
+          if (id !== null && binding?.epoch === epoch && binding.slot === slot)
+            this.link?.say({ type: 'videoStalled', subscriptionId: id });
+      },
       onReplaced: () => {
         this.audioSlots = NO_AUDIO_SLOTS;
         this.inputSubscription({ type: 'transportReplaced' });

@@ -63,6 +63,7 @@ beforeEach(() => {
     retryDelayMs: () => 0,
     onFlow: (flows) => log.push(flows ? 'flows' : 'stops'),
     onReplaced: () => log.push('replaced'),
+    onStandstill: (epoch, slot) => log.push(`still ${String(epoch)}/${String(slot)}`),
   });
 });
 

@@ -4,6 +4,7 @@
  * Invariants: an offer is outstanding only inside a turn; slot pairs grow and never shrink within an epoch; a publication
  * that was accepted is offered again in every later epoch until it is taken out.
  */
+import type { PathSample } from '../core/index.ts';
 import type { FrameEncryption } from '../encryption/index.ts';
 import type { Peer, PeerFactory, PeerState, Receiver, SentLines, SlotReceivers, SendTracks } from '../rtc/index.ts';
 import type { Binding, RequestOf, RequestType, ResultOf, StreamDescription, WireStream } from '../wire/index.ts';
@@ -42,6 +43,8 @@ export interface MediaWorld {
   onFlow(flows: boolean): void;
   /** A new peer took the place of the one before. */
   onReplaced(): void;
+  /** Packets of the video in that slot of that epoch come, and no frame is decoded. */
+  onStandstill(epoch: number, slot: number): void;
 }
 
 export interface MediaStart {
@@ -243,13 +246,19 @@ export class Media {
     return new PathWatch({
       now: () => this.world.now(),
       after: (milliseconds, run) => this.world.after(milliseconds, run),
-      sample: () => (peer.state === 'connected' ? peer.sample() : Promise.resolve(null)),
+      sample: () => (peer.state === 'connected' ? this.sample(peer) : Promise.resolve(null)),
       sends: () => this.sent.size > 0,
       probe: () => (this.isHeard ? this.world.probe() : Promise.resolve(false)),
       restartIce: () => {
         this.restartIce();
       },
     });
+  }
+
+  private async sample(peer: Peer): Promise<PathSample | null> {
+    const sample = await peer.sample();
+    if (peer === this.peer) for (const slot of peer.standstills) this.world.onStandstill(this.epoch, slot);
+    return sample;
   }
 
   private replace(): void {

@@ -11,6 +11,7 @@ export class FakePeer implements Peer {
   /** Lines in the order of their mids. */
   readonly lines: { direction: 'recvonly' | 'sendonly' | 'inactive'; kind: 'audio' | 'video' }[] = [];
   closed = false;
+  standstills: readonly number[] = [];
   private readonly pairs: {
     slot: number;
     audioLine: number;

@@ -92,6 +92,8 @@ export interface Peer {
   withdraw(): Promise<void>;
   /** What the statistics say of the pair of addresses in use; null without one. */
   sample(): Promise<PathSample | null>;
+  /** The slots whose video stands still by the last sample, so that its publisher is to be asked for a key frame. */
+  readonly standstills: readonly number[];
   /** The next offer restarts ICE. */
   restartIce(): void;
   close(): void;

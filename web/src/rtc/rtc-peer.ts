@@ -5,8 +5,9 @@ import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
 import { layersOf, scalabilityOf, limited, withoutLayers, type Layer } from './layers.ts';
-import { withOpusWishes, type OpusWishes } from './opus.ts';
+import { withOpusWishes, withRepeatedOpus, type OpusWishes } from './opus.ts';
 import { PlayoutDelays } from './playout.ts';
+import { Standstills } from './standstill.ts';
 import { pathSample } from './statistics.ts';
 import type { Peer, PeerFactory, PeerState, SendTracks, SentLines, SlotMids, SlotReceivers } from './peer.ts';
 
@@ -44,6 +45,8 @@ class RtcPeer implements Peer {
   private readonly opus = new Map<RTCRtpTransceiver, OpusWishes>();
   private readonly order = new CandidateOrder();
   private readonly delays = new PlayoutDelays();
+  private readonly still = new Standstills();
+  private stillMids: readonly string[] = [];
   private reported: PeerState = 'connecting';
 
   constructor(
@@ -184,7 +187,8 @@ class RtcPeer implements Peer {
 
   async offer(): Promise<string> {
     await this.pc.setLocalDescription(await this.pc.createOffer());
-    return this.pc.localDescription?.sdp ?? '';
+    const sdp = this.pc.localDescription?.sdp ?? '';
+    return repeatsOpus() ? withRepeatedOpus(sdp) : sdp;
   }
 
   newSlots(): readonly SlotMids[] {
@@ -207,7 +211,12 @@ class RtcPeer implements Peer {
   async sample(): Promise<PathSample | null> {
     const report = await this.pc.getStats();
     this.delays.note(report, this.pairs);
+    this.stillMids = this.still.note(report);
     return pathSample(report);
+  }
+
+  get standstills(): readonly number[] {
+    return this.pairs.flatMap(({ video }, slot) => (this.stillMids.includes(video.mid ?? '') ? [slot] : []));
   }
 
   restartIce(): void {
@@ -319,6 +328,12 @@ class RtcPeer implements Peer {
 }
 
 const DEPENDENCY_DESCRIPTOR = 'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension';
+
+/** Whether the browser repeats audio, and asks for repeats, if an answer says so: those do that know redundant audio. */
+function repeatsOpus(): boolean {
+  const codecs = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [];
+  return codecs.some(({ mimeType }) => mimeType.toLowerCase() === 'audio/red');
+}
 
 interface HeaderExtension {
   direction: string;

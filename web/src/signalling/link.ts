@@ -22,6 +22,7 @@ import {
   type ResultOf,
   type Resumed,
   type SenderStatsReport,
+  type StalledVideoReport,
   type SessionEvent,
   type WireError,
 } from '../wire/index.ts';
@@ -186,7 +187,7 @@ export class SignallingLink {
   }
 
   /** Says something that is not answered; without a socket it is lost. */
-  say(body: SenderStatsReport): void {
+  say(body: SenderStatsReport | StalledVideoReport): void {
     if (this.stage === 'open') this.transmit(0, body);
   }
 

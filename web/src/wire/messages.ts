@@ -258,12 +258,18 @@ export interface SenderStatsReport extends SenderEstimates {
   readonly streamId: string;
 }
 
+/** Packets of a subscription's video come, and none of its frames is decoded: its publisher is asked for a key frame. */
+export interface StalledVideoReport {
+  readonly type: 'videoStalled';
+  readonly subscriptionId: number;
+}
+
 export interface SenderEstimates {
   readonly maxAllocatedBitrate: number;
   readonly estimatedBandwidth: number;
 }
 
-export type ClientBody = Join | Resume | Ping | Pong | SenderStatsReport | AnyRequest;
+export type ClientBody = Join | Resume | Ping | Pong | SenderStatsReport | StalledVideoReport | AnyRequest;
 
 // ---- notices (number 0)
 

@@ -173,6 +173,10 @@ class RouterLink:
         """Forward the loudest of a transport's bindings on these pairs; none: all, each in its own pair."""
         await self._ask(lambda request_id: wire.SetAudioSlots(request_id, transport_id, list(slots)), wire.Empty)
 
+    async def request_key_frame(self, transport_id: TransportId, mid: str) -> None:
+        """Ask who publishes on that video line for a key frame; the router asks no publisher too often."""
+        await self._ask(lambda request_id: wire.RequestKeyFrame(request_id, transport_id, mid), wire.Empty)
+
     async def list_transports(self) -> list[TransportListing]:
         """Return every transport that the router holds."""
         reply = await self._ask(wire.ListTransports, wire.ListReply)

@@ -258,7 +258,7 @@ class _Conversation:
                 pass
             case signalling.Ping():
                 self._socket.send(_PONG)
-            case signalling.ReportSenderStats() as message:
+            case (signalling.ReportSenderStats() | signalling.ReportStalledVideo()) as message:
                 await attachment.report(report_of(message, attachment.connection_id))
             case TertuliaError() as error:
                 # Without a number there is nothing to answer: a message from a newer client, without effect here.

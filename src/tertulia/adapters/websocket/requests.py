@@ -93,8 +93,12 @@ def command_of(message: RequestMessage, origin: Origin, ids: IdSource, now: Wall
             return commands.Leave(origin)
 
 
-def report_of(message: signalling.ReportSenderStats, connection_id: ConnectionId) -> commands.ReportSenderStats:
+def report_of(
+    message: signalling.ReportSenderStats | signalling.ReportStalledVideo, connection_id: ConnectionId
+) -> commands.ReportSenderStats | commands.ReportStalledVideo:
     """Return what a message that has no answer reports."""
+    if isinstance(message, signalling.ReportStalledVideo):
+        return commands.ReportStalledVideo(connection_id, SubscriptionId(message.subscription_id))
     return commands.ReportSenderStats(
         connection_id, StreamId(message.stream_id), message.max_allocated_bitrate, message.estimated_bandwidth
     )

@@ -189,6 +189,12 @@ class ReportSenderStats(Message, frozen=True, tag="senderStats"):
     estimated_bandwidth: Uint32
 
 
+class ReportStalledVideo(Message, frozen=True, tag="videoStalled"):
+    """Packets of a subscription's video come, and none of its frames is decoded."""
+
+    subscription_id: Uint32
+
+
 ClientMessage = (
     Join
     | Resume
@@ -212,6 +218,7 @@ ClientMessage = (
     | Ping
     | Pong
     | ReportSenderStats
+    | ReportStalledVideo
 )
 CLIENT_MESSAGES: Final[Mapping[str, type[ClientMessage]]] = {
     tag(message): message for message in get_args(ClientMessage)

@@ -26,7 +26,7 @@ class ClientFrame:
     """A frame of a client.
 
     Attributes:
-        id: Number of the request; 0 for join, resume, ping, pong and senderStats.
+        id: Number of the request; 0 for join, resume, ping, pong, senderStats and videoStalled.
         ack: The highest event number that the client has handled.
         body: The message, or the error that its request deserves: its envelope was sound, its body was not.
     """

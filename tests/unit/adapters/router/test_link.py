@@ -120,6 +120,7 @@ async def test_every_request_goes_out_and_its_reply_comes_back(link: RouterLink,
     await link.pause(subscriber, SlotIndex(0), Generation(1), audio_paused=True, video_paused=True)
     await link.prefer(subscriber, SlotIndex(0), Generation(1), PictureWishes(), is_screen=False)
     await link.set_audio_slots(subscriber, [SlotIndex(1)])
+    await link.request_key_frame(publisher, "0")
     assert await link.list_transports() == [
         TransportListing(publisher, "ana", 1, [], audio_slots=[], paused_layers=[]),
         TransportListing(

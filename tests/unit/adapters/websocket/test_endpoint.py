@@ -320,6 +320,15 @@ async def test_sender_statistics_reach_the_subscriber_unnumbered_and_are_neither
     assert len(house.store.batches) == stored
 
 
+async def test_video_that_stands_still_is_not_answered(door: Door) -> None:
+    ana = await door.enter()
+    await ana.say([0, 0, {"type": "videoStalled", "subscriptionId": 7}])
+    await ana.say([0, 0, {"type": "videoStalled", "subscriptionId": -1}])
+    assert ana.bodies("reply") == []
+    assert ana.close_code is None
+    await door.leave()
+
+
 async def test_a_client_that_doubts_its_socket_is_answered_at_once(door: Door) -> None:
     ana, ben = await door.enter(), await door.enter()
     await ana.say([0, 0, {"type": "ping"}])
