@@ -101,6 +101,7 @@ class Call:
     shown_per_s: float
     frozen_percent: float
     concealed_percent: float
+    left_out: int
     dropped: int
     profile: dict[str, float]
 
@@ -198,6 +199,7 @@ def measure(publisher: Person, viewer: Person) -> Call:
         shown_per_s=shown / (Sample.of(viewer.page).at_s - before.at_s),
         frozen_percent=100 * grown("video", "totalFreezesDuration") / took_s,
         concealed_percent=100 * grown("audio", "concealedSamples") / max(1.0, grown("audio", "totalSamplesReceived")),
+        left_out=sum(entry["type"] == "videoDisabled" for entry in viewer.log()),
         dropped=dropped(publisher, viewer),
         profile=profile,
     )
@@ -217,12 +219,17 @@ def judged(percent: int, of: Call) -> Figure:
         "shown/s": of.shown_per_s,
         "% frozen": of.frozen_percent,
         "% of sound concealed": of.concealed_percent,
+        "times without video": float(of.left_out),
         "dropped": float(of.dropped),
     }
     sys.stderr.write(f"loss={percent}: {json.dumps({name: round(value, 1) for name, value in of.profile.items()})}\n")
     bars = {
-        10: (Bar("% frozen", at_most=1.0),),
-        20: (Bar("frames/s", at_least=15.0), Bar("% of sound concealed", at_most=CLEAR_PERCENT)),
+        10: (Bar("% frozen", at_most=1.0), Bar("times without video", at_most=0.0)),
+        20: (
+            Bar("frames/s", at_least=15.0),
+            Bar("% of sound concealed", at_most=CLEAR_PERCENT),
+            Bar("times without video", at_most=0.0),
+        ),
         30: (Bar("dropped", at_most=0.0),),
     }
     what = f"a call in Chromium, {percent} % lost on each of the two links each way, {SECONDS} s"
