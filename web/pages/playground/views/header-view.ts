@@ -7,7 +7,7 @@ import { sign } from './icons.ts';
 export function headerView(state: State): TemplateResult {
   return html`<header class="head">
     <h1 class="wordmark">${sign()}<span>tertulia</span></h1>
-    ${state.impair === undefined ? nothing : html`<p class="pill pill-impaired" title="tertulia dev --impair ${state.impair}"><span class="pill-text">Bad network on purpose: ${state.impair}</span></p>`}
+    ${state.impair === undefined ? nothing : html`<p class="pill pill-impaired" title="tertulia dev --impair ${state.impair}"><span class="pill-text">Bad network<span class="pill-more"> on purpose: ${state.impair}</span></span></p>`}
     <p class="pill" role="status" data-phase=${state.phase.name}><span class="pill-dot"></span><span class="pill-text">${phaseWords(state.phase)}</span></p>
   </header>`;
 }
