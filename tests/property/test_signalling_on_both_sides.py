@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from tertulia.adapters.websocket import SignallingEndpoint, SignallingLimits
-from tertulia.client import core as client
+from tertulia.client import exchange
 from tertulia.client.core import Core, State
 from tertulia.domain.roles import Role
 from tertulia.services import ports
@@ -58,10 +58,10 @@ class Phone:
     # ---- what its user does
 
     def connect(self) -> None:
-        self.feed(client.Connect(make_token(self.world.house.record, Role.MODERATOR)))
+        self.feed(exchange.Connect(make_token(self.world.house.record, Role.MODERATOR)))
 
     def leave(self) -> None:
-        self.feed(client.Disconnect())
+        self.feed(exchange.Disconnect())
 
     def signal(self) -> None:
         self.said += 1
@@ -71,28 +71,28 @@ class Phone:
 
     def ask(self, request: object) -> None:
         self.tickets += 1
-        self.feed(client.Ask(self.tickets, cast("client.Request", request)))
+        self.feed(exchange.Ask(self.tickets, cast("exchange.Request", request)))
 
     # ---- the core and its socket
 
-    def feed(self, given: client.Input) -> None:
+    def feed(self, given: exchange.Input) -> None:
         self.perform(self.core.handle(given, self.world.now))
 
-    def perform(self, effects: list[client.Effect]) -> None:
+    def perform(self, effects: list[exchange.Effect]) -> None:
         for effect in effects:
             match effect:
-                case client.OpenSocket(number):
+                case exchange.OpenSocket(number):
                     self.socket = number
                     self.pipe = None
                     self.world.dial(self)
-                case client.CloseSocket():
+                case exchange.CloseSocket():
                     self.hang_up()
-                case client.Send(request_id, ack, body):
+                case exchange.Send(request_id, ack, body):
                     if request_id:
                         self.requests[request_id] = body
                     if self.pipe is not None:
                         self.pipe.up.append(wire.client_frame(request_id, ack, body))
-                case client.Answered(ticket, error) if ticket in self.asked and error is None:
+                case exchange.Answered(ticket, error) if ticket in self.asked and error is None:
                     self.acknowledged.add(self.asked[ticket])
                 case _:
                     pass
@@ -110,7 +110,7 @@ class Phone:
         if self.pipe is not None:
             self.world.closing.append(self.pipe)
             self.pipe = None
-        self.feed(client.SocketLost(number, code, self.world.random.random(), "cut"))
+        self.feed(exchange.SocketLost(number, code, self.world.random.random(), "cut"))
 
     def receive(self, text: str) -> None:
         frame = wire.decode_server_frame(text)
@@ -123,7 +123,7 @@ class Phone:
             self.requests, self.replied = {}, set()
         if isinstance(body, wire.Signal) and frame.number > number and self.core.state is not State.RECONNECTING:
             self.heard[self.connection_id].append((frame.number, body.data or ""))
-        self.feed(client.Received(self.socket, frame.number, body))
+        self.feed(exchange.Received(self.socket, frame.number, body))
         self.media.hear(body)
 
 
@@ -398,7 +398,7 @@ class World:
                 if pipe is not None and phone.network and phone.core.state is not State.DISCONNECTED:
                     if not getattr(pipe, "opened", False):
                         pipe.opened = True  # type: ignore[attr-defined]  # noted on the pipe itself
-                        phone.feed(client.SocketOpened(phone.socket))
+                        phone.feed(exchange.SocketOpened(phone.socket))
                     if deliver:
                         pipe.to_server(1_000)
             await settle()

@@ -11,29 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from tertulia.client.core import (
-    Answered,
-    Ask,
-    CloseSocket,
-    Connect,
-    ConnectDone,
-    Core,
-    Disconnect,
-    DisconnectDone,
-    Dispatched,
-    Effect,
-    ForMedia,
-    Input,
-    MediaOver,
-    OpenSocket,
-    Reading,
-    Received,
-    Request,
-    Send,
-    SocketLost,
-    SocketOpened,
-    State,
-)
+from tertulia.client.core import Core, State
 from tertulia.client.dispatch import EventDispatcher
 from tertulia.client.emitter import Emitter
 from tertulia.client.errors import (
@@ -52,6 +30,27 @@ from tertulia.client.events import (
     SessionDisconnectEvent,
     StreamEvent,
     StreamPropertyChangedEvent,
+)
+from tertulia.client.exchange import (
+    Answered,
+    Ask,
+    CloseSocket,
+    Connect,
+    ConnectDone,
+    Disconnect,
+    DisconnectDone,
+    Dispatched,
+    Effect,
+    ForMedia,
+    Input,
+    MediaOver,
+    OpenSocket,
+    Reading,
+    Received,
+    Request,
+    Send,
+    SocketLost,
+    SocketOpened,
 )
 from tertulia.client.presence import Presence
 from tertulia.client.publisher import Publisher

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tertulia.client.core import MediaNews, Request
 from tertulia.client.errors import (
     SessionError,
     invalid_parameter,
@@ -20,6 +19,7 @@ from tertulia.client.errors import (
     stream_destroyed,
 )
 from tertulia.client.events import StreamEvent
+from tertulia.client.exchange import MediaNews, Request
 from tertulia.client.presence import Presence, stream_reason
 from tertulia.client.publisher import RIDS, Publisher
 from tertulia.client.retry import retry_delay_s

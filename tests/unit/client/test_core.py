@@ -11,13 +11,13 @@ from hypothesis import strategies as some
 
 from tertulia.client import SessionDisconnectEvent
 from tertulia.client import core as module
-from tertulia.client.core import (
+from tertulia.client.core import Core, State
+from tertulia.client.exchange import (
     Answered,
     Ask,
     CloseSocket,
     Connect,
     ConnectDone,
-    Core,
     Disconnect,
     DisconnectDone,
     Dispatched,
@@ -32,7 +32,6 @@ from tertulia.client.core import (
     Send,
     SocketLost,
     SocketOpened,
-    State,
 )
 from tertulia.client.presence import Fact
 from tertulia.wire import signalling as wire
