@@ -27,6 +27,15 @@ function sharedHead() {
   };
 }
 
+const TESTS = ['src/**/*.test.ts', 'pages/**/*.test.ts', 'build/**/*.test.js'];
+const WITH_DOCUMENT = [
+  'src/*.test.ts',
+  'src/{api,dom,eras}/**/*.test.ts',
+  'src/signalling/link.test.ts',
+  'src/package/index.test.ts',
+  'pages/playground/call.test.ts',
+];
+
 export default defineConfig({
   plugins: [sharedHead()],
   root: resolve(import.meta.dirname, 'pages'),
@@ -43,9 +52,12 @@ export default defineConfig({
   server: { fs: { allow: [resolve(import.meta.dirname, '..')] } },
   test: {
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'pages/**/*.test.ts', 'build/**/*.test.js'],
-    environment: 'happy-dom',
     css: { include: /widget\.css/ },
     restoreMocks: true,
+    // Making a document takes longer than most files of tests; what touches none does without.
+    projects: [
+      { extends: true, test: { name: 'document', include: WITH_DOCUMENT, environment: 'happy-dom' } },
+      { extends: true, test: { name: 'plain', include: TESTS, exclude: WITH_DOCUMENT, environment: 'node' } },
+    ],
   },
 });
