@@ -27,6 +27,7 @@ from bench.router import audio, build_example, one_shard, pinned, video
 from bench.scale import growth, latency, memory, shards
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
 from bench.sockets import fan_out, idle_connections, leaving
+from bench.speakers import speaker_figures
 from tests.servers import TertuliaServer
 
 SCOREBOARD = Path(__file__).parent / "README.md"
@@ -85,6 +86,7 @@ ALONE: dict[str, Callable[[], Iterable[Figure]]] = {
     "loss": loss_figures,
     "hostile": hostile_figures,
     "layers": layer_figures,
+    "speakers": speaker_figures,
 }
 """Those that have servers of their own."""
 

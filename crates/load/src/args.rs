@@ -29,6 +29,7 @@ Clients with real ICE, DTLS and SRTP that join sessions, publish, subscribe and 
   --packet-bytes <n>     largest video packet (default 1150)
   --audio-bytes <n>      every audio packet, 50 per second; 0: none (default 100)
   --streams <n>          streams that a client subscribes to at most (default 48)
+  --loudest              clients take the loudest only where a session has many speakers, as browsers do
   --drop <percent>       received media packets that are dropped on purpose (default 0)
   --threads <n>          threads that carry the clients (default 1)
   --seed <n>             of everything random (default: any)
@@ -61,6 +62,8 @@ pub struct Args {
     pub audio: Option<AudioOptions>,
     /// Most subscriptions of a client.
     pub max_streams: usize,
+    /// Which speakers of a large session clients take.
+    pub speakers: Speakers,
     /// Share of media that is dropped on purpose, 0 to 1.
     pub drop_share: f64,
     /// Threads for clients.
@@ -73,6 +76,15 @@ pub struct Args {
     pub has_permission: bool,
     /// For programs.
     pub json: bool,
+}
+
+/// Which speakers of a large session a client takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speakers {
+    /// All, each in a pair of its own.
+    All,
+    /// The loudest, in audio slots.
+    Loudest,
 }
 
 /// What the command line asks for.
@@ -104,6 +116,7 @@ impl Args {
             video: self.video,
             audio: self.audio,
             max_streams: self.max_streams,
+            knows_audio_slots: self.speakers == Speakers::Loudest,
             expected_streams: streams.min(self.max_streams),
         }
     }
@@ -117,6 +130,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut bitrate_bps, mut frame_rate, mut packet_bytes) = (1_000_000, 30, 1_150);
     let (mut audio_bytes, mut max_streams, mut threads, mut seed) = (100, 48, 1, None);
     let mut stay_s = None;
+    let mut speakers = Speakers::All;
     let (mut no_limits, mut has_permission, mut json) = (false, false, false);
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
@@ -133,6 +147,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
             }
             Long("audio-bytes") => audio_bytes = number(&mut parser, "audio-bytes", 0..=1_200)?,
             Long("streams") => max_streams = number(&mut parser, "streams", 0..=48)?,
+            Long("loudest") => speakers = Speakers::Loudest,
             Long("threads") => threads = number(&mut parser, "threads", 1..=64)?,
             Long("seed") => seed = Some(number(&mut parser, "seed", 0..=u64::MAX)?),
             Long("no-limits") => no_limits = true,
@@ -162,6 +177,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         video: (bitrate_bps > 0).then_some(VideoOptions { bitrate_bps, frame_rate, packet_bytes }),
         audio: (audio_bytes > 0).then_some(AudioOptions { packet_bytes: audio_bytes }),
         max_streams,
+        speakers,
         drop_share: drop_percent / 100.0,
         threads,
         seed,
@@ -218,7 +234,7 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--url http://x --duration 2.5 --ramp 0 --churn 3 --bitrate 2000000 --frame-rate 15 \
-                    --packet-bytes 1000 --audio-bytes 0 --streams 9 --drop 5 --threads 2 --seed 8 --no-limits \
+                    --packet-bytes 1000 --audio-bytes 0 --streams 9 --loudest --drop 5 --threads 2 --seed 8 --no-limits \
                     --i-have-permission --json";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.duration, Duration::from_millis(2_500));
@@ -230,6 +246,7 @@ mod tests {
         let Ok(Parsed::Run(short)) = run("--url x --stay 1.5") else { panic!("not run") };
         assert_eq!(short.stay, Some(Duration::from_millis(1_500)));
         assert!(args.no_limits && args.has_permission && args.json);
+        assert_eq!((args.speakers, short.speakers), (Speakers::Loudest, Speakers::All));
     }
 
     #[test]

@@ -46,13 +46,17 @@ fn what_clients_say_is_what_the_contract_says() {
     let mut frame = golden("join_token_alone");
     let token = text(&frame[2]["token"]);
     frame[2]["client"] = json!({"name": "tertulia-load", "version": env!("CARGO_PKG_VERSION")});
-    assert_says(&ClientMessage::Join { token, client: ClientName::OWN }, &frame);
+    assert_says(
+        &ClientMessage::Join { token, client: ClientName::OWN, audio_slots: false },
+        &frame,
+    );
 
-    let frame = golden("resume");
+    let frame = golden("resume_audio_slots");
     let message = ClientMessage::Resume {
         connection_id: text(&frame[2]["connectionId"]),
         resume_key: text(&frame[2]["resumeKey"]),
         after: 41,
+        audio_slots: true,
     };
     assert_says(&message, &frame);
 

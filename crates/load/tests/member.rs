@@ -33,6 +33,7 @@ impl Scene {
             video: None,
             audio: Some(AudioOptions { packet_bytes: 100 }),
             max_streams: 3,
+            knows_audio_slots: true,
             expected_streams: 1,
         };
         let mut member = Member::new(options, now, 1);
@@ -113,6 +114,12 @@ fn a_refused_token_is_told_in_the_servers_words() {
     scene.hear(&json!({"type": "refused", "error": error("The token has expired.")}));
     assert_eq!(scene.failure(), "the server refused a client: The token has expired (OT_ERROR)");
     assert_eq!(scene.tally.failed(), 1);
+}
+
+#[test]
+fn a_client_says_whether_it_knows_of_audio_slots() {
+    let said = Scene::new(Role::Subscriber).said();
+    assert_eq!((kinds(&said), &said[0].1["audioSlots"]), (vec!["join"], &json!(true)));
 }
 
 #[test]

@@ -64,6 +64,9 @@ def load(
     packet_bytes: Annotated[int, Parameter(help="Largest video packet.")] = 1_150,
     audio_bytes: Annotated[int, Parameter(help="Every audio packet, 50 per second; 0: no audio.")] = 100,
     streams: Annotated[int, Parameter(help="Streams that a client subscribes to at most.")] = 48,
+    loudest: Annotated[
+        bool, Parameter(help="Clients take the loudest only where a session has many speakers, as browsers do.")
+    ] = False,
     drop: Annotated[float, Parameter(help="Percent of received media that clients drop on purpose.")] = 0.0,
     threads: Annotated[int, Parameter(help="Threads that carry the clients.")] = 1,
     seed: Annotated[int | None, Parameter(help="Of everything random. [default: any]")] = None,
@@ -97,7 +100,7 @@ def load(
     command += ["--audio-bytes", str(audio_bytes), "--streams", str(streams), "--drop", str(drop)]
     command += [] if stay is None else ["--stay", str(stay)]
     command += ["--threads", str(threads), *([] if seed is None else ["--seed", str(seed)])]
-    flags = {"--no-limits": no_limits, "--i-have-permission": i_have_permission, "--json": json}
+    flags = {"--loudest": loudest, "--no-limits": no_limits, "--i-have-permission": i_have_permission, "--json": json}
     _become(command + [name for name, is_set in flags.items() if is_set], json_text.dumps(plan).encode())
 
 

@@ -258,6 +258,7 @@ fn member(token: &str, now: Instant, seed: usize) -> Member {
         video: Some(VideoOptions { bitrate_bps: 100_000, frame_rate: 10, packet_bytes: 1_150 }),
         audio: None,
         max_streams: 16,
+        knows_audio_slots: false,
         expected_streams: 16,
     };
     Member::new(options, now, seed as u64)

@@ -17,7 +17,7 @@ use crate::signalling::{
 };
 
 /// Sizes to which a client's pool of slot pairs grows.
-const PAIR_STEPS: [usize; 6] = [2, 4, 8, 16, 32, 48];
+const PAIR_STEPS: [usize; 7] = [2, 4, 8, 16, 32, 48, 56];
 /// A server that has not answered by then is away.
 const ANSWER: Duration = Duration::from_secs(15);
 /// A media transport that has no keys by then has no way to the router.
@@ -61,6 +61,8 @@ pub struct MemberOptions {
     pub audio: Option<AudioOptions>,
     /// Streams that it subscribes to at most.
     pub max_streams: usize,
+    /// Whether it takes the loudest only where there are many.
+    pub knows_audio_slots: bool,
     /// Streams that it will probably subscribe to: its first offer has pairs for them.
     pub expected_streams: usize,
 }
@@ -169,7 +171,8 @@ impl Member {
             receiving: Receiving::new(now),
         };
         let token = member.options.token.clone();
-        member.dialogue.say(&ClientMessage::Join { token, client: ClientName::OWN });
+        let audio_slots = member.options.knows_audio_slots;
+        member.dialogue.say(&ClientMessage::Join { token, client: ClientName::OWN, audio_slots });
         member
     }
 
@@ -219,6 +222,7 @@ impl Member {
                 connection_id: self.connection.clone(),
                 resume_key: self.resume_key.clone(),
                 after: self.dialogue.acknowledged(),
+                audio_slots: self.options.knows_audio_slots,
             };
             self.dialogue.begin_again(&resume);
         }
@@ -326,6 +330,10 @@ impl Member {
                 self.pairs_wanted = self.pairs_wanted.max(pool(pairs));
                 self.advance(context);
             }
+            ServerMessage::AudioSlot { slot, subscription_id: Some(subscription) } => {
+                self.receiving.bind(slot, subscription);
+            }
+            ServerMessage::AudioSlot { slot, .. } => self.receiving.unbind(slot),
             ServerMessage::MediaFailed { epoch }
                 if epoch == self.epoch && self.phase == Phase::Inside =>
             {
@@ -694,7 +702,7 @@ fn may_resume(code: Option<u16>) -> bool {
 }
 
 fn pool(streams: usize) -> usize {
-    PAIR_STEPS.into_iter().find(|size| *size >= streams).unwrap_or(48)
+    PAIR_STEPS.into_iter().find(|size| *size >= streams).unwrap_or(56)
 }
 
 fn told(error: &ErrorBody) -> String {

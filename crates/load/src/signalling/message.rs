@@ -23,11 +23,15 @@ pub enum ClientMessage {
     Join {
         token: String,
         client: ClientName,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        audio_slots: bool,
     },
     Resume {
         connection_id: String,
         resume_key: String,
         after: u64,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        audio_slots: bool,
     },
     Pong {},
     Negotiate {
@@ -132,6 +136,11 @@ pub enum ServerMessage {
     },
     SlotsNeeded {
         pairs: usize,
+    },
+    AudioSlot {
+        slot: u32,
+        #[serde(default)]
+        subscription_id: Option<u32>,
     },
     MediaFailed {
         epoch: u32,
