@@ -230,7 +230,7 @@ impl Router {
     pub fn prefer(&mut self, now: Instant, command: Prefer) -> Result<(), RouterError> {
         self.flush(now);
         let slot = self.slot_mut(command.transport, command.slot)?;
-        if slot.generation != command.generation || slot.source.is_none() {
+        if slot.generation != command.generation || slot.source.is_none() || slot.is_audio_slot() {
             return Ok(());
         }
         slot.wishes = command.wishes;

@@ -20,6 +20,7 @@ use crate::layers::{Encodings, Layer, MAX_ENCODINGS, Need};
 use crate::line::Incoming;
 use crate::router::Router;
 use crate::sink::{ShardIndex, Sink};
+use crate::slot::Slot;
 
 /// How often the publisher's shard is reminded that somebody still waits for a key frame. It has its
 /// own measure of how often the publisher is.
@@ -230,7 +231,9 @@ impl Router {
         let PendingBind { transport, slot: index, generation, .. } = pending;
         // It may have been unbound, or bound to something else, in the meantime.
         let slot = self.slot_mut(transport, index);
-        let slot = slot.map(|s| (s.generation == generation && s.source.is_some()).then_some(s));
+        let is_bound =
+            |s: &Slot| s.generation == generation && s.source.is_some() && !s.is_audio_slot();
+        let slot = slot.map(|s| is_bound(s).then_some(s));
         let answer = match (outcome, slot) {
             (_, Err(gone)) => Err(gone),
             (Ok(formats), Ok(slot)) => {

@@ -27,6 +27,8 @@ enum Sound {
 pub(crate) struct Slot {
     pub(crate) index: SlotIndex,
     pub(crate) generation: Generation,
+    /// How often it carried somebody as an audio slot; no binding of control's.
+    pub(crate) turn: Generation,
     pub(crate) source: Option<Source>,
     pub(crate) audio: Line,
     pub(crate) video: Line,
@@ -48,6 +50,7 @@ impl Slot {
         Self {
             index: pair.slot,
             generation: Generation::default(),
+            turn: Generation::default(),
             source: None,
             audio: Line::new(pair.audio_mid, Kind::Audio, audio_seed),
             video: Line::new(pair.video_mid, Kind::Video, video_seed),
@@ -121,7 +124,7 @@ impl Slot {
 
     /// An audio slot carries this from now on. Returns the first timestamp that it can have.
     pub(crate) fn carry(&mut self, now: Instant, audio: Source) -> u32 {
-        self.generation = Generation(self.generation.0.wrapping_add(1));
+        self.turn = Generation(self.turn.0.wrapping_add(1));
         self.source = Some(audio);
         self.audio.bind(now, false)
     }

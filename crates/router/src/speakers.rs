@@ -210,7 +210,7 @@ impl Router {
         seat.occupant.take()?;
         let index = seat.slot;
         let slot = transport.slot_mut(index)?;
-        let (turn, mid, source) = (slot.generation, slot.audio.mid, slot.unbind());
+        let (turn, mid, source) = (slot.turn, slot.audio.mid, slot.unbind());
         if let Some(source) = source {
             self.release(source, id, index);
         }
@@ -358,7 +358,7 @@ impl Router {
             return;
         };
         let rtp_timestamp = slot.carry(now, audio);
-        let turn = slot.generation;
+        let turn = slot.turn;
         if let Some(seats) = transport.seats.as_mut() {
             seats.take(now, seat, (of, score), rtp_timestamp);
         }
@@ -401,7 +401,7 @@ pub(crate) fn infos(transport: &Transport) -> Vec<AudioSlotInfo> {
         let occupant = seat.occupant.as_ref();
         AudioSlotInfo {
             slot: seat.slot,
-            turn: slot.map(|slot| slot.generation).unwrap_or_default(),
+            turn: slot.map(|slot| slot.turn).unwrap_or_default(),
             of: occupant.map(|o| Carried { slot: o.of.slot, generation: o.of.generation }),
             audio_rtp_timestamp: occupant.map(|o| o.rtp_timestamp),
         }

@@ -225,6 +225,19 @@ fn the_threshold_may_be_crossed_both_ways_in_mid_call() {
 }
 
 #[test]
+fn a_pair_that_was_an_audio_slot_is_bound_like_any_other() {
+    let mut hall = Hall::listening(3, 1);
+    hall.speak(Duration::from_millis(60), &[(0, VOICE)]);
+    hall.speak(SECOND, &[]);
+    hall.speak(SECOND, &[(1, VOICE)]);
+    assert_eq!(hall.told(), [Some(1)], "it carried one, and then another");
+    hall.set(&[]).expect("set");
+    let (pair, source) = (hall.slots[0], hall.world.source(hall.publishers[2], 0));
+    let bound = hall.world.try_bind(hall.subscriber, pair, 1, source);
+    assert!(bound.is_ok(), "turns are no bindings: {bound:?}");
+}
+
+#[test]
 fn who_comes_later_may_be_heard_and_a_publisher_that_ends_leaves_the_seat() {
     let mut hall = Hall::listening(2, 1);
     hall.world.unbind(hall.subscriber, 1, 1);
