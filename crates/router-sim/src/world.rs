@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) type Step<T = ()> = Result<T, String>;
 
 /// Something that will happen.
+#[expect(clippy::large_enum_variant, reason = "few of them are under way at once")]
 enum Task {
     ToRouter { source: SocketAddr, contents: Vec<u8> },
     ToPeer { peer: usize, address: SocketAddr, heard: Heard },

@@ -129,6 +129,8 @@ pub struct MediaHeader {
     pub source_us: Option<i64>,
     /// Which encoding of the line.
     pub encoding: u8,
+    /// Something later of the encoding came before it.
+    pub is_late: bool,
     /// As in [`RtpIn`].
     pub ssrc: u32,
     /// As in [`RtpIn`].

@@ -38,13 +38,13 @@ impl Router {
         transport.totals.bytes_received += packet.payload.len() as u64;
         let clock = transport.clock;
         let track = transport.tracks.iter_mut().find(|t| t.mid == packet.mid);
-        let Some((track, format, index)) = track.and_then(|track| {
+        let Some((track, format, index, is_late)) = track.and_then(|track| {
             let format = track.format_of(packet.payload_type)?;
             let index = track.count(now, &packet)?;
+            let is_late = !track.is_newest(index, packet.sequence_number);
             // One of another codec that comes late is of the time before the codec changed.
-            let is_late = track.format().is_some_and(|now| now != format)
-                && !track.is_newest(index, packet.sequence_number);
-            (!is_late).then_some((track, format, index))
+            let is_former = is_late && track.format().is_some_and(|now| now != format);
+            (!is_former).then_some((track, format, index, is_late))
         }) else {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;
@@ -61,7 +61,7 @@ impl Router {
         let mut report = None;
         if let Some(encoding) = track.encodings.get_mut(usize::from(index)) {
             report = encoding.report;
-            if frame.starts_key_frame {
+            if frame.starts_key_frame && !is_late {
                 encoding.throttle.key_frame_started();
             }
         }
@@ -79,13 +79,14 @@ impl Router {
         }
         if has_changed {
             self.fan_out();
-            let served = frame.starts_key_frame.then_some(index);
+            let served = (frame.starts_key_frame && !is_late).then_some(index);
             self.choose_all(now, id, packet.mid, served);
         }
 
         let received = self.followed;
         let encoding = index;
-        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
+        let incoming =
+            Incoming { packet, format, frame, captured, encoding, source_us, is_late, received };
         self.hand_on(Arrived { at: now, publisher: id, kind, incoming });
     }
 
@@ -97,8 +98,16 @@ impl Router {
         kind: Kind,
         incoming: &Incoming,
     ) {
-        let Incoming { ref packet, format, frame, captured, encoding, source_us, received } =
-            *incoming;
+        let Incoming {
+            ref packet,
+            format,
+            frame,
+            captured,
+            encoding,
+            source_us,
+            is_late,
+            received,
+        } = *incoming;
         let extensions = packet.extensions;
         let (payload, lead) = match extensions.dependency {
             Some(place) => packet.payload.beginning_at(place.start),
@@ -113,6 +122,7 @@ impl Router {
             captured,
             source_us,
             encoding,
+            is_late,
             ssrc: packet.ssrc,
             payload_type: packet.payload_type,
             sequence_number: packet.sequence_number,

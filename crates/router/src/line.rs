@@ -43,6 +43,8 @@ pub(crate) struct Incoming {
     pub(crate) encoding: u8,
     /// When it was captured on the publisher's own clock, in microseconds, once a report told.
     pub(crate) source_us: Option<i64>,
+    /// Something later of the encoding came before it.
+    pub(crate) is_late: bool,
     /// When it came, if it is followed.
     pub(crate) received: Option<ReceivedAt>,
 }
@@ -417,9 +419,10 @@ impl Line {
     }
 
     /// Whether a packet of what does not flow may begin to: at a key frame, of the encoding that is
-    /// gone for, or of any lower one if nothing flows yet.
+    /// gone for, or of any lower one if nothing flows yet. What followed a key frame that comes late was
+    /// refused and does not come again, so the picture would have holes that nobody can fill.
     fn admit(&self, incoming: &Incoming) -> Admission {
-        let Incoming { encoding, ref frame, .. } = *incoming;
+        let Incoming { encoding, ref frame, is_late, .. } = *incoming;
         if self.kind == Kind::Audio {
             return Admission::Open;
         }
@@ -428,7 +431,7 @@ impl Line {
         let is_aim = self.aim.follow.is_none_or(|follow| follow == encoding)
             || shown.is_some_and(|shown| shown == encoding);
         let is_welcome = is_aim || (shown.is_none() && self.aim.first.has(encoding));
-        match (is_welcome && frame.starts_key_frame, is_aim) {
+        match (is_welcome && frame.starts_key_frame && !is_late, is_aim) {
             (true, _) => Admission::Open,
             (false, true) => Admission::NeedsKeyFrame,
             (false, false) => Admission::Refused,

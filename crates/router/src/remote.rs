@@ -284,13 +284,23 @@ impl Router {
 
     /// A packet of a publisher on another shard is to go to the slots of this one.
     pub fn handle_media(&mut self, now: Instant, header: &MediaHeader, packet: &RtpIn) {
-        let MediaHeader { format, frame, captured, kind, encoding, source_us, received, .. } =
-            *header;
+        let MediaHeader {
+            kind,
+            format,
+            frame,
+            captured,
+            encoding,
+            source_us,
+            is_late,
+            received,
+            ..
+        } = *header;
         if !self.remote.lines.contains_key(&(header.transport, header.mid)) {
             return;
         }
         let packet = packet.clone();
-        let incoming = Incoming { packet, format, frame, captured, encoding, source_us, received };
+        let incoming =
+            Incoming { packet, format, frame, captured, encoding, source_us, is_late, received };
         self.hand_on(Arrived { at: now, publisher: header.transport, kind, incoming });
     }
 

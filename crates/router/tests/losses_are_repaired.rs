@@ -75,6 +75,28 @@ fn packets_lost_on_the_way_from_a_publisher_are_asked_for() {
 }
 
 #[test]
+fn nothing_begins_at_a_key_frame_that_comes_after_what_followed_it() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let subscriber = world.join(&[], 1);
+    world.play(Duration::from_secs(1));
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.run_for(Duration::from_millis(30));
+    assert!(world.clients[publisher].streams[0].key_frame_due, "the next picture is one");
+    let mut is_lost = false;
+    world.let_through(move |direction, datagram| {
+        let is_first = direction == Direction::ToRouter(publisher) && is_video(datagram) && !is_lost;
+        is_lost |= is_first;
+        !is_first
+    });
+    world.play(Duration::from_secs(4));
+    let client = &world.clients[subscriber];
+    let video = client.received_on(client.slot_mids(0).1);
+    assert!(video[0].video.key_frame);
+    assert_complete(&world, subscriber);
+}
+
+#[test]
 fn what_was_lost_of_an_older_binding_stays_lost() {
     let mut world = World::new();
     let publisher = world.join(&[RED, BLUE], 0);
