@@ -214,8 +214,8 @@ impl Network {
         let chosen = shares.iter().zip(demands);
         let chosen = chosen.filter_map(|(share, demand)| demand.steps.get(share.step?));
         self.given = chosen.fold(sound, |sum, rate| sum.plus(*rate));
-        if self.is_cut_off(now) {
-            // The least is sent, but nobody is told of a network that is too narrow.
+        if self.is_cut_off(now) || self.estimator.is_trying() {
+            // Less is sent, but nobody is told of a network that is too narrow.
             for share in &mut shares {
                 share.fits = true;
             }

@@ -21,6 +21,7 @@ enum Fate {
 /// A packet that left.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packet {
+    pub(super) sequence: u16,
     /// On the estimator's clock.
     pub(super) sent_us: u64,
     pub(super) bytes: u32,
@@ -102,6 +103,7 @@ impl History {
         let index = usize::from(report.sequence.wrapping_sub(self.first));
         let entry = self.packets.get_mut(index)?;
         let packet = Packet {
+            sequence: report.sequence,
             sent_us: self.newest_us - age_us(self.newest_us, entry),
             bytes: entry.bytes.into(),
             cluster: entry.is_probe.then_some(ClusterId(entry.cluster)),

@@ -3,10 +3,12 @@
 //! Loss alone says little: a radio link loses at any rate, a short queue loses because of the rate.
 //! So more loss than is known is answered by a trial: the rate is cut once to what gets through. If as
 //! much is lost at the lower rate, the link loses at random: the loss is taken as given and the
-//! cut is undone. If less is lost, the cut was right.
+//! cut is undone. If less is lost, the cut was right. If there is nothing lower to send, nothing can be
+//! learnt, and the loss is taken as given too unless a queue stands.
 
 use super::super::bitrate::Bitrate;
 use super::Limits;
+use super::history::Packet;
 
 /// An observation lasts this long at least, and has this many packets or lasts this much longer.
 const LEAST_US: u64 = 400_000;
@@ -35,6 +37,8 @@ const GROWTH: f64 = 1.05;
 const GROWTH_AFTER_BLACKOUT: f64 = 1.5;
 /// A bound this far above the rate binds nothing.
 const FREE_ABOVE: f64 = 1.3;
+/// Reports are lost too, of this many times the packets that were heard of at most.
+const MOST_UNHEARD: f64 = 2.0;
 /// Weight of the newest observation in the loss that is told, and in the loss that is known.
 const NEWEST: f64 = 0.3;
 const NEWEST_KNOWN: f64 = 0.1;
@@ -45,12 +49,17 @@ struct Observation {
     rate: Bitrate,
     loss: f64,
     packets: u32,
+    /// Packets that left, in parts of those that were heard of.
+    unheard: f64,
 }
 
 #[derive(Debug, Default)]
 struct Tally {
     first_us: Option<u64>,
     last_us: u64,
+    /// Number of the first, and how many numbers there are from it to the newest.
+    first: u16,
+    numbers: u16,
     packets: u32,
     lost: u32,
     bytes: u64,
@@ -64,7 +73,7 @@ struct Trial {
     waited: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LossBound {
     tally: Tally,
     bound: Option<Bitrate>,
@@ -73,10 +82,28 @@ pub(super) struct LossBound {
     known: f64,
     /// Smoothed.
     loss: f64,
+    /// Packets that left in parts of those that were heard of, smoothed, 1 to [`MOST_UNHEARD`].
+    unheard: f64,
     strikes: u32,
     /// Packets that left before do not count for the next observation.
     from_us: u64,
     was_blackout: bool,
+}
+
+impl Default for LossBound {
+    fn default() -> Self {
+        Self {
+            tally: Tally::default(),
+            bound: None,
+            trial: None,
+            known: 0.0,
+            loss: 0.0,
+            unheard: 1.0,
+            strikes: 0,
+            from_us: 0,
+            was_blackout: false,
+        }
+    }
 }
 
 impl LossBound {
@@ -94,17 +121,35 @@ impl LossBound {
         self.known
     }
 
+    /// What is heard of stands for this many times as much: reports are lost too.
+    pub(super) fn unheard(&self) -> f64 {
+        self.unheard
+    }
+
+    /// Whether it is tried at present if less is lost at a lower rate.
+    pub(super) fn is_trying(&self) -> bool {
+        self.trial.is_some()
+    }
+
     /// A packet was reported for the first time.
-    pub(super) fn count(&mut self, sent_us: u64, bytes: u32, is_lost: bool) {
-        if sent_us < self.from_us {
+    pub(super) fn count(&mut self, packet: &Packet, is_lost: bool) {
+        if packet.sent_us < self.from_us {
             return;
         }
         let tally = &mut self.tally;
-        tally.first_us.get_or_insert(sent_us);
-        tally.last_us = tally.last_us.max(sent_us);
+        if tally.first_us.is_none() {
+            tally.first_us = Some(packet.sent_us);
+            tally.first = packet.sequence;
+        }
+        let number = packet.sequence.wrapping_sub(tally.first);
+        // Of before the first, if a report was late.
+        if number < u16::MAX / 2 {
+            tally.numbers = tally.numbers.max(number + 1);
+        }
+        tally.last_us = tally.last_us.max(packet.sent_us);
         tally.packets += 1;
         tally.lost += u32::from(is_lost);
-        tally.bytes += u64::from(bytes);
+        tally.bytes += u64::from(packet.bytes);
     }
 
     /// A packet that was reported lost came after all.
@@ -115,12 +160,19 @@ impl LossBound {
     }
 
     /// All packets of a feedback message are counted. `rate` is what the delay allows, `is_overused`
-    /// whether it grew: then losses are the delay's business.
-    pub(super) fn conclude(&mut self, now_us: u64, rate: Bitrate, is_overused: bool) {
+    /// whether it grew: then losses are the delay's business. `is_empty`: no queue stands that could lose them.
+    pub(super) fn conclude(
+        &mut self,
+        now_us: u64,
+        rate: Bitrate,
+        is_overused: bool,
+        is_empty: bool,
+    ) {
         let Some(observation) = self.observe() else {
             return;
         };
         self.loss += NEWEST * (observation.loss - self.loss);
+        self.unheard += NEWEST * (observation.unheard - self.unheard);
         let chance = observation.loss.clamp(0.02, 0.5);
         let noise = DEVIATIONS * (chance * (1.0 - chance) / f64::from(observation.packets)).sqrt();
         let excess = observation.loss - self.known;
@@ -130,7 +182,7 @@ impl LossBound {
             return;
         }
         match self.trial.take() {
-            Some(trial) => self.judge(now_us, trial, observation),
+            Some(trial) => self.judge(now_us, trial, observation, is_empty),
             None if is_bad && !is_overused => self.strike(now_us, observation),
             None => {
                 self.strikes = 0;
@@ -152,9 +204,15 @@ impl LossBound {
         if tally.packets < FEWEST_PACKETS {
             return None;
         }
+        let heard = f64::from(tally.packets);
+        let unheard = (f64::from(tally.numbers) / heard).clamp(1.0, MOST_UNHEARD);
         let rate = Bitrate::of(tally.bytes, std::time::Duration::from_micros(lasted));
-        let loss = f64::from(tally.lost) / f64::from(tally.packets);
-        Some(Observation { rate, loss, packets: tally.packets })
+        Some(Observation {
+            rate: rate.scaled(unheard),
+            loss: f64::from(tally.lost) / heard,
+            packets: tally.packets,
+            unheard,
+        })
     }
 
     fn strike(&mut self, now_us: u64, observation: Observation) {
@@ -170,11 +228,14 @@ impl LossBound {
         self.start_over(now_us);
     }
 
-    fn judge(&mut self, now_us: u64, mut trial: Trial, observation: Observation) {
+    fn judge(&mut self, now_us: u64, mut trial: Trial, observation: Observation, is_empty: bool) {
         if observation.rate > trial.before.rate.scaled(IS_LOWER) {
             trial.waited += 1;
             if trial.waited < PATIENCE {
                 self.trial = Some(trial);
+            } else if is_empty && observation.loss <= MOST_ACCEPTED {
+                self.known = observation.loss.min(trial.before.loss);
+                self.bound = trial.resume;
             }
             self.start_over(now_us);
             return;
@@ -222,9 +283,11 @@ mod tests {
     /// Packets of a second, of which some are lost.
     fn second(losses: &mut LossBound, now_us: &mut u64, lost_of_ten: u32) {
         for number in 0..50 {
-            losses.count(*now_us, 200, number % 10 < lost_of_ten);
+            let sequence = (*now_us / 20_000) as u16;
+            let packet = Packet { sequence, sent_us: *now_us, bytes: 200, cluster: None };
+            losses.count(&packet, number % 10 < lost_of_ten);
             *now_us += 20_000;
-            losses.conclude(*now_us, Bitrate::from_kbps(100), false);
+            losses.conclude(*now_us, Bitrate::from_kbps(100), false, true);
         }
     }
 

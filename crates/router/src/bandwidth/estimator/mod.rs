@@ -36,6 +36,8 @@ const DRAINED_US: i64 = 20_000;
 const DRAIN: f64 = 0.8;
 /// For no longer than this after a cut: another's queue cannot be emptied.
 const DRAIN_AT_MOST_US: u64 = 2_500_000;
+/// While a queue of this much stands, losses may be those of a full one.
+const QUEUE_OF_NOTE_US: i64 = 50_000;
 /// While a queue of this much stands, the rate does not grow.
 const QUEUE_TO_STAY_US: i64 = 150_000;
 /// What was sent before a probe raised the rate is in the window for this long.
@@ -214,7 +216,7 @@ impl Estimator {
                 Some(News::Lost(packet)) => {
                     is_news = true;
                     self.reported.add(packet.sent_us, packet.bytes);
-                    self.loss.count(packet.sent_us, packet.bytes, true);
+                    self.loss.count(&packet, true);
                     if let Some(cluster) = packet.cluster {
                         self.cluster.lost(cluster);
                     }
@@ -233,7 +235,7 @@ impl Estimator {
             self.loss.correct(packet.sent_us);
         } else {
             self.reported.add(packet.sent_us, packet.bytes);
-            self.loss.count(packet.sent_us, packet.bytes, false);
+            self.loss.count(packet, false);
             if let Some(cluster) = packet.cluster {
                 self.cluster.arrived(cluster, packet.sent_us, arrival_us, packet.bytes);
             }
@@ -253,9 +255,11 @@ impl Estimator {
 
     fn conclude(&mut self, now_us: u64, is_overused: bool) {
         let usage = if is_overused { Usage::Over } else { self.trend.usage() };
-        let sent = self.reported.rate();
+        // Of packets whose report was lost nobody knows; they fared like the others.
+        let all = self.loss.unheard();
+        let sent = self.reported.rate().map(|heard| heard.scaled(all));
         // Losses before the bottleneck take no part of it: what arrives is more in its place.
-        let through = self.through(now_us).map(|came| came.scaled(1.0 / (1.0 - self.loss.known())));
+        let through = self.through(now_us).map(|came| came.scaled(all / (1.0 - self.loss.known())));
         if usage != Usage::Normal || self.queue.now_us < QUEUE_TO_STAY_US {
             self.control.update(now_us, usage, through, sent);
         }
@@ -266,7 +270,8 @@ impl Estimator {
             self.control.set_rate(rate);
             self.raised_us = Some(now_us);
         }
-        self.loss.conclude(now_us, self.control.rate(), is_overused);
+        let is_empty = !self.has_queue();
+        self.loss.conclude(now_us, self.control.rate(), is_overused, is_empty);
         self.watch_queue(now_us);
     }
 
@@ -328,6 +333,16 @@ impl Estimator {
             loss: self.loss.loss(),
             queue: Duration::from_micros(u64::try_from(self.queue.now_us).unwrap_or(0)),
         }
+    }
+
+    /// Whether less is sent at present only to see if less is lost.
+    #[must_use]
+    pub(crate) fn is_trying(&self) -> bool {
+        self.loss.is_trying() && !self.has_queue()
+    }
+
+    fn has_queue(&self) -> bool {
+        self.queue.now_us >= QUEUE_OF_NOTE_US
     }
 
     /// Whether the network showed lately what it bears at most; else nothing is known of its limit.
