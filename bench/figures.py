@@ -14,11 +14,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What one value of a figure must reach: `at_most` or `at_least` so much."""
+    """What one value of a figure must reach: `at_most` or `at_least` so much.
+
+    `why` is the page of docs/decisions/ that says where the time goes, if the bar may be missed.
+    """
 
     name: str
     at_most: float | None = None
     at_least: float | None = None
+    why: str | None = None
 
     def verdict(self, values: dict[str, float]) -> str:
         """Whether it is met, and by how much."""
@@ -30,7 +34,8 @@ class Bar:
         )
         side = "at most" if self.at_most is not None else "at least"
         share = f"{100 * value / bar:,.0f} % of it" if bar else f"{value:,.1f}"
-        return f"{self.name} {side} {bar:,g}: {'met' if is_met else '**missed**'}, {share}"
+        verdict = f"{self.name} {side} {bar:,g}: {'met' if is_met else '**missed**'}, {share}"
+        return verdict if is_met or self.why is None else f"{verdict} ([why](../docs/decisions/{self.why}))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,8 @@ def video(server: TertuliaServer) -> tuple[list[Figure], float]:
     best = max(runs, key=lambda run: run.per_busy_second)
     half = at(bitrate_for(HALF, best.per_busy_second))
     name = f"video, {VIDEO_BYTES}-byte packets, 1 publisher to {RECEIVERS}"
-    bars = (Bar("router", at_least=260_000), Bar("% of the ceiling", at_least=35))
+    why = "router-media-plane.md"
+    bars = (Bar("router", at_least=260_000, why=why), Bar("% of the ceiling", at_least=35, why=why))
     return [*throughput(name, best, VIDEO_BYTES, bars), latency(name, half, "video")], best.per_busy_second
 
 
@@ -126,7 +127,8 @@ def audio(server: TertuliaServer) -> list[Figure]:
     publishers = max(1, round(HALF * best.per_busy_second / RECEIVERS / 50))
     half = measure(server, {**group, "publishers": min(publishers, 20)}, *options)
     name = f"audio, {AUDIO_BYTES}-byte packets, 10 publishers to {RECEIVERS}"
-    bars = (Bar("router", at_least=300_000), Bar("% of the ceiling", at_least=75))
+    why = "router-batching.md"
+    bars = (Bar("router", at_least=300_000, why=why), Bar("% of the ceiling", at_least=75, why=why))
     return [*throughput(name, best, AUDIO_BYTES, bars), latency(name, half, "audio")]
 
 

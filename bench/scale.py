@@ -29,7 +29,7 @@ def growth(server: TertuliaServer) -> Figure:
         "growth": many.cpu_us / few.cpu_us,
     }
     what = f"router's CPU for one video packet of {OUT_PER_S:,} per second, 1 publisher to {FEW} and to {MANY}"
-    return Figure(what, "µs", values, (Bar("growth", at_most=1.5),))
+    return Figure(what, "µs", values, (Bar("growth", at_most=1.5, why="router-batching.md"),))
 
 
 def shards(folder: Path) -> Figure:
@@ -62,8 +62,9 @@ def latency(server: TertuliaServer, capacity: float) -> Figure:
     whole = run.result["video"]["latency_ms"]
     outside = {"from client to client p50": whole["p50"], "p99 of that": whole["p99"]}
     values = {**run.sojourns_ms, "% busy": 100 * run.busy_share, **outside}
+    why = "0008-load-generator.md"
     what = f"time in the router of video, {sessions} sessions of 1 to {LATENCY_SESSION}"
-    return Figure(what, "ms", values, (Bar("p50", at_most=0.3), Bar("p99", at_most=2.0)))
+    return Figure(what, "ms", values, (Bar("p50", at_most=0.3, why=why), Bar("p99", at_most=2.0, why=why)))
 
 
 def memory(server: TertuliaServer) -> Figure:

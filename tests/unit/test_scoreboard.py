@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from bench.figures import Bar, Figure
 from bench.loss import gaps
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_bar_says_whether_it_is_met_and_by_how_much() -> None:
@@ -14,6 +19,21 @@ def test_a_bar_says_whether_it_is_met_and_by_how_much() -> None:
     assert Bar("rate", at_least=60.0).verdict(values) == "rate at least 60: met, 150 % of it"
     assert Bar("rate", at_least=100.0).verdict(values) == "rate at least 100: **missed**, 90 % of it"
     assert Bar("failed", at_most=0.0).verdict(values) == "failed at most 0: met, 0.0"
+
+
+def test_a_bar_that_is_missed_names_the_page_that_says_why() -> None:
+    missed, met = (Bar("rate", at_least=least, why="page.md").verdict({"rate": 90.0}) for least in (100.0, 60.0))
+
+    assert missed.endswith("90 % of it ([why](../docs/decisions/page.md))")
+    assert "why" not in met
+
+
+def test_every_page_that_says_why_is_there() -> None:
+    pages = ROOT / "docs" / "decisions"
+    named = {name for module in ROOT.glob("bench/*.py") for name in re.findall(r'why ?= ?"(.+?)"', module.read_text())}
+
+    assert named
+    assert sorted(name for name in named if not (pages / name).is_file()) == []
 
 
 def test_a_row_has_every_value_and_every_bar() -> None:
