@@ -160,6 +160,8 @@ export class ProjectsApp {
         this.#go({ key, tab: 'sessions', session: made.sessionId });
       }),
       createToken: (wanted) => void this.#inSession(async (key, session) => {
+        // Nobody copies the former one in its place.
+        this.#set({ made: undefined });
         const made = await api.createToken(key, session, wanted);
         const { role, format } = wanted as { readonly role: string; readonly format: string };
         if (this.#isAt(key, session)) this.#set({ made: { ...made, session, role, format } });
