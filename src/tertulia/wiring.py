@@ -134,7 +134,7 @@ async def open_control(settings: Settings, hooks: Hooks | None = None) -> AsyncI
         )
         await sessions.start()
         dispatcher.start()
-        await router.start(sessions)
+        await router.start(sessions.router_reports)
         open_parts.push_async_callback(router.close)
         open_parts.push_async_callback(sessions.close)
         callbacks = Callbacks(store.callbacks, ids, clock, rules, dispatcher.wake)

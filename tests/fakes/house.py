@@ -214,7 +214,7 @@ class House:
         house = cls(store or MemoryStore(), FakeRouter(), FakeClock(), CountingIds(), hooks, seats=seats)
         await house.start()
         project = await house.projects.create("test")
-        house._record = await house.sessions.create_session(
+        house._record = await house.sessions.records.create(
             project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
         )
         return house
@@ -225,7 +225,7 @@ class House:
     async def start(self) -> None:
         self.hook_runner.start()
         await self.sessions.start()
-        self.router.connect(self.sessions)
+        self.router.connect(self.sessions.router_reports)
         await settle()
 
     async def killed(self) -> "House":

@@ -136,7 +136,7 @@ class Target:
         self.client = await server.start(folder / "playground.json")
         own = server.playground.project
         other, victim = await server.projects.create("other"), await server.projects.create("victim")
-        theirs = await server.sessions.create_session(
+        theirs = await server.sessions.records.create(
             other.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
         )
         present, _ = await arrive(server)

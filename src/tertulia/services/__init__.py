@@ -11,7 +11,7 @@ How a program is wired (`app.py`), in this order:
         verify_token=verify_client_token, settings=SessionSettings(limits=SessionLimits(), …),
     )
     await sessions.start()                                           # loads the seats that are held
-    await router.start(sessions)                                     # connects in the background, retries for ever
+    await router.start(sessions.router_reports)                      # connects in the background, retries for ever
     signalling = SignallingEndpoint(sessions, clock, ids, SignallingLimits(…))   # adapters.websocket, an ASGI program
     routes = [WebSocketRoute("/signalling", signalling), …]
 

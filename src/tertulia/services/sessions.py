@@ -1,30 +1,23 @@
-"""Sessions: making them, letting clients in, and what the server's API does to them."""
+"""Sessions that run: letting clients in, and what the server's API does to them."""
 
 import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
 from tertulia.clock import Clock, MonotonicTime, TimerHandle, pause
 from tertulia.domain.callbacks import OutboxEntry
 from tertulia.domain.commands import (
-    Carried,
-    ChangeAudioSlot,
-    ChangeCodecSupport,
-    ChangeVideoFallback,
-    Command,
     DisableForceMute,
-    EndTransport,
     ForceDisconnect,
     ForceMuteAll,
     ForceMuteStream,
     ForceUnpublish,
     Join,
-    PauseLayers,
     ReportSenderStats,
     ReportStalledVideo,
     Request,
@@ -32,13 +25,11 @@ from tertulia.domain.commands import (
     SendSignal,
     SetLayoutClasses,
 )
-from tertulia.domain.connection import Connection, SeatState
+from tertulia.domain.connection import SeatState
 from tertulia.domain.limits import SessionLimits
 from tertulia.domain.reports import Report
 from tertulia.domain.roles import Reason
 from tertulia.domain.session import Session
-from tertulia.domain.stream import Stream
-from tertulia.domain.subscription import VideoFallback
 from tertulia.errors import (
     AuthenticationError,
     ConnectFailedError,
@@ -46,7 +37,6 @@ from tertulia.errors import (
     InvalidSessionIdError,
     NotConnectedError,
     NotFoundError,
-    PeerProtocolError,
     RefusedByApplicationError,
     TertuliaError,
     UnavailableError,
@@ -54,17 +44,14 @@ from tertulia.errors import (
 from tertulia.ids import (
     ApiKey,
     ConnectionId,
-    Generation,
     IdSource,
     SessionId,
-    SlotIndex,
     StreamId,
     TransportId,
     api_key_in,
-    session_id_of,
 )
 from tertulia.services.hooks import ConnectionAttempt, HookRunner
-from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Synchronise, Tell
+from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Tell
 from tertulia.services.live_session import Directory, Environment, LiveSession
 from tertulia.services.ports import (
     ClientClaims,
@@ -72,15 +59,15 @@ from tertulia.services.ports import (
     Codec,
     IceServer,
     RouterPort,
-    SessionRecord,
     Store,
     TokenVerifier,
-    TransportListing,
     Welcome,
 )
 from tertulia.services.projects import Projects
 from tertulia.services.resume_keys import ResumeKeys
 from tertulia.services.router_lanes import RouterGate, RouterLanes
+from tertulia.services.router_reports import RouterReports
+from tertulia.services.session_records import SessionRecords
 from tertulia.services.tasks import TaskSet
 
 __all__ = [
@@ -199,7 +186,9 @@ class Attachment:
 class Sessions:
     """All sessions of this control process. `start` it before use, `close` it to leave every seat in the store.
 
-    Also the listener of the media router.
+    Attributes:
+        records: Which sessions there are, running or not.
+        router_reports: The listener of the media router.
     """
 
     def __init__(
@@ -230,12 +219,10 @@ class Sessions:
         self._gate = RouterGate()
         self._live: dict[SessionId, asyncio.Future[LiveSession]] = {}
         self._closing = False
-        self._router_known = False
-        self._comparisons = 0
-        # What was told of parts of transports during these, the newest each.
-        self._heard: dict[tuple[TransportId, object], Callable[[ConnectionId], Command]] = {}
         self._trimmer: TimerHandle | None = None
         self._directory = Directory()
+        self.records = SessionRecords(store, projects, clock, ids)
+        self.router_reports = RouterReports(router, self._gate, self._directory, self._live.values, self._tasks)
         self._environment = Environment(
             store=store,
             codec=codec,
@@ -297,107 +284,6 @@ class Sessions:
 
     # ---- the server's API
 
-    async def create_session(
-        self,
-        api_key: str,
-        *,
-        media_mode: Literal["relayed", "routed"],
-        archive_mode: Literal["manual", "always"],
-        location: str | None,
-        e2ee: bool,
-        archive_name: str | None = None,
-        archive_resolution: str | None = None,
-    ) -> SessionRecord:
-        """Make and store a session; which combinations are lawful is for the caller to have checked."""
-        now = self._clock.wall()
-        session_id = session_id_of(
-            ApiKey(api_key),
-            relayed=media_mode == "relayed",
-            location=location,
-            created_at=now,
-            random_text=self._ids.random_text(),
-        )
-        record = SessionRecord(
-            session_id=session_id,
-            api_key=ApiKey(api_key),
-            media_mode=media_mode,
-            archive_mode=archive_mode,
-            created_at_ms=now,
-            e2ee=e2ee,
-            location=location,
-            archive_name=archive_name,
-            archive_resolution=archive_resolution,
-        )
-        await self._store.add_session(record)
-        _log.info("session created", session_id=session_id, media_mode=media_mode)
-        return record
-
-    async def find_session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by its id, or None if there is none."""
-        return await self._store.find_session(SessionId(session_id))
-
-    async def session_of(self, api_key: str, session_id: str) -> SessionRecord:
-        """Return a session of this project.
-
-        A project that accepts known keys has every session whose id names its key: one that was not made here is taken
-        in, routed, on its first use.
-
-        Raises:
-            InvalidSessionIdError: If there is no such session, or it is another project's.
-            UnavailableError: If the store is away.
-        """
-        record = await self.find_session(session_id) or await self._take_in(ApiKey(api_key), SessionId(session_id))
-        if record is None or record.api_key != api_key:
-            raise InvalidSessionIdError()
-        return record
-
-    async def _take_in(self, api_key: ApiKey, session_id: SessionId) -> SessionRecord | None:
-        if api_key_in(session_id) != api_key:
-            return None
-        project = await self._projects.find(api_key)
-        if project is None or not project.accept_known_keys:
-            return None
-        record = SessionRecord(
-            session_id=session_id,
-            api_key=api_key,
-            media_mode="routed",
-            archive_mode="manual",
-            created_at_ms=self._clock.wall(),
-            e2ee=False,
-        )
-        if not await self._store.add_session(record):
-            # Somebody else was first.
-            return await self.find_session(session_id)
-        _log.info("session taken in", session_id=session_id)
-        return record
-
-    async def newest(self, api_key: str, count: int) -> list[SessionRecord]:
-        """Return up to `count` sessions of a project, the newest first.
-
-        Raises:
-            UnavailableError: If the store is away.
-        """
-        return await self._store.sessions_of(ApiKey(api_key), count)
-
-    async def inhabited(self, api_key: str, count: int) -> list[SessionRecord]:
-        """Return up to `count` sessions of a project in which somebody is, the newest first.
-
-        Raises:
-            UnavailableError: If the store is away.
-        """
-        seated = await self._store.sessions_with_seats(ApiKey(api_key))
-        records = [await self._store.find_session(session_id) for session_id in seated[:count]]
-        return sorted((one for one in records if one is not None), key=lambda one: -one.created_at_ms)
-
-    async def inhabitants(self, session_id: str) -> tuple[Sequence[Connection], Sequence[Stream]]:
-        """Return who and what is in a session, as it is stored, each in order of creation.
-
-        Raises:
-            UnavailableError: If the store is away.
-        """
-        stored = await self._store.load_seats(SessionId(session_id))
-        return stored.connections, stored.streams
-
     async def force_disconnect(self, session_id: str, connection_id: str) -> None:
         """End a connection.
 
@@ -415,7 +301,7 @@ class Sessions:
             UnavailableError: If the store is away.
         """
         for session_id in await self._store.sessions_with_seats(ApiKey(api_key)):
-            for connection in (await self.inhabitants(session_id))[0]:
+            for connection in (await self.records.inhabitants(session_id))[0]:
                 # Who left meanwhile is gone all the same.
                 with contextlib.suppress(NotFoundError, InvalidSessionIdError):
                     await self.force_disconnect(session_id, connection.connection_id)
@@ -555,7 +441,7 @@ class Sessions:
         if request.api_key is not None and request.api_key != claims.api_key:
             raise AuthenticationError("The token is for another project.")
         try:
-            record = await self.session_of(claims.api_key, claims.session_id)
+            record = await self.records.of_project(claims.api_key, claims.session_id)
         except InvalidSessionIdError as error:
             # By the text of the id alone: nobody is told whether a session of another project exists.
             if api_key_in(claims.session_id) not in (None, claims.api_key):
@@ -579,7 +465,7 @@ class Sessions:
 
     async def _order(self, session_id: str, request: Request | SetLayoutClasses) -> None:
         # One that is running exists.
-        if SessionId(session_id) not in self._live and await self.find_session(session_id) is None:
+        if SessionId(session_id) not in self._live and await self.records.find(session_id) is None:
             raise InvalidSessionIdError()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         putting = asyncio.ensure_future(self._put(SessionId(session_id), Order(request, done)))
@@ -622,9 +508,9 @@ class Sessions:
             ready.set_exception(error)
             return
         ready.set_result(live)
-        if self._router_known and live.state.connections:
+        if self.router_reports.has_connected and live.state.connections:
             # The router may have what the store does not know: a transport that was opened, but could not be stored.
-            self.router_connected()
+            self.router_reports.router_connected()
         if not await live.run() and not self._closing:
             self._tasks.spawn(self._load_again(session_id), "session loader")
 
@@ -679,101 +565,6 @@ class Sessions:
         except UnavailableError:
             _log.warning("the session logs could not be trimmed", exc_info=True)
 
-    # ---- the media router
-
-    def router_connected(self) -> None:
-        """Compare what the router holds with the seats, before any other request goes to it."""
-        self._router_known = True
-        self._comparisons += 1
-        self._tasks.spawn(self._synchronise(), "router synchronisation")
-
-    async def _synchronise(self) -> None:
-        try:
-            await self._gate.close()
-            listing = {listed.transport_id: listed for listed in await self._router.list_transports()}
-            seats: set[str] = set()
-            for future in list(self._live.values()):
-                live = await asyncio.shield(future)
-                live.post(Synchronise(listing))
-                seats.update(live.state.connections)
-            self._tell_what_is_newer(listing.values())
-            orphans = [listed.transport_id for listed in listing.values() if listed.seat not in seats]
-            for transport_id in orphans:
-                await self._router.close_transport(transport_id)
-            _log.info("media router compared", transports=len(listing), orphans=len(orphans))
-        except (UnavailableError, PeerProtocolError) as error:
-            _log.warning("the media router could not be listed", error=error.message)
-        finally:
-            self._comparisons -= 1
-            if self._comparisons == 0:
-                self._heard.clear()
-                self._gate.open()
-
-    def _tell_what_is_newer(self, listing: Iterable[TransportListing]) -> None:
-        """Say what was heard since the router was asked for the listing: sessions take that up only now."""
-        for listed in listing:
-            for mid, rids in listed.paused_layers:
-                if (listed.transport_id, mid) not in self._heard:
-                    self._tell_transport(listed.transport_id, _paused(listed.transport_id, mid, rids))
-        for (transport_id, _), make in self._heard.items():
-            self._tell_transport(transport_id, make)
-
-    def _hear(self, transport_id: TransportId, of: object, make: Callable[[ConnectionId], Command]) -> None:
-        """Tell a transport's session news `of` a part of it, and again after a listing that may be older."""
-        if self._comparisons > 0:
-            self._heard[transport_id, of] = make
-        self._tell_transport(transport_id, make)
-
-    def _tell_transport(self, transport_id: TransportId, make: Callable[[ConnectionId], Command]) -> None:
-        known = self._directory.transports.get(transport_id)
-        if known is not None:
-            live, connection_id = known
-            live.post(Tell(make(connection_id)))
-
-    def transport_ended(self, seat: str, transport_id: TransportId, message: str) -> None:
-        """Tell the connection that its transport is gone."""
-        connection_id = ConnectionId(seat)
-        self._tell(connection_id, EndTransport(connection_id, transport_id, message))
-
-    def codec_support_changed(
-        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, *, supported: bool
-    ) -> None:
-        """Tell the subscriber whether it gets the video."""
-        self._hear(
-            transport_id,
-            (slot, "codec"),
-            lambda connection_id: ChangeCodecSupport(connection_id, transport_id, slot, generation, supported),
-        )
-
-    def audio_slot_changed(
-        self, transport_id: TransportId, slot: SlotIndex, of: Carried | None, audio_rtp_timestamp: int | None
-    ) -> None:
-        """Tell the subscriber whose sound an audio slot carries."""
-        self._hear(
-            transport_id,
-            (slot, "sound"),
-            lambda connection_id: ChangeAudioSlot(connection_id, transport_id, slot, of, audio_rtp_timestamp),
-        )
-
-    def layers_paused(self, transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> None:
-        """Tell the publisher which encodings nobody needs."""
-        self._hear(transport_id, video_mid, _paused(transport_id, video_mid, rids))
-
-    def video_fallback_changed(
-        self, transport_id: TransportId, slot: SlotIndex, generation: Generation, fallback: VideoFallback
-    ) -> None:
-        """Tell the subscriber what becomes of the video."""
-        self._hear(
-            transport_id,
-            (slot, "fallback"),
-            lambda connection_id: ChangeVideoFallback(connection_id, transport_id, slot, generation, fallback),
-        )
-
-    def _tell(self, connection_id: ConnectionId, command: Command) -> None:
-        live = self._directory.sessions.get(connection_id)
-        if live is not None:
-            live.post(Tell(command))
-
 
 async def _end_of(running: Iterable[LiveSession], over: asyncio.Event) -> None:
     for live in running:
@@ -784,7 +575,3 @@ async def _end_of(running: Iterable[LiveSession], over: asyncio.Event) -> None:
 def _be_late(done: "asyncio.Future[None]") -> None:
     if not done.done():
         done.set_exception(ConnectFailedError("The store is not available; it may still be done when that is back."))
-
-
-def _paused(transport_id: TransportId, video_mid: str, rids: Sequence[str]) -> Callable[[ConnectionId], Command]:
-    return lambda connection_id: PauseLayers(connection_id, transport_id, video_mid, tuple(rids))

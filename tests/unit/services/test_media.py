@@ -50,7 +50,7 @@ async def test_a_router_that_is_away_is_said_in_words_and_trying_again_helps(hou
     reply = await ana.negotiate()
     assert reply.error is not None
     assert (reply.error.name, reply.error.code) == ("OT_CONNECT_FAILED", 1006)
-    house.router.connect(house.sessions)
+    house.router.connect(house.sessions.router_reports)
     await settle()
     assert (await ana.negotiate()).error is None
 
@@ -103,7 +103,7 @@ async def test_news_of_a_video_left_out_reaches_the_subscriber(house: House) -> 
     )
     bound = ben.of(signalling.Bound)[0].binding
     for fallback in (VideoFallback.WARNED, VideoFallback.STOPPED):
-        house.sessions.video_fallback_changed(
+        house.sessions.router_reports.video_fallback_changed(
             transport_id, SlotIndex(bound.slot), Generation(bound.generation), fallback
         )
         await settle()
@@ -122,7 +122,9 @@ async def test_codec_news_reaches_the_subscriber(house: House) -> None:
     pair = live.state._state.pairs[ben.id]
     known = next(each for each in pair.values() if each.slot == slot and each.generation == generation)
     for supported in (False, True):
-        house.sessions.codec_support_changed(transport_id, known.slot, known.generation, supported=supported)
+        house.sessions.router_reports.codec_support_changed(
+            transport_id, known.slot, known.generation, supported=supported
+        )
         await settle()
     assert ben.of(signalling.SubscriptionVideo) == [
         signalling.SubscriptionVideo(subscription_id, False, "codecNotSupported"),
@@ -138,8 +140,8 @@ async def test_a_publisher_hears_which_layers_nobody_needs(house: House) -> None
     assert source is not None
     video_mid = source.lines.video_mid
     assert video_mid is not None
-    house.sessions.layers_paused(transport_id, video_mid, ["f"])
-    house.sessions.layers_paused(TransportId(99), "1", ["h", "f"])
+    house.sessions.router_reports.layers_paused(transport_id, video_mid, ["f"])
+    house.sessions.router_reports.layers_paused(TransportId(99), "1", ["h", "f"])
     await settle()
     assert ana.of(signalling.LayersPaused) == [signalling.LayersPaused(stream.id, ["f"])]
 
@@ -160,12 +162,14 @@ async def test_news_that_are_read_before_an_older_listing_hold(house: House) -> 
     transports[owners[ben.id]].audio_slots = [1]
     transports[owners[ana.id]].tracks = [link.Track(mid, "video", True, "vp8", ["f"])]
 
+    reports = house.sessions.router_reports
+
     def report() -> None:
-        house.sessions.audio_slot_changed(owners[ben.id], SlotIndex(1), Carried(SlotIndex(0), Generation(1)), 960)
-        house.sessions.layers_paused(owners[ana.id], mid, [])
+        reports.audio_slot_changed(owners[ben.id], SlotIndex(1), Carried(SlotIndex(0), Generation(1)), 960)
+        house.sessions.router_reports.layers_paused(owners[ana.id], mid, [])
 
     house.router.listed = report
-    house.sessions.router_connected()
+    house.sessions.router_reports.router_connected()
     await settle()
     assert ben.of(signalling.AudioSlot)[-1] == signalling.AudioSlot(1, 1, subscription_id, 960)
     assert ana.of(signalling.LayersPaused)[-1] == signalling.LayersPaused(stream.id, [])
@@ -173,7 +177,7 @@ async def test_news_that_are_read_before_an_older_listing_hold(house: House) -> 
     # Fewer speak than are all forwarded: control has turned the slot off.
     transports[owners[ben.id]].audio_slots = [1]
     house.router.listed = lambda: None
-    house.sessions.router_connected()
+    house.sessions.router_reports.router_connected()
     await settle()
     assert ben.of(signalling.AudioSlot)[-1] == signalling.AudioSlot(1, 1), "what was heard before is over"
     assert ana.of(signalling.LayersPaused)[-1] == signalling.LayersPaused(stream.id, ["f"])
@@ -184,7 +188,7 @@ async def test_a_failed_transport_is_told_to_its_client(house: House) -> None:
     await ben.negotiate()
     await ben.subscribe(await ana.publish())
     (transport_id,) = [each for each, (_, owner) in house.sessions._directory.transports.items() if owner == ana.id]
-    house.sessions.transport_ended(ana.id, transport_id, "ICE failed.")
+    house.sessions.router_reports.transport_ended(ana.id, transport_id, "ICE failed.")
     await settle()
     assert ana.of(signalling.MediaFailed) == [signalling.MediaFailed(1, "ICE failed.")]
     assert len(ben.of(signalling.Unbound)) == 1
@@ -216,7 +220,7 @@ async def test_a_link_that_comes_back_finds_everything_in_place(house: House) ->
     await ben.subscribe(await ana.publish())
     before = bindings(house)
     house.router.away = True
-    house.router.connect(house.sessions)
+    house.router.connect(house.sessions.router_reports)
     await settle()
     assert bindings(house) == before
     assert ana.of(signalling.MediaFailed) == []
@@ -230,7 +234,7 @@ async def test_what_could_not_be_said_while_the_link_was_down_is_said_afterwards
     house.router.away = True
     await ben.ask(signalling.Unsubscribe(subscription_id))
     assert len(bindings(house)) == 1
-    house.router.connect(house.sessions)
+    house.router.connect(house.sessions.router_reports)
     await settle()
     assert bindings(house) == {}
 
@@ -239,7 +243,7 @@ async def test_a_transport_that_failed_while_nobody_listened_is_given_up(house: 
     ana = await house.join()
     await ana.negotiate()
     house.router.failed = True
-    house.router.connect(house.sessions)
+    house.router.connect(house.sessions.router_reports)
     await settle()
     assert ana.of(signalling.MediaFailed) == [signalling.MediaFailed(1, "The media transport ended.")]
     assert house.router.state.transports == {}
@@ -256,7 +260,7 @@ async def test_the_transports_of_a_session_are_one_group(house: House) -> None:
 
 async def test_transports_without_a_seat_are_closed(house: House) -> None:
     await house.router.open_transport("nobody", 1, "v=0", [], "nowhere")
-    house.router.connect(house.sessions)
+    house.router.connect(house.sessions.router_reports)
     await settle()
     assert house.router.state.transports == {}
 

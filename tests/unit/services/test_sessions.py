@@ -30,12 +30,12 @@ from tests.fakes.store import MemoryStore
 
 
 async def test_a_session_is_made_as_asked_and_found_again(house: House) -> None:
-    made = await house.sessions.create_session(
+    made = await house.sessions.records.create(
         house.record.api_key, media_mode="relayed", archive_mode="manual", location="12.34.56.78", e2ee=False
     )
     assert made.session_id.startswith("1_")
-    assert await house.sessions.find_session(made.session_id) == made
-    assert await house.sessions.find_session("2_unknown") is None
+    assert await house.sessions.records.find(made.session_id) == made
+    assert await house.sessions.records.find("2_unknown") is None
 
 
 async def test_who_joins_is_welcomed_and_announced(house: House) -> None:
@@ -81,7 +81,7 @@ async def test_a_token_for_no_session_is_refused(house: House) -> None:
 
 
 async def test_a_session_that_is_encrypted_end_to_end_takes_only_clients_that_encrypt(house: House) -> None:
-    record = await house.sessions.create_session(
+    record = await house.sessions.records.create(
         house.record.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=True
     )
     socket = FakeSocket()

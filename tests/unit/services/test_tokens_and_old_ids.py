@@ -39,12 +39,12 @@ async def test_a_project_that_accepts_known_keys_takes_a_session_in_on_its_first
     from_api = id_from_elsewhere(project.api_key)
     from_client = SessionId(f"{from_api[:-4]}AAAA")
 
-    taken_in = await house.sessions.session_of(project.api_key, from_api)
+    taken_in = await house.sessions.records.of_project(project.api_key, from_api)
     assert (taken_in.session_id, taken_in.api_key, taken_in.media_mode) == (from_api, project.api_key, "routed")
-    assert await house.sessions.session_of(project.api_key, from_api) == taken_in
+    assert await house.sessions.records.of_project(project.api_key, from_api) == taken_in
     token = "/".join((project.api_key, from_client, "publisher", ""))
     await house.sessions.join(JoinRequest(token), FakeSocket())
-    assert await house.sessions.find_session(from_client) is not None
+    assert await house.sessions.records.find(from_client) is not None
 
 
 async def test_nobody_takes_in_what_names_another_key_or_is_not_allowed_to(house: House) -> None:
@@ -58,5 +58,5 @@ async def test_nobody_takes_in_what_names_another_key_or_is_not_allowed_to(house
         (moved.api_key, "nonsense"),
     ):
         with pytest.raises(InvalidSessionIdError):
-            await house.sessions.session_of(api_key, session_id)
-        assert await house.sessions.find_session(session_id) is None
+            await house.sessions.records.of_project(api_key, session_id)
+        assert await house.sessions.records.find(session_id) is None

@@ -213,11 +213,11 @@ class _Api:
 
     async def list_sessions(self, request: Request) -> Response:
         project = await self._known(request)
-        inhabited = await self._sessions.inhabited(project.api_key, SESSIONS_SHOWN)
-        newest = await self._sessions.newest(project.api_key, SESSIONS_SHOWN)
+        inhabited = await self._sessions.records.inhabited(project.api_key, SESSIONS_SHOWN)
+        newest = await self._sessions.records.newest(project.api_key, SESSIONS_SHOWN)
         live = []
         for record in inhabited:
-            connections, streams = await self._sessions.inhabitants(record.session_id)
+            connections, streams = await self._sessions.records.inhabitants(record.session_id)
             live.append({**_session(record), "connections": len(connections), "streams": len(streams)})
         shown = {record.session_id for record in inhabited}
         others = [
@@ -236,7 +236,7 @@ class _Api:
         }
         # The rules of the REST API, which has the same fields.
         wanted = parse_create_session("application/json", msgspec.json.encode(fields))
-        record = await self._sessions.create_session(
+        record = await self._sessions.records.create(
             project.api_key,
             media_mode="relayed" if wanted.relayed else "routed",
             archive_mode="always" if wanted.always_archived else "manual",
@@ -249,7 +249,7 @@ class _Api:
 
     async def show_session(self, request: Request) -> Response:
         record = await self._session(request)
-        connections, streams = await self._sessions.inhabitants(record.session_id)
+        connections, streams = await self._sessions.records.inhabitants(record.session_id)
         return json_of({**_session(record), "inside": [_connection(one, streams) for one in connections]})
 
     async def create_token(self, request: Request) -> Response:
@@ -282,7 +282,9 @@ class _Api:
         return found
 
     async def _session(self, request: Request) -> SessionRecord:
-        return await self._sessions.session_of(request.path_params["api_key"], request.path_params["session_id"])
+        return await self._sessions.records.of_project(
+            request.path_params["api_key"], request.path_params["session_id"]
+        )
 
     def _project(self, project: Project) -> dict[str, Any]:
         return {

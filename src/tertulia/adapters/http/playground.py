@@ -60,9 +60,9 @@ async def open_playground(
     project = await projects.find(known.get("api_key", ""))
     if project is None:
         project = await projects.create("Playground")
-    session = await sessions.find_session(known.get("session_id", ""))
+    session = await sessions.records.find(known.get("session_id", ""))
     if session is None or session.api_key != project.api_key:
-        session = await sessions.create_session(
+        session = await sessions.records.create(
             project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
         )
     _write(file, {"api_key": project.api_key, "session_id": session.session_id})

@@ -53,7 +53,7 @@ class _RestApi:
         wanted = parse_create_session(content_type(request), await body_of(request))
         if wanted.api_key not in (None, claims.api_key):
             raise AuthenticationError("The request is for another project than its token.")
-        session = await self._sessions.create_session(
+        session = await self._sessions.records.create(
             claims.api_key,
             media_mode="relayed" if wanted.relayed else "routed",
             archive_mode="always" if wanted.always_archived else "manual",

@@ -112,7 +112,7 @@ class Access:
         """A session of this project. Raises an error unless it exists and belongs to it."""
         if not is_session_id_shaped(session_id):
             raise SessionIdFormatError("Invalid session id format")
-        return await self._sessions.session_of(api_key, session_id)
+        return await self._sessions.records.of_project(api_key, session_id)
 
 
 async def body_of(request: Request) -> bytes:

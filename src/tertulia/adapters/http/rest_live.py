@@ -50,12 +50,12 @@ class _LiveApi:
 
     async def list_streams(self, request: Request) -> Response:
         session = await self._access.session(request)
-        _, streams = await self._sessions.inhabitants(session.session_id)
+        _, streams = await self._sessions.records.inhabitants(session.session_id)
         return json_answer(stream_list(streams))
 
     async def get_stream(self, request: Request) -> Response:
         session = await self._access.session(request)
-        _, streams = await self._sessions.inhabitants(session.session_id)
+        _, streams = await self._sessions.records.inhabitants(session.session_id)
         wanted = request.path_params["stream_id"]
         stream = next((stream for stream in streams if stream.stream_id == wanted), None)
         if stream is None:
@@ -79,7 +79,7 @@ class _LiveApi:
 
     async def list_connections(self, request: Request) -> Response:
         session = await self._access.session(request)
-        connections, _ = await self._sessions.inhabitants(session.session_id)
+        connections, _ = await self._sessions.records.inhabitants(session.session_id)
         return json_answer(connection_list(session.api_key, session.session_id, connections))
 
     async def mute_stream(self, request: Request) -> Response:

@@ -110,7 +110,7 @@ class _MediaApi:
             raise relayed
         if session.e2ee:
             raise ConflictError("The session is encrypted end to end; the server has no picture of it.")
-        connections, _ = await self._sessions.inhabitants(session.session_id)
+        connections, _ = await self._sessions.records.inhabitants(session.session_id)
         if not connections:
             raise NotFoundError("Nobody is connected to this session.")
         raise missing(feature)

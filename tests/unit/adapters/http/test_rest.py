@@ -55,7 +55,7 @@ async def test_a_session_is_created_at_every_spelling_of_the_address(
     assert answer.headers["content-type"] == "application/json"
     (made,) = answer.json()
     assert made["project_id"] == server.playground.project.api_key
-    assert await server.sessions.find_session(made["session_id"]) is not None
+    assert await server.sessions.records.find(made["session_id"]) is not None
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "text/xml"])

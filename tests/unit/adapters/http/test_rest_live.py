@@ -25,7 +25,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def publisher(server: Server, client: httpx.AsyncClient) -> tuple[str, str, FakeSocket]:
     """Somebody who publishes: connection id, stream id, socket."""
-    server.router.connect(server.sessions)
+    server.router.connect(server.sessions.router_reports)
     socket = FakeSocket()
     attachment = await server.sessions.join(JoinRequest(server.playground.token(Role.PUBLISHER)), socket)
     about: dict[str, Any] = {"has_video": True, "video_mid": "v", "video_type": "screen"}

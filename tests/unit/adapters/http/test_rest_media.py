@@ -18,7 +18,7 @@ def project_path(server: Server, prefix: str = "project") -> str:
 
 
 async def made(server: Server, *, relayed: bool = False, e2ee: bool = False) -> str:
-    record = await server.sessions.create_session(
+    record = await server.sessions.records.create(
         server.playground.project.api_key,
         media_mode="relayed" if relayed else "routed",
         archive_mode="manual",

@@ -62,7 +62,7 @@ class Target:
 
 
 async def move_in(server: Server, project: Project, ids: CountingIds) -> House:
-    session = await server.sessions.create_session(
+    session = await server.sessions.records.create(
         project.api_key, media_mode="routed", archive_mode="manual", location=None, e2ee=False
     )
     socket = FakeSocket()
@@ -99,13 +99,13 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def attack(store_kind: str, server: Server, client: httpx.AsyncClient) -> AsyncIterator[tuple[House, House]]:
     """The attacker and the victim, who notices nothing of anything."""
-    server.router.connect(server.sessions)
+    server.router.connect(server.sessions.router_reports)
     # The most generous kind of project, in case that kindness went too far.
     projects = [server.playground.project, await server.projects.create("other", accept_known_keys=True)]
     ids = CountingIds()
     houses = [await move_in(server, project, ids) for project in projects]
     attacker, victim = reversed(houses) if store_kind == "sqlite" else houses
-    seen, present = list(victim.socket.frames), await server.sessions.inhabitants(victim.session_id)
+    seen, present = list(victim.socket.frames), await server.sessions.records.inhabitants(victim.session_id)
 
     yield attacker, victim
 
@@ -114,7 +114,7 @@ async def attack(store_kind: str, server: Server, client: httpx.AsyncClient) -> 
     victim.socket.frames.pop()
     assert victim.socket.frames == seen
     assert victim.socket.end is None
-    assert await server.sessions.inhabitants(victim.session_id) == present
+    assert await server.sessions.records.inhabitants(victim.session_id) == present
     left = await callbacks(server, ids).list(victim.project.api_key)
     assert [callback.callback_id for callback in left] == [victim.callback_id]
 
