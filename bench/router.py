@@ -45,6 +45,7 @@ class Run:
     packets: int
     busy_s: float
     router_s: float
+    waited_s: float
     router_bytes: int
     result: dict[str, Any]
     took_s: float
@@ -59,6 +60,11 @@ class Run:
     def busy_share(self) -> float:
         """Of the time of the run, 0 to 1."""
         return self.busy_s / self.took_s
+
+    @property
+    def waited_share(self) -> float:
+        """Of the time of the run, 0 to 1: the router had something to do and other programs had its core."""
+        return self.waited_s / self.took_s
 
     @property
     def cpu_us(self) -> float:
@@ -177,7 +183,7 @@ def measure(
     command = [str(LOAD), "--url", server.url, "--json", "--duration", str(seconds)]
     command += ["--packet-bytes", str(VIDEO_BYTES), *([] if "--ramp" in options else ["--ramp", str(RAMP)]), *options]
     router = server.facts["pids"]["router"]
-    samples: dict[str, tuple[int, float, float, float]] = {}
+    samples: dict[str, tuple[float, ...]] = {}
     readings = {}
     memory_bytes = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -189,7 +195,8 @@ def measure(
         for text in process.stdout:
             line = json.loads(text)
             if line["type"] in ("ready", "stopped"):
-                samples[line["type"]] = (line["packets_received"], busy_s(), cpu_s(router), time.monotonic())
+                spent = (busy_s(), cpu_s(router), waited_s(router), time.monotonic())
+                samples[line["type"]] = (line["packets_received"], *spent)
                 memory_bytes = resident_bytes(router)
                 # What was told before all had joined is of the time in which they did.
                 read = sojourns.read_anew if line["type"] == "ready" else sojourns.read
@@ -199,12 +206,11 @@ def measure(
     may_fail = may_fail or ("stopped" in samples and not failures)
     if (process.returncode and not may_fail) or line.get("type") != "result":
         raise RuntimeError(f"the load generator failed: {line.get('failures')}")
-    packets, busy, cpu, took = (
+    packets, busy, cpu, waited, took = (
         after - before for before, after in zip(samples["ready"], samples["stopped"], strict=True)
     )
-    return Run(
-        int(packets), busy, cpu, memory_bytes, line, took, sojourns.spread_ms(readings["ready"], readings["stopped"])
-    )
+    sojourns_ms = sojourns.spread_ms(readings["ready"], readings["stopped"])
+    return Run(int(packets), busy, cpu, waited, memory_bytes, line, took, sojourns_ms)
 
 
 @contextmanager
@@ -243,6 +249,12 @@ def cpu_s(pid: int) -> float:
     """Processor time of a process: user and system (proc_pid_stat(5), fields 14 and 15)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def waited_s(pid: int) -> float:
+    """How long threads of a process could have run and did not, together (proc_pid_schedstat, second field)."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
 
 
 def resident_bytes(pid: int) -> int:
