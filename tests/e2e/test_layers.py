@@ -31,7 +31,9 @@ def watch(viewer: Person, stream: str, **options: object) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_each_element_gets_its_size_and_layers_that_nobody_watches_rest(arrive: Arrive) -> None:
+def test_each_element_gets_its_size_layers_that_nobody_watches_rest_and_a_smaller_picture_comes_whole(
+    arrive: Arrive,
+) -> None:
     publisher, small, large = (arrive(subscribe_to_all=False) for _ in range(3))
     # Few frames: three encoders and two decoders share a small machine with whatever else it does.
     stream = publisher.publish(resolution="1280x720", frameRate=7, audioSource=None, scalableVideo=True)
@@ -51,6 +53,13 @@ def test_each_element_gets_its_size_and_layers_that_nobody_watches_rest(arrive: 
 
     small.page.evaluate("() => person.subscriber.setPreferredResolution({ width: 1280, height: 720 })")
     small.wait(SHOWS, 1280, deadline_s=DEADLINE_S)
+
+    # Of a smaller picture Chromium sends fewer layers, and only the lower ones.
+    for width, height in ((640, 360), (320, 180), (1280, 720)):
+        publisher.page.evaluate(
+            "size => person.publisher.setPreferredResolution(size)", {"width": width, "height": height}
+        )
+        small.wait(SHOWS, width, deadline_s=DEADLINE_S)
 
 
 DECODED = """async () => {

@@ -49,6 +49,16 @@ export class PublisherEncoding {
     if (track !== null && 'contentHint' in track) track.contentHint = this.hint;
   }
 
+  /** What is captured has another size. */
+  fit(size: { readonly width: number; readonly height: number }): void {
+    this.subject
+      .lines()
+      ?.fitVideo(size)
+      .catch((error: unknown) => {
+        logger.warn('The sizes in which the video is sent could not be changed.', error);
+      });
+  }
+
   getHint(): string {
     return this.hint;
   }

@@ -577,6 +577,7 @@ export class Publisher extends View implements Publication {
 
   #resized(): void {
     const dimensions = this.#dimensions();
+    this.#encoding.fit(dimensions);
     const known = this.stream?.videoDimensions;
     if (known === undefined || (known.width === dimensions.width && known.height === dimensions.height)) return;
     this.#tell({ videoDimensions: dimensions });

@@ -75,6 +75,10 @@ export class FakePeer implements Peer {
         this.log.push(`limit ${String(bps)}`);
         return Promise.resolve();
       },
+      fitVideo: ({ width, height }) => {
+        this.log.push(`fit ${width}x${height}`);
+        return Promise.resolve();
+      },
       switchVideo: (on) => {
         this.log.push(`video ${on ? 'on' : 'off'}`);
         return Promise.resolve();

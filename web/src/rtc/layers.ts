@@ -65,15 +65,40 @@ export function layersOf(
 ): readonly Layer[] {
   if (width === undefined || height === undefined || LAYERED_CODECS.includes(codecs[0] ?? '')) return [];
   const [, rids] = LAYERS.find(([least]) => Math.min(width, height) >= least) ?? [0, []];
-  return rids.map((rid, place) => {
-    const scale = 2 ** (rids.length - 1 - place);
-    const pixels = (width * height) / scale ** 2;
-    return {
-      rid,
-      scaleResolutionDownBy: scale,
-      maxBitrate: Math.min(MOST_BPS, Math.round(pixels * 30 * BITS_PER_PIXEL)),
-    };
-  });
+  return rids.map((rid, place) => layerOf(rid, width * height, rids.length - 1 - place));
+}
+
+/** A layer of so many halvings. */
+function layerOf(rid: string, pixels: number, halvings: number): Layer {
+  const scaleResolutionDownBy = 2 ** halvings;
+  const maxBitrate = Math.min(MOST_BPS, Math.round((pixels / scaleResolutionDownBy ** 2) * 30 * BITS_PER_PIXEL));
+  return { rid, scaleResolutionDownBy, maxBitrate };
+}
+
+/**
+ * The layers of a picture that has another size now. Their number and names are for good, but a smaller picture is sent in
+ * the lower `count` of them only, the uppermost of which is the whole of it: browsers leave the others out themselves, and
+ * would send nothing larger than a half of it.
+ */
+export function refitted(
+  layers: readonly Layer[],
+  { width, height }: { readonly width: number; readonly height: number },
+): { readonly layers: readonly Layer[]; readonly count: number } {
+  const count = Math.min(layers.length, Math.max(1, layersOf({ width, height }).length));
+  const halvings = (place: number): number => Math.max(0, count - 1 - place);
+  return { layers: layers.map(({ rid }, place) => layerOf(rid, width * height, halvings(place))), count };
+}
+
+/**
+ * The names of the layers that are sent, of the lower `count`, where those in `paused` need not be. The uppermost stands for
+ * those above it as well: who wants one of them gets the whole of the picture.
+ */
+export function needed(layers: readonly Layer[], count: number, paused: readonly string[]): readonly string[] {
+  const isWanted = ({ rid }: Layer): boolean => !paused.includes(rid);
+  const sent = layers.slice(0, count).filter((layer, place) => place === 0 || isWanted(layer));
+  const uppermost = layers[count - 1];
+  const standsIn = uppermost !== undefined && !sent.includes(uppermost) && layers.slice(count).some(isWanted);
+  return [...sent, ...(standsIn ? [uppermost] : [])].map(({ rid }) => rid);
 }
 
 /** The bitrates of the layers if all of them together may take `bps`; undefined leaves them as they are. */

@@ -65,6 +65,8 @@ export interface SentLines {
   tune(kind: 'audio' | 'video', change: (encoding: RTCRtpEncodingParameters) => void): Promise<void>;
   /** Lets the video take so many bits per second in all; undefined leaves it to the browser. Rejects as `tune`. */
   limitVideo(bps: number | undefined): Promise<void>;
+  /** The picture has another size: the sizes in which it is sent follow. Rejects as `tune`. */
+  fitVideo(size: { readonly width: number; readonly height: number }): Promise<void>;
   /** Encodes the video or does not; the track stays. Rejects as `tune`. */
   switchVideo(on: boolean): Promise<void>;
   /** Encodes the video in these layers inside one stream, for example L3T3. Rejects as `tune`. */

@@ -4,7 +4,7 @@ import type { FrameEncryption } from '../encryption/index.ts';
 import { logger } from '../logger.ts';
 import { CandidateOrder } from './candidate-order.ts';
 import { offeredCodecs } from './codecs.ts';
-import { layersOf, scalabilityOf, limited, withoutLayers, type Layer } from './layers.ts';
+import { layersOf, limited, needed, refitted, scalabilityOf, withoutLayers, type Layer } from './layers.ts';
 import { withOpusWishes, withRepeatedOpus, type OpusWishes } from './opus.ts';
 import { PlayoutDelays } from './playout.ts';
 import { Standstills } from './standstill.ts';
@@ -26,6 +26,10 @@ interface SendLine {
   readonly line: RTCRtpTransceiver;
   /** What the line was made with: their number and names are for good. None for a single encoding. */
   layers: readonly Layer[];
+  /** How many of them are sent, from the smallest on: a picture that became smaller has fewer. */
+  count: number;
+  /** What all of them together may take, in bits per second; undefined leaves it to the browser. */
+  most: number | undefined;
   /** The layers inside its one encoding, if nothing of them is paused; undefined leaves them to the browser. */
   mode: string | undefined;
   /** Changes of the parameters follow each other: the browser takes only those that it gave out last. */
@@ -134,8 +138,18 @@ class RtcPeer implements Peer {
         }),
       limitVideo: (bps) =>
         change(video, (encodings) => {
-          if (video !== null) limit(video, encodings, bps);
+          if (video === null) return;
+          video.most = bps;
+          limit(video, encodings);
         }),
+      fitVideo: async (size) => {
+        if (video === null || video.layers.length === 0) return;
+        Object.assign(video, refitted(video.layers, size));
+        await change(video, (encodings) => {
+          limit(video, encodings);
+          activate(video, encodings);
+        });
+      },
       switchVideo: async (on) => {
         if (video === null) return;
         video.isOn = on;
@@ -250,9 +264,12 @@ class RtcPeer implements Peer {
       const line = this.layeredLine(kind, track, stream, sendEncodings);
       this.encryption?.protect(line.sender, 'sent', kind);
       this.prefer(line, kind, codecs);
-      return { line, layers, mode: scalabilityMode, turn: Promise.resolve(), isOn: true, paused: [] };
+      const sent = { line, layers, count: layers.length, most: maxBitrate, mode: scalabilityMode };
+      return { ...sent, turn: Promise.resolve(), isOn: true, paused: [] };
     }
     used.layers = layers;
+    used.count = layers.length;
+    used.most = maxBitrate;
     used.mode = scalabilityMode;
     used.isOn = true;
     used.paused = [];
@@ -262,7 +279,7 @@ class RtcPeer implements Peer {
       .replaceTrack(track)
       .then(() =>
         tune(used, (encodings) => {
-          limit(used, encodings, maxBitrate);
+          limit(used, encodings);
           activate(used, encodings);
           layer(used, encodings);
         }),
@@ -368,19 +385,21 @@ async function tune(sent: SendLine, change: (encodings: RTCRtpEncodingParameters
   await turn;
 }
 
-function limit({ layers }: SendLine, encodings: RTCRtpEncodingParameters[], bps: number | undefined): void {
-  const bitrates = limited(layers, bps);
+function limit({ layers, count, most: bps }: SendLine, encodings: RTCRtpEncodingParameters[]): void {
+  const bitrates = limited(layers.slice(0, count), bps);
   encodings.forEach((encoding, place) => {
-    const [layer, most] = [layers[place], layers.length === 0 ? bps : bitrates[place]];
+    const layer = layers[place];
+    const most = layer === undefined ? bps : (bitrates[place] ?? layer.maxBitrate);
     if (layer !== undefined) encoding.scaleResolutionDownBy = layer.scaleResolutionDownBy;
     if (most === undefined) delete encoding.maxBitrate;
     else encoding.maxBitrate = most;
   });
 }
 
-function activate({ layers, isOn, paused }: SendLine, encodings: RTCRtpEncodingParameters[]): void {
+function activate({ layers, count, isOn, paused }: SendLine, encodings: RTCRtpEncodingParameters[]): void {
+  const sent = needed(layers, count, paused);
   encodings.forEach((encoding, place) => {
-    encoding.active = isOn && (place === 0 || !paused.includes(layers[place]?.rid ?? ''));
+    encoding.active = isOn && (place === 0 || sent.includes(layers[place]?.rid ?? ''));
   });
 }
 
