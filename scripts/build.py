@@ -27,6 +27,8 @@ REFERENCE = ROOT / "scripts" / "reference.py"
 UV = "uv>=0.8,<1"
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
+# The first router takes minutes; nobody should wonder whether anything still happens.
+SIGN_OF_LIFE_S = 30
 
 _say_lock = threading.Lock()
 
@@ -72,6 +74,8 @@ def build_router() -> None:
     with Stamp("router", inputs, *PROGRAMS) as stamp:
         if stamp.is_fresh:
             return
+        if not PROGRAMS[0].exists():
+            say("The first router takes minutes: everything that it is made of is compiled.")
         packages = [argument for program in PROGRAMS for argument in ("-p", program.name)]
         command = [cargo, "build", "--release", "--locked", "--quiet", *packages, "--bins"]
         step("router", command, CARGO_TARGET_DIR=str(ROOT / "target"))
@@ -142,11 +146,11 @@ def find(program: str, otherwise: str) -> str:
 
 
 def step(name: str, command: list[str], *, folder: Path = ROOT, **environment: str | None) -> None:
-    """Runs one program quietly; what it wrote is shown only if it fails."""
+    """Runs one program quietly; what it wrote is shown only if it fails, and that it still runs now and then."""
     say(f"building {name} …")
     began = time.monotonic()
     merged = {**os.environ, **environment}
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=folder,
         env={key: value for key, value in merged.items() if value is not None},
@@ -154,10 +158,21 @@ def step(name: str, command: list[str], *, folder: Path = ROOT, **environment: s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    if done.returncode:
-        raise BuildError(f"{done.stdout.rstrip()}\nbuilding {name} failed: the command was `{' '.join(command)}`.")
-    say(f"built {name} in {time.monotonic() - began:.0f} s")
+    ) as running:
+        written = None
+        while written is None:
+            try:
+                written, _ = running.communicate(timeout=SIGN_OF_LIFE_S)
+            except subprocess.TimeoutExpired:
+                say(f"building {name} … for {duration(time.monotonic() - began)} now")
+    if running.returncode:
+        raise BuildError(f"{written.rstrip()}\nbuilding {name} failed: the command was `{' '.join(command)}`.")
+    say(f"built {name} in {duration(time.monotonic() - began)}")
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def say(text: str) -> None:
