@@ -331,6 +331,12 @@ impl Thread {
             if connected.timer != Some(at) {
                 continue;
             }
+            let deadline = connected.member.deadline();
+            if deadline > now && connected.member.phase() != Phase::Ended {
+                connected.timer = Some(deadline);
+                self.timers.push(Reverse((deadline, number)));
+                continue;
+            }
             connected.timer = None;
             if connected.member.take_retry(now) {
                 let result =

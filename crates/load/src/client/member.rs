@@ -27,6 +27,9 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// Waits between attempts to resume: the first at once, then from here, doubling.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// How much later than it asks for a connected peer connection is given the time: receivers have something to do
+/// every few milliseconds, most of which the next datagram sees to.
+const SLACK: Duration = Duration::from_millis(20);
 /// What a member does in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -248,7 +251,8 @@ impl Member {
             deadline = deadline.min(at + ANSWER);
         }
         if self.peer.is_some() {
-            deadline = deadline.min(self.peer_deadline);
+            let slack = if self.was_connected { SLACK } else { Duration::ZERO };
+            deadline = deadline.min(self.peer_deadline + slack);
             let sources = self.sources.as_ref().filter(|_| self.may_send());
             if let Some(at) = sources.and_then(Sources::deadline) {
                 deadline = deadline.min(at);
@@ -385,14 +389,18 @@ impl Member {
             }
             _ => {}
         }
+        let is_sending = self.has_media_due(now);
         let Some(peer) = &mut self.peer else { return };
+        // Sending gives it the time as well.
         if now >= self.peer_deadline
+            && !(is_sending && peer.is_connected())
             && let Err(error) = peer.handle_timeout(now)
         {
-            self.end(context, Outcome::Failed(error.to_string()));
-            return;
+            return self.end(context, Outcome::Failed(error.to_string()));
         }
-        self.send_media(context);
+        if is_sending {
+            self.send_media(context);
+        }
         self.drain(context);
     }
 
@@ -598,6 +606,11 @@ impl Member {
             && self.was_connected
             && self.stream.is_some()
             && matches!(self.phase, Phase::Inside | Phase::Resuming)
+    }
+
+    fn has_media_due(&self, now: Instant) -> bool {
+        let due = |sources: &Sources| sources.deadline().is_some_and(|at| now >= at);
+        self.may_send() && self.sources.as_ref().is_none_or(due)
     }
 
     fn send_media(&mut self, context: &mut Context<'_>) {

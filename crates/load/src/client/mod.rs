@@ -3,6 +3,7 @@
 //! Neither touches a socket: messages, datagrams and time come in, messages and datagrams go out.
 
 mod dialogue;
+mod dtls;
 mod member;
 mod peer;
 mod picture;

@@ -13,6 +13,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 
+use super::dtls;
 use crate::media::MediaPacket;
 use crate::reach::Reach;
 use crate::signalling::SlotPair;
@@ -93,7 +94,7 @@ impl PeerFactory {
     /// Its peer connections talk to routers within `reach` alone.
     #[must_use]
     pub fn new(reach: Reach) -> Self {
-        Self::with_crypto(reach, str0m::crypto::from_feature_flags())
+        Self::with_crypto(reach, dtls::crypto_provider())
     }
 
     /// The same with another cryptography.
