@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import socket
 import sys
@@ -30,6 +31,9 @@ from tertulia.supervisor.programs import find_web
 from tertulia.wiring import open_control
 
 READY_POLL_S = 0.01
+COLLECTION_THRESHOLDS = (10_000, 20, 20)
+"""For `gc.set_threshold`: with Python's own, seats and their messages make it look through the youngest objects
+hundreds of times a second, and find no garbage."""
 
 
 async def run(settings: Settings, listeners: list[socket.socket], ready_file: Path) -> None:
@@ -51,6 +55,7 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             draft = ready_file.with_suffix(".new")
             draft.write_text(json.dumps(announcement), encoding="utf-8")
             draft.replace(ready_file)
+            _spare_the_collector()
 
         await serve(
             control.application,
@@ -61,6 +66,13 @@ async def run(settings: Settings, listeners: list[socket.socket], ready_file: Pa
             started=say_ready,
             stopping=control.sessions.close,
         )
+
+
+def _spare_the_collector() -> None:
+    """Never look again for garbage among what stands by now: modules and statements, more objects than any session."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
 
 
 def _address(settings: Settings, listeners: list[socket.socket]) -> str:
