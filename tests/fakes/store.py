@@ -106,7 +106,7 @@ class MemoryStore:
             shared=dict(seats.shared),
         )
 
-    async def commit(self, batch: WriteBatch) -> None:
+    async def commit(self, batch: WriteBatch) -> bool:
         if self.failing:
             raise ConnectFailedError("The store could not be written.")
         self.batches.append(batch)
@@ -138,6 +138,7 @@ class MemoryStore:
         for reply in batch.replies:
             seats.replies[reply.connection_id, reply.request_id] = reply
         seats.log.extend(batch.log)
+        return bool(batch.reports)
 
     async def add_issue(self, issue: Issue) -> None:
         self.reported = [issue, *self.reported][:KEPT_ISSUES]

@@ -126,7 +126,7 @@ class Environment:
         ended: Called once when a session has nothing to live for any more, or cannot go on.
         watch: Is told each fact when it is stored; None if nobody wants to know.
         report: Makes an entry of the outbox of a report, given the project.
-        reported: Called when such entries are stored.
+        reported: Called when such entries are stored that some callback may want.
     """
 
     store: Store
@@ -450,7 +450,6 @@ class LiveSession:
         if self._env.report is not None and self._api_key is not None and Reporter.listens_to(event.fact):
             for report in self._reporter.reports(event, self._env.clock.wall()):
                 self._round.reports.append(self._env.report(report, self._api_key))
-            self._round.then.append(self._env.reported)
         if self._env.watch is not None:
             self._round.then.append(partial(self._env.watch, self.session_id, event.number, event.fact))
 
@@ -534,8 +533,8 @@ class LiveSession:
             replies=[reply for reply in finished.replies if reply.connection_id in self._session.connections],
             reports=finished.reports,
         )
-        if batch:
-            await self._env.store.commit(batch)
+        if batch and await self._env.store.commit(batch):
+            self._env.reported()
 
     async def _store_last_words(self) -> None:
         """Store the reply to a request that broke the session, if it was one."""

@@ -237,8 +237,12 @@ class Store(Protocol):
         """Return what is stored of a session's seats."""
         ...
 
-    async def commit(self, batch: WriteBatch) -> None:
-        """Store a batch; on return it survives the end of this process. Batches are stored in the order of calls."""
+    async def commit(self, batch: WriteBatch) -> bool:
+        """Store a batch; on return it survives the end of this process. Batches are stored in the order of calls.
+
+        Returns:
+            Whether some callback may want one of its reports.
+        """
         ...
 
     async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:

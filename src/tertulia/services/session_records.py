@@ -5,15 +5,17 @@ from typing import Literal
 
 import structlog
 
-from tertulia.clock import Clock
+from tertulia.clock import Clock, MonotonicTime
 from tertulia.domain.connection import Connection
 from tertulia.domain.stream import Stream
 from tertulia.errors import InvalidSessionIdError
 from tertulia.ids import ApiKey, IdSource, SessionId, api_key_in, session_id_of
 from tertulia.services.ports import SessionRecord, Store
-from tertulia.services.projects import Projects
+from tertulia.services.projects import REMEMBERED_S, Projects
 
 __all__ = ["SessionRecords"]
+
+_MAX_REMEMBERED = 1_024
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +28,7 @@ class SessionRecords:
         self._projects = projects
         self._clock = clock
         self._ids = ids
+        self._remembered: dict[SessionId, tuple[SessionRecord, MonotonicTime]] = {}
 
     async def create(
         self,
@@ -80,6 +83,29 @@ class SessionRecords:
         if record is None or record.api_key != api_key:
             raise InvalidSessionIdError()
         return record
+
+    async def of_token(self, api_key: str, session_id: str) -> SessionRecord:
+        """Return the session of a token that was verified.
+
+        As `of_project`, but remembered for a second: who is let into a session rarely comes alone. A record never
+        changes, and that its project was removed meanwhile is found when the token is verified.
+
+        Raises:
+            InvalidSessionIdError: If there is no such session, or it is another project's.
+            UnavailableError: If the store is away.
+        """
+        now = self._clock.monotonic()
+        record, found_at = self._remembered.get(SessionId(session_id), (None, MonotonicTime(0)))
+        if record is not None and record.api_key == api_key and now < found_at + REMEMBERED_S:
+            return record
+        record = await self.of_project(api_key, session_id)
+        self._remember(record, now)
+        return record
+
+    def _remember(self, record: SessionRecord, now: MonotonicTime) -> None:
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[record.session_id] = record, now
 
     async def _take_in(self, api_key: ApiKey, session_id: SessionId) -> SessionRecord | None:
         if api_key_in(session_id) != api_key:

@@ -441,7 +441,7 @@ class Sessions:
         if request.api_key is not None and request.api_key != claims.api_key:
             raise AuthenticationError("The token is for another project.")
         try:
-            record = await self.records.of_project(claims.api_key, claims.session_id)
+            record = await self.records.of_token(claims.api_key, claims.session_id)
         except InvalidSessionIdError as error:
             # By the text of the id alone: nobody is told whether a session of another project exists.
             if api_key_in(claims.session_id) not in (None, claims.api_key):

@@ -454,9 +454,9 @@ async def test_a_store_that_is_away_for_a_minute_ends_no_call(house: House, stor
     back = asyncio.Event()
     commit = store.commit
 
-    async def wait(batch: WriteBatch) -> None:
+    async def wait(batch: WriteBatch) -> bool:
         await back.wait()
-        await commit(batch)
+        return await commit(batch)
 
     store.commit = wait  # type: ignore[method-assign]  # as the writer does
     asked = [await ana.send(signalling.SendSignal(data=str(number))) for number in range(3)]
@@ -480,8 +480,8 @@ async def test_a_server_that_ends_while_the_store_is_away_does_not_wait_for_it(
 ) -> None:
     ana = await house.join()
 
-    async def wait(batch: WriteBatch) -> None:
-        await asyncio.Event().wait()
+    async def wait(batch: WriteBatch) -> bool:
+        return await asyncio.Event().wait()
 
     store.commit = wait  # type: ignore[method-assign]  # as the writer does
     await ana.send(signalling.SendSignal(data="x"))
@@ -498,10 +498,10 @@ async def test_nothing_is_said_before_it_is_stored(house: House, store: MemorySt
     entered, leave = asyncio.Event(), asyncio.Event()
     commit = store.commit
 
-    async def slow(batch: object) -> None:
+    async def slow(batch: WriteBatch) -> bool:
         entered.set()
         await leave.wait()
-        await commit(batch)  # type: ignore[arg-type]  # handed on as it came
+        return await commit(batch)
 
     store.commit = slow  # type: ignore[method-assign]  # a slow disk
     await ana.send(signalling.SendSignal(data="x"))

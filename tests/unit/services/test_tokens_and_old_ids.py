@@ -5,9 +5,12 @@ import pytest
 from tertulia.clock import WallTime
 from tertulia.errors import AuthenticationError, InvalidSessionIdError
 from tertulia.ids import ApiKey, SessionId, session_id_of
+from tertulia.services.ports import SessionRecord
+from tertulia.services.projects import REMEMBERED_S
 from tertulia.services.sessions import JoinRequest, SessionSettings
 from tests.fakes.house import House, make_token
 from tests.fakes.socket import FakeSocket
+from tests.fakes.store import MemoryStore
 
 
 async def test_a_token_that_is_good_once_opens_one_connection(house: House) -> None:
@@ -22,6 +25,25 @@ async def test_a_token_that_is_good_once_opens_one_connection(house: House) -> N
 async def test_a_token_opens_as_many_connections_as_one_likes_unless_the_operator_says_otherwise(house: House) -> None:
     for _ in range(3):
         await house.sessions.join(JoinRequest(make_token(house.record)), FakeSocket())
+
+
+async def test_clients_that_come_together_have_their_session_looked_up_once(
+    house: House, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    find = store.find_session
+
+    async def counted(session_id: SessionId) -> SessionRecord | None:
+        reads.append(session_id)
+        return await find(session_id)
+
+    monkeypatch.setattr(store, "find_session", counted)
+    for _ in range(3):
+        await house.sessions.join(JoinRequest(make_token(house.record)), FakeSocket())
+    assert reads == [house.record.session_id]
+    house.clock.advance(REMEMBERED_S)
+    await house.sessions.join(JoinRequest(make_token(house.record)), FakeSocket())
+    assert len(reads) == 2
 
 
 def id_from_elsewhere(api_key: str) -> SessionId:

@@ -299,8 +299,22 @@ _ENQUEUE = insert(_deliveries).from_select(
 )
 
 
-def enqueue(connection: Connection, entries: Sequence[tuple[SessionId, WallTime, OutboxEntry]]) -> None:
-    """Put events into the outbox, for each callback that wants them, within the transaction that makes them true."""
+_WANTS = select(_callbacks.c.api_key, _callbacks.c.event_group, _callbacks.c.event).where(
+    _callbacks.c.api_key.in_(bindparam("keys", expanding=True))
+)
+
+
+def enqueue(connection: Connection, entries: Sequence[tuple[SessionId, WallTime, OutboxEntry]]) -> bool:
+    """Put events into the outbox, for each callback that wants them, within the transaction that makes them true.
+
+    Returns:
+        Whether any does.
+    """
+    keys = sorted({entry.api_key for _, _, entry in entries})
+    wanted = {tuple(row) for row in connection.execute(_WANTS, {"keys": keys})}
+    entries = [each for each in entries if (each[2].api_key, each[2].group.value, each[2].event) in wanted]
+    if not entries:
+        return False
     parameters = [
         {
             "wanted_key": entry.api_key,
@@ -329,6 +343,7 @@ def enqueue(connection: Connection, entries: Sequence[tuple[SessionId, WallTime,
     )
     connection.execute(lanes, parameters)
     connection.execute(_ENQUEUE, parameters)
+    return True
 
 
 def lane_upsert(dialect: str, *, hurry: bool = False) -> Any:

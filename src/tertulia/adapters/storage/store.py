@@ -3,9 +3,25 @@
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Executable, Insert, Table, Update, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Executable,
+    Insert,
+    ScalarSelect,
+    String,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ColumnElement, Select
 
@@ -32,6 +48,33 @@ _SNAPSHOT = {
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
 }
 T = TypeVar("T")
+
+_SESSION = bindparam("session", type_=String)
+_IN_ORDER = {
+    table.name: select(table).where(table.c.session_id == _SESSION).order_by(*(table.c[name] for name in order))
+    for table, order in (
+        (tables.connections, ("joined_number",)),
+        (tables.streams, ("created_at_ms", "stream_id")),
+        (tables.subscriptions, ("connection_id", "subscription_id")),
+        (tables.slots, ("connection_id", "slot")),
+        (tables.kept_replies, ("connection_id", "request_id")),
+        (tables.session_values, ("key",)),
+    )
+}
+
+
+def _of_session(column: "ColumnElement[Any]", table: Table) -> "ScalarSelect[Any]":
+    return select(column).where(table.c.session_id == _SESSION).scalar_subquery()
+
+
+# What a new session needs to know, which is the usual case: that there is nothing of it.
+_OVERVIEW = select(
+    _of_session(func.max(tables.session_log.c.number), tables.session_log).label("newest"),
+    _of_session(tables.sessions.c.api_key, tables.sessions).label("api_key"),
+    _of_session(tables.session_states.c.muted, tables.session_states).label("muted"),
+    *(exists().where(tables.metadata.tables[name].c.session_id == _SESSION).label(name) for name in _IN_ORDER),
+)
+_RECORD = select(tables.sessions).where(tables.sessions.c.session_id == _SESSION)
 
 
 class SqlStore:
@@ -195,7 +238,7 @@ class SqlStore:
         """Return the session with this id."""
         if not _can_be_stored(session_id):
             return None
-        found = await self._all(select(tables.sessions).where(tables.sessions.c.session_id == session_id))
+        found = await self._all(_RECORD, {"session": session_id})
         return rows.session_of(found[0]) if found else None
 
     async def sessions_of(self, api_key: ApiKey, count: int, before_ms: int | None = None) -> list[SessionRecord]:
@@ -227,41 +270,38 @@ class SqlStore:
 
     async def load_seats(self, session_id: SessionId) -> StoredSession:
         """Return what is stored of a session's seats, all of it at one moment."""
-        connections, streams, subscriptions = tables.connections, tables.streams, tables.subscriptions
-        slots, replies, log = tables.slots, tables.kept_replies, tables.session_log
-        states, values, records = tables.session_states, tables.session_values, tables.sessions
+        of = {"session": session_id}
 
         def read(reader: Connection) -> StoredSession:
             reader.exec_driver_sql(self._begin_snapshot)
+            overview = reader.execute(_OVERVIEW, of).one()
             pairs: dict[ConnectionId, list[SlotPair]] = {}
 
-            def of(table: Table, *order: ColumnElement[object]) -> "Iterable[rows.SqlRow]":
-                return reader.execute(select(table).where(table.c.session_id == session_id).order_by(*order))
+            def rows_of(table: Table) -> "Iterable[rows.SqlRow]":
+                return reader.execute(_IN_ORDER[table.name], of) if overview._mapping[table.name] else ()
 
-            newest = reader.scalar(select(func.max(log.c.number)).where(log.c.session_id == session_id))
-            api_key = reader.scalar(select(records.c.api_key).where(records.c.session_id == session_id))
-            muted = reader.scalar(select(states.c.muted).where(states.c.session_id == session_id))
-            for row in of(slots, slots.c.connection_id, slots.c.slot):
+            for row in rows_of(tables.slots):
                 pairs.setdefault(ConnectionId(row.connection_id), []).append(rows.pair_of(row))
-            found_subscriptions = of(subscriptions, subscriptions.c.connection_id, subscriptions.c.subscription_id)
-            found_replies = of(replies, replies.c.connection_id, replies.c.request_id)
             return StoredSession(
-                api_key=None if api_key is None else ApiKey(api_key),
-                last_number=newest or 0,
-                connections=[rows.connection_of(row) for row in of(connections, connections.c.joined_number)],
-                streams=[rows.stream_of(row) for row in of(streams, streams.c.created_at_ms, streams.c.stream_id)],
-                subscriptions=[rows.subscription_of(row) for row in found_subscriptions],
+                api_key=None if overview.api_key is None else ApiKey(overview.api_key),
+                last_number=overview.newest or 0,
+                connections=[rows.connection_of(row) for row in rows_of(tables.connections)],
+                streams=[rows.stream_of(row) for row in rows_of(tables.streams)],
+                subscriptions=[rows.subscription_of(row) for row in rows_of(tables.subscriptions)],
                 pairs=pairs,
-                replies=[KeptReply(ConnectionId(row.connection_id), row.request_id, row.body) for row in found_replies],
-                muted=bool(muted),
-                shared={row.key: row.value for row in of(values, values.c.key)},
+                replies=[
+                    KeptReply(ConnectionId(row.connection_id), row.request_id, row.body)
+                    for row in rows_of(tables.kept_replies)
+                ],
+                muted=bool(overview.muted),
+                shared={row.key: row.value for row in rows_of(tables.session_values)},
             )
 
         return await self.read(read)
 
-    async def commit(self, batch: WriteBatch) -> None:
-        """Store a batch; batches are stored in the order of the calls."""
-        await self._writer.write(batch)
+    async def commit(self, batch: WriteBatch) -> bool:
+        """Store a batch, in the order of the calls; say whether some callback may want one of its reports."""
+        return await self._writer.write(batch)
 
     async def read_log(self, session_id: SessionId, after: int, up_to: int) -> list[LogRow]:
         """Return the rows with `after` < number <= `up_to` that are still kept, by number."""
@@ -301,9 +341,11 @@ class SqlStore:
         except Failure as error:
             raise unavailable() from error
 
-    async def _all(self, statement: "Select[*tuple[object, ...]]") -> "list[rows.SqlRow]":
+    async def _all(
+        self, statement: "Select[*tuple[object, ...]]", parameters: dict[str, object] | None = None
+    ) -> "list[rows.SqlRow]":
         def read(connection: Connection) -> "list[rows.SqlRow]":
-            return list(connection.execute(statement))
+            return list(connection.execute(statement, parameters))
 
         return await self.read(read)
 

@@ -51,8 +51,12 @@ QUEUE_LIMIT = 20_000
 
 _Item = WriteBatch | SessionRecord
 
-_OWNED = (tables.subscriptions, tables.slots, tables.kept_replies)
-"""Tables whose rows go with their connection."""
+_DISOWN = tuple(
+    delete(table).where(table.c.connection_id == bindparam("gone"))
+    for table in (tables.subscriptions, tables.slots, tables.kept_replies)
+)
+"""Rows that go with their connection."""
+_ADD_TO_LOG = insert(tables.session_log)
 
 
 @dataclass(slots=True)
@@ -165,7 +169,7 @@ class Writer:
         """Return when the batch or session is committed. Who stops waiting for it before its turn takes it back.
 
         Returns:
-            False for a session whose id is taken.
+            For a session, whether its id was free; for a batch, whether some callback may want one of its reports.
 
         Raises:
             ConnectFailedError: If it could not be; nothing of it is stored.
@@ -206,32 +210,35 @@ class Writer:
                 written.set_result(own[0] if again else own[index])
 
     async def _try(self, items: Sequence["_Item"]) -> list[bool] | Exception:
-        """Return for each item whether it stands in the store now, or what keeps all of them from it."""
+        """Return for each item what `write` says of it, or what keeps all of them from the store."""
         plan = _Plan()
         for item in items:
             plan.add(item)
         uncertain = False
 
-        async def attempt() -> set[str]:
+        async def attempt() -> tuple[set[str], bool]:
             nonlocal uncertain
             if uncertain and await self._is_stored(plan):
-                return set(plan.sessions)
+                return set(plan.sessions), True
             try:
                 with self._metrics.store_write.time():
-                    added = await self._database.write(lambda connection: self._execute(connection, plan))
+                    added, wanted = await self._database.write(lambda connection: self._execute(connection, plan))
             except Failure:
                 uncertain = True
                 raise
             # Those that were there already may be ours, of an attempt whose answer was lost.
-            return set(plan.sessions) if uncertain else added
+            return set(plan.sessions) if uncertain else added, wanted
 
         try:
-            added = await self._patience.insist(attempt, AWAY_S)
+            added, wanted = await self._patience.insist(attempt, AWAY_S)
         except (*Failure, ValueError) as error:
             self._metrics.store_writes_failed.inc()
             return error
         # Of several with one id the first is the one that stands.
-        return [not isinstance(item, SessionRecord) or _take(added, item.session_id) for item in items]
+        return [
+            _take(added, item.session_id) if isinstance(item, SessionRecord) else wanted and bool(item.reports)
+            for item in items
+        ]
 
     async def _is_stored(self, plan: _Plan) -> bool:
         """Say whether a transaction whose commit was not answered has gone through: one row of its log tells."""
@@ -242,8 +249,8 @@ class Writer:
         stored = select(log.number).where(*same)
         return await self._database.read(lambda connection: connection.scalar(stored)) is not None
 
-    def _execute(self, connection: Connection, plan: _Plan) -> set[str]:
-        """Write all that is planned; return the ids of the sessions that are new."""
+    def _execute(self, connection: Connection, plan: _Plan) -> tuple[set[str], bool]:
+        """Write all that is planned; return the ids of the sessions that are new, and whether a report is wanted."""
         added: set[str] = set()
         if plan.sessions:
             added.update(connection.scalars(self._add_sessions, list(plan.sessions.values())))
@@ -257,13 +264,11 @@ class Writer:
                 connection.execute(self._deletes[name], [dict(zip(columns, key, strict=True)) for key in absent])
         if plan.gone:
             parameters = [{"gone": connection_id} for connection_id in plan.gone]
-            for table in _OWNED:
-                statement = delete(table).where(table.c.connection_id == bindparam("gone"))
+            for statement in _DISOWN:
                 connection.execute(statement, parameters)
         if plan.log:
-            connection.execute(insert(tables.session_log), plan.log)
-        if plan.reports:
-            enqueue(connection, plan.reports)
+            connection.execute(_ADD_TO_LOG, plan.log)
+        wanted = bool(plan.reports) and enqueue(connection, plan.reports)
         for session_id, limit in plan.log_limits.items():
             log = tables.session_log.c
             connection.execute(delete(tables.session_log).where(log.session_id == session_id, log.number <= limit))
@@ -272,7 +277,7 @@ class Writer:
             connection.execute(
                 delete(tables.kept_replies).where(kept.connection_id == connection_id, kept.request_id <= limit)
             )
-        return added
+        return added, wanted
 
 
 _WRITTEN = (

@@ -119,6 +119,15 @@ async def test_the_outbox_is_written_with_the_change_or_not_at_all(store: SqlSto
     assert [each.event_id for each in await store.callbacks.list_deliveries(KEY, limit=9)] == ["event-1"]
 
 
+async def test_a_commit_says_whether_a_callback_wants_what_it_reports(store: SqlStore) -> None:
+    assert not await store.commit(batch(SESSION, entry(1)))
+    await store.callbacks.add_callback(callback(1), 9)
+    assert await store.commit(batch(SESSION, entry(2)))
+    assert not await store.commit(batch(SESSION, entry(3, "destroyed"), entry(4, key=OTHER_KEY)))
+    assert not await store.commit(batch(SESSION, number=1))
+    assert [each.event_id for each in await store.callbacks.list_deliveries(KEY, limit=9)] == ["event-2"]
+
+
 async def test_a_lane_is_delivered_in_the_order_of_its_events_over_many_commits(store: SqlStore) -> None:
     await store.callbacks.add_callback(callback(1), 9)
     await store.callbacks.add_callback(callback(2, "destroyed"), 9)

@@ -115,13 +115,13 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     store = await SqlStore.open(f"sqlite:///{tmp_path / 'tertulia.db'}")
     original, lost = store._writer._execute, [True, True]
 
-    def execute(connection: Connection, plan: _Plan) -> set[str]:
-        added = original(connection, plan)
+    def execute(connection: Connection, plan: _Plan) -> tuple[set[str], bool]:
+        outcome = original(connection, plan)
         connection.commit()
         if lost:
             lost.pop()
             raise ConnectionResetError("the answer to COMMIT was lost")
-        return added
+        return outcome
 
     monkeypatch.setattr(store._writer, "_execute", execute)
     await store.commit(batch(1))
