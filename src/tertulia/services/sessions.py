@@ -38,6 +38,7 @@ from tertulia.errors import (
     NotConnectedError,
     NotFoundError,
     RefusedByApplicationError,
+    SessionIdFormatError,
     TertuliaError,
     UnavailableError,
 )
@@ -49,6 +50,7 @@ from tertulia.ids import (
     StreamId,
     TransportId,
     api_key_in,
+    is_session_id_shaped,
 )
 from tertulia.services.hooks import ConnectionAttempt, HookRunner
 from tertulia.services.inbox import Ask, Entry, LostSocket, Order, Seat, Stop, Tell
@@ -380,6 +382,7 @@ class Sessions:
         Raises:
             AuthenticationError: If the token does not open this session; the message says why.
             InvalidSessionIdError: If the token's session does not exist.
+            SessionIdFormatError: If the session id beside it is none.
             EncryptionSecretMissingError: If the session is encrypted end to end and the client does not encrypt.
             ConnectionLimitError: If the session is full.
             RefusedByApplicationError: If a hook would not have the client.
@@ -437,6 +440,8 @@ class Sessions:
 
     async def _check(self, claims: ClientClaims, request: JoinRequest) -> None:
         if request.session_id is not None and request.session_id != claims.session_id:
+            if not is_session_id_shaped(request.session_id):
+                raise SessionIdFormatError("The session id is malformed.")
             raise AuthenticationError("The token is for another session.")
         if request.api_key is not None and request.api_key != claims.api_key:
             raise AuthenticationError("The token is for another project.")

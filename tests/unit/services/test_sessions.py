@@ -15,6 +15,7 @@ from tertulia.errors import (
     InvalidSessionIdError,
     NotConnectedError,
     NotFoundError,
+    SessionIdFormatError,
     SignalInvalidError,
     StreamNotFoundError,
     UnavailableError,
@@ -54,7 +55,7 @@ async def test_who_joins_is_welcomed_and_announced(house: House) -> None:
     [
         ({"token": "nonsense"}, "malformed"),
         ({"token": "99999999/x/publisher/"}, "no project"),
-        ({"session_id": "2_other"}, "another session"),
+        ({"session_id": "2_" + "o" * 40}, "another session"),
         ({"api_key": "99999999"}, "another project"),
     ],
 )
@@ -65,6 +66,12 @@ async def test_a_token_that_does_not_open_the_session_is_refused(
     with pytest.raises(AuthenticationError, match=words):
         await house.sessions.join(replace(JoinRequest(make_token(house.record)), **change), socket)
     assert socket.frames == []
+
+
+@pytest.mark.parametrize("session_id", ["", "nonsense", "2_not~base64"])
+async def test_what_is_no_session_id_is_called_that_and_not_a_wrong_token(house: House, session_id: str) -> None:
+    with pytest.raises(SessionIdFormatError):
+        await house.sessions.join(JoinRequest(make_token(house.record), session_id=session_id), FakeSocket())
 
 
 async def test_a_token_for_a_session_of_another_project_is_refused(house: House) -> None:

@@ -150,6 +150,19 @@ describe('making a Publisher', () => {
   });
 });
 
+describe('the size of the picture', () => {
+  test('is told as well if it was known only after the stream had been announced to the server', async () => {
+    const page = await new FakePage(v2).connected();
+    const video = new FakeTrack('video');
+    const isAnnounced = (): boolean => page.world.socket.of('publish').length > 0;
+    video.getSettings = () => (isAnnounced() ? { width: 1920, height: 1080 } : {});
+    page.session.publish(page.OT.initPublisher('me', { videoSource: video, audioSource: null }));
+    await page.calm();
+    expect(page.world.socket.of('publish')).toMatchObject([{ videoDimensions: { width: 640, height: 480 } }]);
+    expect(page.world.socket.of('updateStream')).toMatchObject([{ videoDimensions: { width: 1920, height: 1080 } }]);
+  });
+});
+
 describe('muting', () => {
   test('before publishing is remembered', async () => {
     const page = await new FakePage(v2).connected();

@@ -332,6 +332,8 @@ export class Publisher extends View implements Publication {
     this.widget?.setStreaming(stream.streamId);
     this.#fallback.begin();
     this.#senderStats.begin();
+    // The size of a screen or of another track is known with its first frame, which may come before the stream does.
+    this.#resized();
   }
 
   /** Whether an archive of the session runs. */

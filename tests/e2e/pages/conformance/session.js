@@ -60,6 +60,7 @@ check('connect-errors', async (t) => {
   await fails(await t.makeToken(sessionId, 'publisher', '', { expiresIn: -60 }), 'OT_AUTHENTICATION_ERROR', 1004);
   await fails(await t.makeToken(await t.makeSession()), 'OT_AUTHENTICATION_ERROR', 1004);
   for (const token of [undefined, null, '', 5, {}]) await fails(token, 'OT_INVALID_PARAMETER', 1011);
+  await fails(await t.makeToken(sessionId), 'OT_INVALID_SESSION_ID', 1005, 'nonsense');
   const made = '1_MX4' + 'x'.repeat(40);
   await fails(await t.makeToken(made), 'OT_INVALID_SESSION_ID', 1005, made);
   const session = OT.initSession(apiKey, sessionId);
