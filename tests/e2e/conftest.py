@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.e2e.person import Era, Person
 from tests.e2e.programs import Programs
@@ -82,6 +82,23 @@ def figure(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 def session_id(server: TertuliaServer) -> str:
     """A fresh routed session."""
     return server.create_session()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens an address in a browser context of its own."""
+    contexts = []
+
+    def open_page(address: str) -> Page:
+        context = chromium.new_context()
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

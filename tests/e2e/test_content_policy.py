@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.servers import PageServer, TertuliaServer
 
@@ -35,22 +35,6 @@ window.sees = () =>
   (window.subscriber?.element.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > 5;
 """
 STYLED = "() => getComputedStyle(publisher.element).position === 'relative'"
-
-
-@pytest.fixture
-def people(chromium: Browser) -> Iterator[Callable[[str], Page]]:
-    contexts = []
-
-    def open_page(address: str) -> Page:
-        context = chromium.new_context()
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture
@@ -81,7 +65,7 @@ def join(server: TertuliaServer, page: Page, session_id: str) -> None:
 
 @pytest.mark.parametrize("way", ["the build without style", "a linked style sheet"])
 def test_a_call_breaks_no_rule_of_a_strict_content_policy(
-    server: TertuliaServer, strict: Callable[..., str], people: Callable[[str], Page], way: str
+    server: TertuliaServer, strict: Callable[..., str], open_page: Callable[[str], Page], way: str
 ) -> None:
     sheet = f'<link rel="stylesheet" href="{server.url}/v2/css/opentok.css"'
     if way == "the build without style":
@@ -89,7 +73,7 @@ def test_a_call_breaks_no_rule_of_a_strict_content_policy(
     else:
         address = strict("/strict-link.html", "/v2/js/opentok.min.js", f'{sheet} id="tertulia-style">')
     session_id = server.create_session()
-    ann, ben = people(address), people(address)
+    ann, ben = open_page(address), open_page(address)
     for page in (ann, ben):
         join(server, page, session_id)
     for page in (ann, ben):
@@ -108,9 +92,9 @@ def test_a_call_breaks_no_rule_of_a_strict_content_policy(
 
 
 def test_the_policy_of_these_tests_is_one_that_bites(
-    server: TertuliaServer, strict: Callable[..., str], people: Callable[[str], Page]
+    server: TertuliaServer, strict: Callable[..., str], open_page: Callable[[str], Page]
 ) -> None:
-    page = people(strict("/strict-bare.html", "/v2/js/opentok.min.js", ""))
+    page = open_page(strict("/strict-bare.html", "/v2/js/opentok.min.js", ""))
 
     join(server, page, server.create_session())
 
@@ -136,10 +120,10 @@ def pinning(server: TertuliaServer, pages: PageServer, path: str, integrity: str
 
 @pytest.mark.parametrize("kind", ["path", "pinned"])
 def test_a_page_on_another_origin_pins_the_script_by_its_hash(
-    server: TertuliaServer, pages: PageServer, people: Callable[[str], Page], kind: str
+    server: TertuliaServer, pages: PageServer, open_page: Callable[[str], Page], kind: str
 ) -> None:
     script = overview(server)["script"]
-    page = people(pinning(server, pages, script[kind], script["integrity"]))
+    page = open_page(pinning(server, pages, script[kind], script["integrity"]))
 
     join(server, page, server.create_session())
 
@@ -147,10 +131,10 @@ def test_a_page_on_another_origin_pins_the_script_by_its_hash(
 
 
 def test_a_script_with_another_hash_is_refused(
-    server: TertuliaServer, pages: PageServer, people: Callable[[str], Page]
+    server: TertuliaServer, pages: PageServer, open_page: Callable[[str], Page]
 ) -> None:
     facts = overview(server)
-    page = people(pinning(server, pages, facts["script"]["path"], facts["no_style"]["integrity"]))
+    page = open_page(pinning(server, pages, facts["script"]["path"], facts["no_style"]["integrity"]))
 
     assert page.evaluate("() => [window.refused, typeof OT]") == [True, "undefined"]
 

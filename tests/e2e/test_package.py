@@ -6,11 +6,11 @@ import json
 import shutil
 import subprocess
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.servers import PageServer, TertuliaServer
 
@@ -44,23 +44,6 @@ def application(server: TertuliaServer, tmp_path_factory: pytest.TempPathFactory
     npm = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
     run(*npm, "--cache", str(folder / "cache"), folder=folder)
     return folder
-
-
-@pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Callable[[str], Page]]:
-    """Opens an address in a browser context of its own."""
-    contexts = []
-
-    def open_page(address: str) -> Page:
-        context = chromium.new_context()
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def call(server: TertuliaServer, address: str, open_page: Callable[[str], Page]) -> None:
