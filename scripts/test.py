@@ -20,6 +20,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import build
@@ -113,7 +114,7 @@ def pytest(name: str, group: str, *arguments: str) -> Part:
 
 def in_real_time(name: str, group: str, *arguments: str) -> Part:
     # A memory of its own for what failed: two such parts run beside each other.
-    memory = ("-o", f"cache_dir=.pytest_cache/{group}")
+    memory = ("-o", "cache_dir=.pytest_cache/" + re.sub(r"\W+", "-", name))
     return replace(pytest(name, group, *memory, *arguments), again=("--last-failed", "--last-failed-no-failures=none"))
 
 
@@ -143,10 +144,15 @@ REST = [
         WEB,
     ),
 ]
-# Browsers, processes and networks, mostly waiting for each other.
+# Tests with browsers that have servers of their own: they may run apart from the rest, and make the two lanes even.
+APART = [f"tests/e2e/test_{name}.py" for name in ("cuts", "v1_mixed")]
+# Browsers, processes and networks, mostly waiting for each other: two lanes.
 REAL_TIME = [
-    in_real_time("pytest integration", "integration", "tests/integration", "tests/docs"),
-    in_real_time("pytest e2e", "e2e", "tests/e2e"),
+    [
+        in_real_time("pytest integration", "integration", "tests/integration", "tests/docs"),
+        in_real_time("pytest e2e, apart", "e2e", *APART),
+    ],
+    [in_real_time("pytest e2e", "e2e", "tests/e2e", *(f"--ignore={file}" for file in APART))],
 ]
 
 
@@ -276,12 +282,13 @@ def run_lanes(groups: list[str]) -> list[Outcome]:
 
     with ThreadPoolExecutor(8) as pool:
         needs = [pool.submit(prepare, "python"), pool.submit(prepare, "web")]
-        if any(part.group in NEEDS_PACKAGES for part in chosen([*REST, *REAL_TIME])):
+        whole_lanes = [chosen(lane) for lane in REAL_TIME]
+        if any(part.group in NEEDS_PACKAGES for part in [*chosen(REST), *chain(*whole_lanes)]):
             needs.append(pool.submit(prepare, "packages"))
-        programs = [pool.submit(prepare, "router")] if chosen(REAL_TIME) else []
+        programs = [pool.submit(prepare, "router")] if any(whole_lanes) else []
         compiler = pool.submit(run_lane, chosen(RUST), programs)
         rest = run_lane(chosen(REST), needs)
-        whole = [pool.submit(run_lane, [part], [*needs, *programs]) for part in chosen(REAL_TIME)]
+        whole = [pool.submit(run_lane, lane, [*needs, *programs]) for lane in whole_lanes]
         lanes = [rest, compiler.result(), *(lane.result() for lane in whole)]
     return [*(made.result() for made in [*needs, *programs]), *(outcome for lane in lanes for outcome in lane)]
 
