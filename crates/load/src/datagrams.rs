@@ -15,7 +15,7 @@ use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Datagrams of one system call.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 /// Room for one datagram; the router sends none beyond an Ethernet frame.
 const DATAGRAM_BYTES: usize = 2_048;
 /// What the kernel is asked to keep for a member that is not read for a moment; it may give less.

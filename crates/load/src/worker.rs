@@ -24,7 +24,7 @@ const WAKE: Token = Token(usize::MAX);
 /// Longest wait, so that figures that others watch are never old.
 const TICK: Duration = Duration::from_millis(100);
 /// Batches of datagrams that are read of one socket before the others have their turn.
-const BATCHES: usize = 4;
+const BATCHES: usize = 8;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -271,7 +271,7 @@ impl Thread {
             connected.open_udp(self.poll.registry(), number, ip, &mut self.tally, &self.peers);
         }
         let Some(connected) = self.members.get_mut(&number) else { return };
-        connected.enter(&mut self.tally, &self.peers, None, |member, context| {
+        connected.enter(&mut self.tally, &self.peers, |member, context| {
             for frame in frames {
                 member.handle_frame(context, frame);
             }
@@ -297,19 +297,17 @@ impl Thread {
             let Some(udp) = &mut connected.udp else { return false };
             has_more = self.inbox.receive(udp);
             self.tally.dropped_unread += udp.take_overflow();
-            for datagram in self.inbox.datagrams() {
-                if datagrams::is_media(datagram.bytes)
-                    && self.random.f64() < self.options.drop_share
-                {
-                    self.tally.dropped_on_purpose += 1;
-                    continue;
-                }
-                let arrived = datagram.arrived_ns;
-                let (tally, peers) = (&mut self.tally, &self.peers);
-                connected.enter(tally, peers, Some(arrived), |member, context| {
-                    member.handle_datagram(context, datagram.from, datagram.bytes);
-                });
-            }
+            let (random, share, mut dropped) = (&mut self.random, self.options.drop_share, 0);
+            let batch = self.inbox.datagrams().filter(|datagram| {
+                let is_dropped =
+                    share > 0.0 && datagrams::is_media(datagram.bytes) && random.f64() < share;
+                dropped += u64::from(is_dropped);
+                !is_dropped
+            });
+            connected.enter(&mut self.tally, &self.peers, |member, context| {
+                member.handle_batch(context, batch);
+            });
+            self.tally.dropped_on_purpose += dropped;
             if !has_more {
                 break;
             }
@@ -355,7 +353,7 @@ impl Thread {
     /// Calls the member, sends what it has to say, sets its timer, and takes it away if it has ended.
     fn with(&mut self, number: usize, call: impl FnOnce(&mut Member, &mut Context<'_>)) {
         let Some(connected) = self.members.get_mut(&number) else { return };
-        connected.enter(&mut self.tally, &self.peers, None, call);
+        connected.enter(&mut self.tally, &self.peers, call);
         if let Some(error) = connected.send_frames() {
             connected.lose(&mut self.tally, &self.peers, None, &error);
         }
@@ -408,7 +406,6 @@ impl Connected {
         &mut self,
         tally: &mut Tally,
         peers: &PeerFactory,
-        arrived_ns: Option<u64>,
         call: impl FnOnce(&mut Member, &mut Context<'_>),
     ) {
         let udp = &mut self.udp;
@@ -418,13 +415,9 @@ impl Connected {
                 unsent += 1;
             }
         };
-        let wall_ns = datagrams::wall_ns();
-        if let Some(arrived) = arrived_ns {
-            tally.reading_late.add(Duration::from_nanos(wall_ns.saturating_sub(arrived)));
-        }
         let mut context = Context {
             now: Instant::now(),
-            wall_ns: arrived_ns.unwrap_or(wall_ns),
+            wall_ns: datagrams::wall_ns(),
             tally,
             send: &mut send,
             peers,
@@ -435,7 +428,7 @@ impl Connected {
 
     fn lose(&mut self, tally: &mut Tally, peers: &PeerFactory, code: Option<u16>, cause: &str) {
         self.socket = None;
-        self.enter(tally, peers, None, |member, context| member.handle_lost(context, code, cause));
+        self.enter(tally, peers, |member, context| member.handle_lost(context, code, cause));
     }
 
     fn send_frames(&mut self) -> Option<String> {

@@ -39,7 +39,7 @@ impl DtlsProvider for Configured {
     }
 }
 
-fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
+pub(super) fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
     static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
     if let Some(config) = CONFIG.get().filter(|config| mtu.is_none_or(|mtu| mtu == config.mtu())) {
         return Ok(Arc::clone(config));

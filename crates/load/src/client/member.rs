@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use str0m::change::SdpPendingOffer;
 
 use super::dialogue::{Asked, Dialogue};
-use super::peer::{Arrival, Peer, PeerFactory, SendLines};
+use super::peer::{Arrival, Peer, PeerFactory, SendLines, Until};
 use super::receiving::Receiving;
 use super::sending::Sources;
+use crate::datagrams::Incoming;
 use crate::measure::Tally;
 use crate::media::{AudioOptions, VideoOptions};
 use crate::signalling::{
@@ -355,6 +356,40 @@ impl Member {
         }
     }
 
+    /// Datagrams came, and were read together. The engine is given the time with the first of them only, and asked what
+    /// it has to send after the last: what that takes for each is most of what a datagram costs.
+    pub fn handle_batch<'d>(
+        &mut self,
+        context: &mut Context<'_>,
+        batch: impl Iterator<Item = Incoming<'d>>,
+    ) {
+        let read_at_ns = context.wall_ns;
+        let mut is_first = true;
+        for Incoming { from, arrived_ns, bytes } in batch {
+            let late_ns = read_at_ns.saturating_sub(arrived_ns);
+            context.tally.reading_late.add(Duration::from_nanos(late_ns));
+            context.wall_ns = arrived_ns;
+            let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_connected()) else {
+                self.handle_datagram(context, from, bytes);
+                is_first = false;
+                continue;
+            };
+            let handled = if std::mem::take(&mut is_first) {
+                peer.handle_datagram(context.now, from, bytes)
+            } else {
+                peer.handle_another(context.now, from, bytes)
+            };
+            if let Err(error) = handled {
+                return self.end(context, Outcome::Failed(error.to_string()));
+            }
+            self.poll(context, Until::Packet);
+        }
+        context.wall_ns = read_at_ns;
+        if !is_first {
+            self.drain(context);
+        }
+    }
+
     /// A datagram came; the context's wall clock says when.
     pub fn handle_datagram(&mut self, context: &mut Context<'_>, from: SocketAddr, bytes: &[u8]) {
         let Some(peer) = &mut self.peer else { return };
@@ -633,9 +668,7 @@ impl Member {
     /// Sends what the peer connection has to send, and reacts to what it tells.
     fn drain(&mut self, context: &mut Context<'_>) {
         let Some(peer) = &mut self.peer else { return };
-        let mut has_connected = false;
-        let receiving = &mut self.receiving;
-        let lacking = receiving.lacking_key_frames(context.now);
+        let lacking = self.receiving.lacking_key_frames(context.now);
         if !lacking.is_empty() {
             context.tally.key_frames_asked_for += lacking.len() as u64;
             for ssrc in lacking {
@@ -645,10 +678,17 @@ impl Member {
                 return self.end(context, Outcome::Failed(error.to_string()));
             }
         }
+        self.poll(context, Until::Idle);
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, until: Until) {
+        let Some(peer) = &mut self.peer else { return };
+        let mut has_connected = false;
+        let receiving = &mut self.receiving;
         let tally = &mut *context.tally;
         let (now, wall_ns) = (context.now, context.wall_ns);
         let sources = &mut self.sources;
-        let result = peer.poll(context.send, &mut |arrival| match arrival {
+        let result = peer.poll_until(until, context.send, &mut |arrival| match arrival {
             Arrival::Connected => has_connected = true,
             Arrival::Disconnected => {}
             Arrival::Packet(packet) => receiving.count_packet(now, wall_ns, tally, &packet),
@@ -660,7 +700,8 @@ impl Member {
             }
         });
         match result {
-            Ok(deadline) => self.peer_deadline = deadline,
+            Ok(Some(deadline)) => self.peer_deadline = deadline,
+            Ok(None) => {}
             Err(error) => return self.end(context, Outcome::Failed(error.to_string())),
         }
         if has_connected && !self.was_connected {

@@ -82,6 +82,15 @@ pub enum Arrival {
     KeyFrameRequested,
 }
 
+/// How long a peer connection is asked what it has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Until there is nothing more.
+    Idle,
+    /// Until a packet came, if one did.
+    Packet,
+}
+
 /// Makes peer connections that share one certificate: its key is what takes time.
 #[derive(Clone)]
 pub struct PeerFactory {
@@ -325,6 +334,18 @@ impl Peer {
         self.use_input(Input::Receive(now, receive))
     }
 
+    /// As [`Self::handle_datagram`], for one that was read together with another: the engine was given `now` with that.
+    pub(super) fn handle_another(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<(), PeerError> {
+        // At a time before the newest the engine takes what came and looks at no timer.
+        let before = now.checked_sub(Duration::from_nanos(1)).unwrap_or(now);
+        self.handle_datagram(before, from, bytes)
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), PeerError> {
         self.use_input(Input::Timeout(now))
@@ -344,12 +365,31 @@ impl Peer {
         tell: &mut dyn FnMut(Arrival),
     ) -> Result<Instant, PeerError> {
         loop {
+            if let Some(at) = self.poll_until(Until::Idle, send, tell)? {
+                return Ok(at);
+            }
+        }
+    }
+
+    /// As [`Self::poll`]; with [`Until::Packet`] it returns after one, and nothing: then the next datagram may be given
+    /// to the engine, which holds one packet.
+    pub(super) fn poll_until(
+        &mut self,
+        until: Until,
+        send: &mut dyn FnMut(&[u8], SocketAddr),
+        tell: &mut dyn FnMut(Arrival),
+    ) -> Result<Option<Instant>, PeerError> {
+        loop {
             match self.rtc.poll_output().map_err(failed)? {
-                Output::Timeout(at) => return Ok(at),
+                Output::Timeout(at) => return Ok(Some(at)),
                 Output::Transmit(transmit) => send(&transmit.contents, transmit.destination),
                 Output::Event(event) => {
+                    let is_packet = matches!(event, Event::RtpPacket(_));
                     if let Some(arrival) = self.translate(event) {
                         tell(arrival);
+                    }
+                    if is_packet && until == Until::Packet {
+                        return Ok(None);
                     }
                 }
             }
@@ -409,3 +449,7 @@ impl Peer {
 fn failed(error: impl std::fmt::Display) -> PeerError {
     PeerError::Failed(error.to_string())
 }
+
+#[cfg(test)]
+#[path = "peer_tests.rs"]
+mod tests;
