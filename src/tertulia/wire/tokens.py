@@ -143,6 +143,9 @@ def verify_rest_token(
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise _malformed(f"it is longer than {MAX_TOKEN_CHARACTERS} characters")
     api_key, header, claims = _open_jws(token, projects, accounts)
+    # Before the times: those of a client token are lawful, and would hide what is wrong.
+    if claims.get("session_id") is not None or claims.get("scope") == CLIENT_SCOPE:
+        raise AuthenticationError("This is a client token; it opens no REST endpoint.")
     now_s = now / 1000
     created_at_s, expires_at_s = _time(claims, "iat"), _time(claims, "exp")
     if created_at_s is None or expires_at_s is None:
@@ -156,8 +159,6 @@ def verify_rest_token(
     kind = _kind(header, claims)
     if kind not in ("project", "account"):
         raise _malformed("ist is neither project nor account")
-    if claims.get("session_id") is not None or claims.get("scope") == CLIENT_SCOPE:
-        raise AuthenticationError("This is a client token; it opens no REST endpoint.")
     return RestClaims(api_key, kind == "account")
 
 

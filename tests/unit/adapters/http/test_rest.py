@@ -99,6 +99,8 @@ async def test_a_clients_token_opens_no_endpoint(server: Server, client: httpx.A
     answer = await client.post(session_path(server) + "/signal", headers={"X-OPENTOK-AUTH": token})
 
     assert answer.status_code == 403
+    # What else could be said of it, that it lives too long, would be taken for the reason.
+    assert answer.json()["message"] == "This is a client token; it opens no REST endpoint."
 
 
 async def test_the_key_that_php_posts_must_be_its_own(server: Server, client: httpx.AsyncClient) -> None:
