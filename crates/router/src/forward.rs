@@ -152,7 +152,7 @@ impl Router {
         };
         let generation = slot.generation;
         let line = slot.line_mut(kind);
-        let mid = line.mid;
+        let (mid, number) = (line.mid, line.number);
         let mut notice = None;
         let verdict = line.forward(now, incoming, &mut notice);
         // Sound has no encodings to choose from; nobody would say anew that it is wanted after a pause.
@@ -166,7 +166,11 @@ impl Router {
                 if kind == Kind::Audio {
                     transport.totals.audio_bytes_sent += bytes + PACKET_OVERHEAD;
                 }
-                if let Err(error) = transport.engine.call(|e| e.send(mid, packet)) {
+                let sent = transport.engine.call(|e| match number {
+                    Some(number) => e.send_by_number(number, mid, packet),
+                    None => e.send(mid, packet),
+                });
+                if let Err(error) = sent {
                     self.failing.push((id, error));
                 }
                 if !std::mem::replace(&mut transport.is_dirty, true) {

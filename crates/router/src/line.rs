@@ -81,6 +81,8 @@ pub(crate) enum Notice {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) mid: Mid,
+    /// By which its engine finds it at once.
+    pub(crate) number: Option<usize>,
     kind: Kind,
     /// What the client takes on this line.
     payloads: Vec<Payload>,
@@ -193,6 +195,7 @@ impl Line {
         let first = (seed >> 48) as u16;
         Self {
             mid,
+            number: None,
             kind,
             payloads: Vec::new(),
             left: Left {

@@ -229,7 +229,7 @@ impl Router {
                     self.learn_address(id, &datagram, from);
                 }
                 self.drain(now, id);
-                self.mark_sending(id);
+                self.mark_if_waiting(id);
             }
             Ok(Reception::Refused(cause)) => {
                 transport.totals.drops.count(cause);
@@ -515,6 +515,15 @@ impl Router {
         if let Some(transport) = self.transports.get_mut(&id).filter(|t| !t.is_dirty) {
             transport.is_dirty = true;
             self.dirty.push(id);
+        }
+    }
+
+    /// As [`Self::mark_sending`], unless the engine has nothing to send: most datagrams are feedback, which
+    /// is answered by nothing.
+    fn mark_if_waiting(&mut self, id: TransportId) {
+        let transport = self.transports.get_mut(&id);
+        if transport.is_some_and(|t| t.engine.call(|e| Ok(e.has_waiting())).unwrap_or(true)) {
+            self.mark_sending(id);
         }
     }
 

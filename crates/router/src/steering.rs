@@ -57,7 +57,6 @@ impl Router {
             let reports =
                 reports.iter().map(|r| Reported { sequence: r.sequence, arrival_us: r.arrival_us });
             network.note_feedback(now, round_trip, reports);
-            self.arm(id);
         }
     }
 
@@ -68,7 +67,6 @@ impl Router {
         };
         let network = transport.network.get_or_insert_with(|| Box::new(Network::new(now)));
         network.note_ceiling(now, most);
-        self.arm(id);
     }
 
     /// Time passed for a subscriber's network.

@@ -138,6 +138,7 @@ impl Transport {
         for line in self.slots.iter_mut().flat_map(|s| [&mut s.audio, &mut s.video]) {
             let mid = line.mid;
             line.set_payloads(self.engine.call(|e| Ok(e.payloads(mid))).unwrap_or_default());
+            line.number = self.engine.call(|e| Ok(e.line_number(mid))).unwrap_or_default();
         }
     }
 

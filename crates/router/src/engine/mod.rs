@@ -326,6 +326,26 @@ pub trait Engine: Send {
     /// Queues a packet on a slot line; it leaves with the next [`Engine::transmit`].
     fn send(&mut self, mid: Mid, packet: RtpOut) -> Result<(), EngineError>;
 
+    /// The number of a slot line for [`Engine::send_by_number`], once it was negotiated; it stays the same.
+    fn line_number(&self, _mid: Mid) -> Option<usize> {
+        None
+    }
+
+    /// As [`Engine::send`], for a line whose number is known, which costs no search.
+    fn send_by_number(
+        &mut self,
+        _number: usize,
+        mid: Mid,
+        packet: RtpOut,
+    ) -> Result<(), EngineError> {
+        self.send(mid, packet)
+    }
+
+    /// Whether [`Engine::transmit`] may have something to do.
+    fn has_waiting(&self) -> bool {
+        true
+    }
+
     /// Puts what was queued into the arena, until that is full. Returns whether more waits.
     fn transmit(&mut self, now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError>;
 

@@ -310,6 +310,24 @@ impl Engine for Str0mEngine {
         Ok(())
     }
 
+    fn line_number(&self, mid: Mid) -> Option<usize> {
+        self.plane.line_number(mid)
+    }
+
+    fn send_by_number(
+        &mut self,
+        number: usize,
+        _mid: Mid,
+        packet: RtpOut,
+    ) -> Result<(), EngineError> {
+        self.plane.send_by_number(number, packet);
+        Ok(())
+    }
+
+    fn has_waiting(&self) -> bool {
+        self.plane.has_waiting()
+    }
+
     fn transmit(&mut self, now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError> {
         if let Some(to) = self.path.current() {
             self.plane.transmit(now, to, datagrams);

@@ -446,6 +446,18 @@ impl Plane {
         }
     }
 
+    /// The number of a line that is sent on, for [`Self::send_by_number`]; a line keeps it.
+    #[must_use]
+    pub fn line_number(&self, mid: Mid) -> Option<usize> {
+        self.outgoing.index(mid)
+    }
+
+    /// As [`Self::send`], for the line with this number.
+    #[inline]
+    pub fn send_by_number(&mut self, number: usize, packet: RtpOut) {
+        self.wait(Waiting::New { line: number, packet });
+    }
+
     #[inline]
     fn wait(&mut self, waiting: Waiting) {
         if self.waiting.len() < MAX_WAITING {
@@ -568,7 +580,7 @@ impl Plane {
                         continue;
                     };
                     self.repetition.note_media(length);
-                    match line.repetition(packet.payload_type) {
+                    match line.repetition_of_new(packet.payload_type) {
                         Repeatable::No => {}
                         Repeatable::By(_) => line.history.push(now, packet, None),
                         Repeatable::AsItWas => {

@@ -22,18 +22,42 @@ const FIRST_REPAIR: u64 = 0x3fff;
 /// Lines of a client that watches one or two streams.
 const FEW_LINES: usize = 4;
 
+/// A mid as it is written, beside what else a packet needs of its line: elsewhere in memory it would be waited for.
+#[derive(Debug)]
+struct MidText {
+    bytes: [u8; Mid::MAX_BYTES],
+    length: u8,
+}
+
+impl MidText {
+    fn new(mid: Mid) -> Self {
+        let text = mid.as_str().as_bytes();
+        let mut bytes = [0; _];
+        for (target, byte) in bytes.iter_mut().zip(text) {
+            *target = *byte;
+        }
+        Self { bytes, length: text.len().min(Mid::MAX_BYTES) as u8 }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
 /// One line that we send on.
 #[derive(Debug)]
 pub(super) struct SendLine {
     pub(super) mid: Mid,
     /// As it is written into each packet.
-    mid_text: Box<[u8]>,
+    mid_text: MidText,
     pub(super) kind: Kind,
     pub(super) own: SourceDescription,
     pub(super) history: History,
     extensions: ExtensionIds,
     /// Payload types whose packets may be asked for again, and what they are repeated by.
     repeatable: Vec<(u8, Option<u8>)>,
+    /// Of the newest payload type, so that the list is not looked through for each packet.
+    newest_repeatable: Option<(u8, Repeatable)>,
     /// How its receiver takes redundant audio (RFC 2198).
     redundancy: Option<Redundancy>,
     /// What left last, to be repeated by the next packets.
@@ -128,12 +152,13 @@ impl SendLine {
     fn new(line: &LineDescription, own: SourceDescription) -> Self {
         Self {
             mid: line.mid,
-            mid_text: line.mid.as_str().as_bytes().into(),
+            mid_text: MidText::new(line.mid),
             kind: line.kind,
             own,
             history: History::default(),
             extensions: line.extensions,
             repeatable: Vec::new(),
+            newest_repeatable: None,
             redundancy: None,
             formers: Formers::default(),
             handles: None,
@@ -155,6 +180,7 @@ impl SendLine {
         let repeatable = line.payloads.iter().filter(|payload| payload.has_nack);
         self.repeatable =
             repeatable.map(|p| (p.payload_type, line.repair_of(p.payload_type))).collect();
+        self.newest_repeatable = None;
     }
 
     pub(super) fn urgency(&self) -> Urgency {
@@ -176,6 +202,18 @@ impl SendLine {
             Some((_, Some(by))) if self.own.repair.is_some() => Repeatable::By(*by),
             Some(_) => Repeatable::AsItWas,
         }
+    }
+
+    /// As [`Self::repetition`], and remembers it for the next packet of this type.
+    pub(super) fn repetition_of_new(&mut self, payload_type: u8) -> Repeatable {
+        if let Some((known, repeatable)) = self.newest_repeatable
+            && known == payload_type
+        {
+            return repeatable;
+        }
+        let repeatable = self.repetition(payload_type);
+        self.newest_repeatable = Some((payload_type, repeatable));
+        repeatable
     }
 
     fn handles(
@@ -214,7 +252,7 @@ impl SendLine {
             ssrc: self.own.ssrc,
         };
         let dependency = packet.dependency();
-        let mut extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        let mut extensions = extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
         extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let end = match repeated {
@@ -259,7 +297,7 @@ impl SendLine {
             ssrc,
         };
         let dependency = packet.dependency();
-        let mut extensions = extensions(&self.mid_text, &packet.extensions, transport_sequence);
+        let mut extensions = extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
         extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let number = (packet.sequence_number as u16).to_be_bytes();
