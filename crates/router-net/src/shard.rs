@@ -238,6 +238,7 @@ impl Shard {
             // What a client knows was told to all shards before the client could know it: so the
             // mail is read between the datagrams and the question whose they are.
             self.take_mail(now);
+            self.look_ahead(index);
             for Arrived { source, received, contents } in self.receiver.datagrams() {
                 if !self.peers.include(source.ip()) {
                     self.drops.count(DropCause::ForeignMachine);
@@ -267,6 +268,18 @@ impl Shard {
                     pass_on(&mut self.parcels, &mut self.to_ring, counts, foreign, datagram);
                 }
             }
+        }
+    }
+
+    /// What the core knows of those who sent something is read for all of them at once.
+    fn look_ahead(&self, socket: usize) {
+        let mut last = None;
+        let sources = self.receiver.datagrams().map(|arrived| arrived.source);
+        // Of one peer often several come in a row.
+        let mut sources = sources.filter(|source| last.replace(*source) != Some(*source));
+        if let (Some(first), Some(second)) = (sources.next(), sources.next()) {
+            let all = [first, second].into_iter().chain(sources);
+            self.router.look_at_sources(all.map(|source| PeerAddress { socket, source }));
         }
     }
 

@@ -9,8 +9,10 @@ use std::time::Instant;
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
 use crate::layers::{Encodings, Need};
 use crate::line::Incoming;
+use crate::lookahead::AT_ONCE;
 use crate::router::Router;
 use crate::sink::Sink;
+use crate::track::Feed;
 
 /// Packets that wait at most; each subscriber looks at all of them, and a core's cache is small.
 const MOST: usize = 64;
@@ -42,6 +44,11 @@ impl<'a> Group<'a> {
     pub(crate) fn packets(self) -> impl Iterator<Item = &'a Arrived> {
         let Self { packets, indices } = self;
         indices.iter().filter_map(|index| packets.get(*index))
+    }
+
+    /// Of all of them.
+    pub(crate) fn kind(self) -> Kind {
+        self.packets().next().map_or(Kind::Audio, |first| first.kind)
     }
 }
 
@@ -106,22 +113,17 @@ impl Router {
             return;
         };
         let mut awaited = Encodings::NONE;
-        for feed in &mut feeds {
-            match feed.sink {
-                Sink::Slot { transport, slot } => {
-                    awaited = awaited.and(self.serve((transport, slot), &mut feed.need, group));
-                }
-                Sink::Shard(shard) => {
-                    let receives = feed.need.receives;
-                    for Arrived { kind, incoming, .. } in group.packets() {
-                        if receives.has(incoming.encoding) {
-                            self.hand_over(shard, id, *kind, incoming);
-                        }
-                    }
-                }
-                Sink::Tap(_) | Sink::Router(_) => {
-                    self.counters.without_sink += group.packets().count() as u64;
-                }
+        for feeds in feeds.chunks_mut(AT_ONCE) {
+            self.look_at_slots(
+                group.kind(),
+                feeds.iter().map(|feed| match feed.sink {
+                    Sink::Slot { transport, slot } => (transport, slot),
+                    // Of nobody.
+                    _ => (TransportId(0), SlotIndex(0)),
+                }),
+            );
+            for feed in feeds {
+                awaited = awaited.and(self.feed(id, feed, group));
             }
         }
         let Some(track) = self.transports.get_mut(&id).and_then(|t| t.track_mut(mid)) else {
@@ -134,6 +136,26 @@ impl Router {
         for encoding in awaited.iter() {
             self.retry_key_frame_of(now, id, mid, encoding);
         }
+    }
+
+    fn feed(&mut self, id: TransportId, feed: &mut Feed, group: Group<'_>) -> Encodings {
+        match feed.sink {
+            Sink::Slot { transport, slot } => {
+                return self.serve((transport, slot), &mut feed.need, group);
+            }
+            Sink::Shard(shard) => {
+                let receives = feed.need.receives;
+                for Arrived { kind, incoming, .. } in group.packets() {
+                    if receives.has(incoming.encoding) {
+                        self.hand_over(shard, id, *kind, incoming);
+                    }
+                }
+            }
+            Sink::Tap(_) | Sink::Router(_) => {
+                self.counters.without_sink += group.packets().count() as u64;
+            }
+        }
+        Encodings::NONE
     }
 
     /// A slot gets what it needs of them. Returns the encodings that it waits for a key frame of.

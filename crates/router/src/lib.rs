@@ -28,6 +28,7 @@ mod ids;
 mod keyframe;
 mod layers;
 mod line;
+mod lookahead;
 mod loudness;
 mod networks;
 mod plane;
@@ -71,6 +72,7 @@ pub use event::{
 pub use exchange::{Formats, Media, MediaHeader, PeerAddress, Recipient, ShardMessage};
 pub use ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 pub use layers::{Budget, Encodings, Layer, MAX_TEMPORAL_LAYERS, Need, Rate, Step, Wishes, steps};
+pub use lookahead::Work;
 pub use networks::{Networks, Rates};
 pub use plane::{
     Buffers, Datagrams, Departure, Description, LineDescription, MediaBytes, PayloadDescription,

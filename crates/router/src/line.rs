@@ -255,6 +255,19 @@ impl Line {
         }
     }
 
+    /// Reads what [`Self::forward`] is about to read.
+    pub(crate) fn look_at(&self) -> u64 {
+        let left = self.left.sequence_number ^ u64::from(self.left.tl0_picture_index);
+        let Some(binding) = &self.binding else {
+            return left;
+        };
+        let flow = binding.flow.as_ref().map_or(0, |flow| {
+            u64::from(flow.ssrc) ^ flow.sequence.newest() ^ u64::from(flow.tl0_picture_index)
+        });
+        let clock = binding.clock.map_or(0, |clock| clock.offset);
+        left ^ flow ^ u64::from(clock ^ binding.first_timestamp) ^ u64::from(binding.started)
+    }
+
     /// Whether packets of the bound source are wanted.
     pub(crate) fn is_active(&self) -> bool {
         self.binding.as_ref().is_some_and(|b| !b.paused)

@@ -18,6 +18,7 @@ use crate::fanout::{Arrived, Group};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
 use crate::layers::{Encodings, Layer, MAX_ENCODINGS, Need};
 use crate::line::Incoming;
+use crate::lookahead::AT_ONCE;
 use crate::router::Router;
 use crate::sink::{ShardIndex, Sink};
 use crate::slot::Slot;
@@ -311,8 +312,11 @@ impl Router {
         };
         let mut slots = std::mem::take(&mut line.slots);
         let mut awaited = Encodings::NONE;
-        for slot in &mut slots {
-            awaited = awaited.and(self.serve(slot.place, &mut slot.need, group));
+        for slots in slots.chunks_mut(AT_ONCE) {
+            self.look_at_slots(group.kind(), slots.iter().map(|slot| slot.place));
+            for slot in slots {
+                awaited = awaited.and(self.serve(slot.place, &mut slot.need, group));
+            }
         }
         let (Some(line), Some(last)) = (self.remote.lines.get_mut(&key), group.packets().last())
         else {

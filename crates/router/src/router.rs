@@ -287,10 +287,15 @@ impl Router {
         self.flushed_at = now;
         self.fan_out();
         self.end_failing();
-        while !self.datagrams.is_full()
-            && let Some(id) = self.dirty.pop()
-        {
-            self.flush_one(now, id);
+        let mut seen = 0;
+        while !self.datagrams.is_full() && !self.dirty.is_empty() {
+            if seen == 0 {
+                seen = self.look_at_dirty();
+            }
+            seen -= 1;
+            if let Some(id) = self.dirty.pop() {
+                self.flush_one(now, id);
+            }
         }
     }
 

@@ -78,6 +78,13 @@ impl Slot {
         }
     }
 
+    pub(crate) fn line(&self, kind: Kind) -> &Line {
+        match kind {
+            Kind::Audio => &self.audio,
+            Kind::Video => &self.video,
+        }
+    }
+
     pub(crate) fn line_mut(&mut self, kind: Kind) -> &mut Line {
         match kind {
             Kind::Audio => &mut self.audio,

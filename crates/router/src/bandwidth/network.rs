@@ -114,6 +114,12 @@ impl Network {
         self.estimator.handle_sent(Sent { sequence, at, bytes, cluster });
     }
 
+    /// Reads what [`Self::note_sent`] and [`Self::deadline`] are about to read.
+    pub(crate) fn look_at(&self) -> u64 {
+        let looks = u64::from(self.is_reported) ^ u64::from(self.prober.deadline().is_some());
+        looks ^ self.estimator.look_at() ^ u64::from(self.next_look > self.next_probe)
+    }
+
     /// The peer reports.
     pub(crate) fn note_feedback(
         &mut self,

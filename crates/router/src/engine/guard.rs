@@ -8,6 +8,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Engine, EngineError, EngineFactory};
+use crate::lookahead::Work;
 use std::time::Instant;
 
 /// An engine, or nothing after it panicked.
@@ -39,6 +40,11 @@ impl Guarded {
                 Err(panicked(cause))
             }
         }
+    }
+
+    /// See [`Engine::look_at`]: it only reads, and what is broken is not looked at.
+    pub(crate) fn look_at(&self, work: Work) -> u64 {
+        self.0.as_deref().map_or(0, |engine| engine.look_at(work))
     }
 
     fn discard(&mut self) {

@@ -20,6 +20,7 @@ pub use str0m::Str0mEngines;
 
 use crate::codec::Payload;
 use crate::ids::Mid;
+use crate::lookahead::Work;
 use crate::plane::{Datagrams, MediaBytes, ReportedPacket, SentPacket};
 use crate::rtp::{self, AbsoluteCaptureTime, AudioLevel};
 use crate::sojourn::ReceivedAt;
@@ -348,6 +349,12 @@ pub trait Engine: Send {
 
     /// Puts what was queued into the arena, until that is full. Returns whether more waits.
     fn transmit(&mut self, now: Instant, datagrams: &mut Datagrams) -> Result<bool, EngineError>;
+
+    /// Reads what the next call of this kind will read, and returns anything of it: called for several engines in
+    /// a row, so that what is far in memory is fetched for all of them at once. Must not panic.
+    fn look_at(&self, _work: Work) -> u64 {
+        0
+    }
 
     /// The packets of the last [`Engine::transmit`] that the peer will report on.
     fn sent(&self) -> &[SentPacket];

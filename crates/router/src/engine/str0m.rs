@@ -27,6 +27,7 @@ use crate::codec::{Format, H264Profile, Payload};
 use crate::config::{LocalAddress, Protocol as Carrier};
 use crate::exchange::PeerAddress;
 use crate::ids::Mid;
+use crate::lookahead::Work;
 use crate::plane::{Datagrams, Plane, SentPacket};
 use crate::rtp::srtp::{Profile, Role};
 use crate::sdp;
@@ -322,6 +323,11 @@ impl Engine for Str0mEngine {
     ) -> Result<(), EngineError> {
         self.plane.send_by_number(number, packet);
         Ok(())
+    }
+
+    fn look_at(&self, work: Work) -> u64 {
+        let to = self.path.current().map_or(0, |to| to.socket as u64);
+        to ^ self.plane.look_at(work)
     }
 
     fn has_waiting(&self) -> bool {

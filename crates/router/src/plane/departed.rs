@@ -81,6 +81,12 @@ impl Departures {
         Some(departed)
     }
 
+    /// Reads what [`Self::note`] is about to write to.
+    pub(super) fn look_at(&self, sequence: u16) -> u64 {
+        let entry = self.entries.get(usize::from(sequence) % REMEMBERED);
+        entry.map_or(0, |entry| u64::from(entry.number))
+    }
+
     /// Whether so much is lost that repeats leave twice.
     pub(super) fn is_lossy(&self) -> bool {
         self.loss >= LOSSY

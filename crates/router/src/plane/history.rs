@@ -63,15 +63,15 @@ pub(super) struct History {
     packets: VecDeque<Sent>,
     /// What times are counted from.
     origin: Option<Instant>,
+    /// Before this nothing is too old, so that the oldest need not be looked at for each packet.
+    none_over_before_ms: u32,
 }
 
 impl History {
     /// A packet left for the first time; `sealed` is the whole of it, where it can only be repeated to the bit.
     pub(super) fn push(&mut self, now: Instant, mut packet: RtpOut, sealed: Option<MediaBytes>) {
         let now_ms = self.ms(now);
-        while self.packets.len() >= MAX_PACKETS
-            || self.packets.get(BATCH - 1).is_some_and(|sent| sent.is_over(now_ms))
-        {
+        while self.packets.len() >= MAX_PACKETS || self.is_batch_over(now_ms) {
             self.packets.drain(..BATCH);
         }
         let number = packet.sequence_number;
@@ -95,6 +95,26 @@ impl History {
             }
             _ => self.packets.push_back(sent),
         }
+    }
+
+    fn is_batch_over(&mut self, now_ms: u32) -> bool {
+        if (now_ms.wrapping_sub(self.none_over_before_ms) as i32) < 0 {
+            return false;
+        }
+        let Some(last) = self.packets.get(BATCH - 1) else {
+            return false;
+        };
+        let is_over = last.is_over(now_ms);
+        if !is_over {
+            self.none_over_before_ms = last.left_ms.wrapping_add(MAX_AGE.as_millis() as u32);
+        }
+        is_over
+    }
+
+    /// Reads what the next [`Self::push`] is about to read.
+    pub(super) fn look_at(&self) -> u64 {
+        let newest = self.packets.back().map_or(0, |sent| sent.packet.sequence_number);
+        newest ^ u64::from(self.none_over_before_ms)
     }
 
     /// The packet with these lower bits, if it may leave again now; it counts as repeated.

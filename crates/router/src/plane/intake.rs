@@ -78,6 +78,14 @@ struct Allowance {
     earned_at: Option<Instant>,
 }
 
+impl Intake {
+    /// Reads what [`Self::admits`] is about to read.
+    pub(super) fn look_at(&self) -> u64 {
+        let known = [&self.media, &self.control, &self.items];
+        known.iter().filter(|allowance| allowance.earned_at.is_some()).count() as u64
+    }
+}
+
 impl Allowance {
     fn new(per_s: u64, burst_ms: u64) -> Self {
         let unit = Duration::from_nanos(1_000_000_000 / per_s);

@@ -46,6 +46,7 @@ use repetition::Repetition;
 use crate::engine::{EngineReport, Extensions as Values, Output, RtpIn, RtpOut, Urgency};
 use crate::exchange::PeerAddress;
 use crate::ids::Mid;
+use crate::lookahead::Work;
 use crate::rtp::srtp::{self, KeyError, OpenError, Opener, Profile, Sealer};
 use crate::rtp::{self, Header, is_rtcp, red, rtx};
 use crate::statistics::DropCause;
@@ -418,7 +419,12 @@ impl Plane {
 
     /// The next thing that the plane has to say; never a deadline, never a datagram.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if self.outputs.is_empty() {
+            // The next one is written where this one was, which is near, and not all around the queue.
+            self.outputs.clear();
+        }
+        next
     }
 
     /// The next control packet to send, sealed.
@@ -615,6 +621,37 @@ impl Plane {
                 self.sent.push(SentPacket { sequence, at: now, bytes: length as u32 });
             }
         }
+        if self.waiting.is_empty() {
+            // As in `poll`.
+            self.waiting.clear();
+        }
+    }
+
+    /// Reads what the next call of this kind will read, and returns anything of it.
+    #[must_use]
+    pub fn look_at(&self, work: Work) -> u64 {
+        let seen = self.waiting.len() as u64 ^ u64::from(self.next_sequence);
+        match work {
+            Work::Send(_) => return seen,
+            Work::Receive => {
+                let newest = self.departures.look_at(self.next_sequence.wrapping_sub(1));
+                let keys = self.keys.as_ref().map_or(0, |keys| keys.opener.look_at());
+                return seen ^ newest ^ keys ^ self.intake.look_at() ^ self.outputs.len() as u64;
+            }
+            Work::Transmit => {}
+        }
+        let first = self.waiting.front().and_then(|waiting| match waiting {
+            Waiting::New { line, packet } => {
+                Some((self.outgoing.lines.get(*line)?, u64::from(packet.timestamp)))
+            }
+            _ => None,
+        });
+        let (Some((line, packet)), Some(keys)) = (first, &self.keys) else {
+            return seen;
+        };
+        let own = self.sent.first().map_or(0, |sent| sent.bytes) ^ u32::from(self.redundancy);
+        let counted = self.departures.look_at(self.next_sequence);
+        seen ^ packet ^ line.look_at(&keys.sealer) ^ u64::from(own) ^ counted
     }
 
     /// What the last [`Self::transmit`] sent with numbers of the transport.

@@ -183,6 +183,14 @@ impl SendLine {
         self.newest_repeatable = None;
     }
 
+    /// Reads what writing a packet is about to read.
+    pub(super) fn look_at(&self, sealer: &Sealer) -> u64 {
+        let source = self.handles.map_or(0, |(media, _)| sealer.look_at(media));
+        let own = u64::from(self.packets) ^ self.last_repair ^ u64::from(self.own.ssrc);
+        let text = u64::from(self.mid_text.length) ^ self.lost;
+        source ^ own ^ text ^ self.history.look_at() ^ u64::from(self.captured.is_some())
+    }
+
     pub(super) fn urgency(&self) -> Urgency {
         match self.kind {
             Kind::Audio => Urgency::Audio,
@@ -252,7 +260,8 @@ impl SendLine {
             ssrc: self.own.ssrc,
         };
         let dependency = packet.dependency();
-        let mut extensions = extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
+        let mut extensions =
+            extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
         extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let end = match repeated {
@@ -297,7 +306,8 @@ impl SendLine {
             ssrc,
         };
         let dependency = packet.dependency();
-        let mut extensions = extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
+        let mut extensions =
+            extensions(self.mid_text.as_bytes(), &packet.extensions, transport_sequence);
         extensions.dependency_descriptor = dependency.as_ref().map(Written::as_bytes);
         let start = header.write(buffer, &self.extensions, &extensions)?;
         let number = (packet.sequence_number as u16).to_be_bytes();

@@ -97,6 +97,14 @@ impl History {
         }
     }
 
+    /// Reads what the next [`Self::push`] is about to read.
+    pub(super) fn look_at(&self) -> u64 {
+        let ends = [self.packets.front(), self.packets.back()];
+        ends.into_iter()
+            .flatten()
+            .fold(self.newest_us, |seen, entry| seen ^ u64::from(entry.sent_us))
+    }
+
     /// Takes what a peer says of a packet: nothing, if it never left, is forgotten, or this was said
     /// before.
     pub(super) fn report(&mut self, report: Reported) -> Option<News> {

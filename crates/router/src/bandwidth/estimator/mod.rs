@@ -193,6 +193,11 @@ impl Estimator {
         }
     }
 
+    /// Reads what [`Self::handle_sent`] is about to read.
+    pub(crate) fn look_at(&self) -> u64 {
+        self.last_sent_us ^ u64::from(self.origin.is_some()) ^ self.history.look_at()
+    }
+
     /// A feedback message came: its packets in the order of their numbers.
     pub(crate) fn handle_feedback(
         &mut self,

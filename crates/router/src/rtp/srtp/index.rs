@@ -48,6 +48,11 @@ impl<const WORDS: usize> Window<WORDS> {
         self.highest
     }
 
+    /// Reads what using the next index will read.
+    pub(super) fn look_at(&self) -> u64 {
+        self.highest ^ self.word(self.highest)
+    }
+
     /// Whether this index may be used; changes nothing.
     pub(super) fn check(&self, index: u64) -> Result<(), Unusable> {
         match self.highest.checked_sub(index) {

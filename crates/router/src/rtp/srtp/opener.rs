@@ -67,6 +67,11 @@ pub struct Opener {
 }
 
 impl Opener {
+    /// Reads a part of what opening a packet is about to read.
+    pub(crate) fn look_at(&self) -> u64 {
+        self.max_sources as u64
+    }
+
     pub(super) fn new(rtp: Cipher, rtcp: Cipher, max_sources: usize) -> Self {
         let (rtp_sources, rtcp_sources) = (Sources::default(), Sources::default());
         Self { rtp, rtcp, rtp_sources, rtcp_sources, max_sources }

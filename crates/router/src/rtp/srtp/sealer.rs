@@ -94,6 +94,14 @@ impl Sealer {
         Ok(SourceHandle(self.sources.len() as u32 - 1))
     }
 
+    /// Reads what sealing a packet of this source is about to read, as far as it is ours.
+    pub(crate) fn look_at(&self, source: SourceHandle) -> u64 {
+        let source = self.sources.get(source.0 as usize);
+        source.map_or(0, |source| {
+            u64::from(source.ssrc) ^ source.sent.as_ref().map_or(0, SentWindow::look_at)
+        })
+    }
+
     /// Bytes that sealing adds to an RTP packet.
     #[must_use]
     pub fn rtp_overhead(&self) -> usize {
