@@ -109,3 +109,26 @@ fn absurd_offers_are_refused_quickly() {
     assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
     assert!(world.router.list().transports.is_empty());
 }
+
+#[test]
+fn opus_may_repeat_itself_in_band_in_every_answer_to_a_browser() {
+    for offer in [
+        include_str!("../../fuzz/corpus/offers/chromium-publisher.sdp"),
+        include_str!("../../fuzz/corpus/offers/chromium-pairs.sdp"),
+    ] {
+        let mut world = World::new();
+        let command = OpenTransport {
+            seat: "seat".into(),
+            epoch: 1,
+            offer: offer.into(),
+            slots: Vec::new(),
+            group: None,
+        };
+        let answer = world.router.open_transport(world.now, command).expect("an answer").answer;
+        let sounds: Vec<_> = answer.split("m=audio ").skip(1).collect();
+        assert!(!sounds.is_empty());
+        for sound in sounds.iter().filter(|sound| !sound.contains("a=inactive")) {
+            assert!(sound.contains("useinbandfec=1"), "{sound}");
+        }
+    }
+}

@@ -191,3 +191,11 @@ async def test_reports_count_what_was_lost(loop: VirtualTimeLoop) -> None:
     assert block is not None
     assert (block.ssrc, block.lost, block.fraction_lost, block.highest) == (9, 1, 64, 4)
     line.receiver.close()
+
+
+def test_an_offer_says_that_opus_packets_may_repeat_the_one_before_in_band() -> None:
+    lines = [sdp.OfferedLine("0", "audio", "sendonly"), sdp.OfferedLine("1", "audio", "recvonly")]
+    offer = sdp.write_offer(lines, version=1, ufrag="u", password="p", fingerprint="AB:CD", cname="c")
+    for section in offer.split("m=audio ")[1:]:
+        # RFC 7587 section 6.1: without it a sender leaves them out.
+        assert "a=fmtp:111 minptime=10;useinbandfec=1\r\n" in section
