@@ -113,7 +113,7 @@ impl Router {
                 let slot = transport.slots.get(video.slot.0 as usize)?;
                 let sharing = &slot.sharing;
                 Some(Demand {
-                    steps: &video.rates,
+                    steps: video.rates.get(..sharing.open(now, &video.steps))?,
                     current: sharing.current(&video.steps),
                     pixels: video.pixels,
                     is_screen: slot.is_screen,
@@ -146,14 +146,14 @@ impl Router {
         }
     }
 
-    /// What was sent of a video that is left out is not worth repeating.
+    /// What was sent of a video that is left out is not worth repeating, but to see if there is room for it again.
     fn forget_video(&mut self, id: TransportId, index: SlotIndex) {
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
         };
         if let Some(mid) = transport.slot_mut(index).map(|slot| slot.video.mid) {
             // An engine that broke is found at its next call.
-            let _ = transport.engine.call(|engine| engine.forget_sent(mid));
+            let _ = transport.engine.call(|engine| engine.rest(mid));
         }
     }
 
