@@ -278,6 +278,11 @@ impl Engine for ScriptedEngine {
         self.plane.set_redundancy(packets);
     }
 
+    fn rest(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.plane.rest(mid);
+        Ok(())
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

@@ -58,11 +58,13 @@ impl Router {
             track.loudness.note(now, level, voice, packet.payload.len())
         };
         let has_changed = track.measure(now, index, frame, &packet);
-        let mut report = None;
+        let (mut report, mut is_overdue) = (None, false);
         if let Some(encoding) = track.encodings.get_mut(usize::from(index)) {
             report = encoding.report;
-            if frame.starts_key_frame && !is_late {
-                encoding.throttle.key_frame_started();
+            match (frame.starts_key_frame, is_late) {
+                (true, false) => encoding.throttle.key_frame_started(),
+                (true, true) => encoding.throttle.key_frame_came_late(),
+                (false, _) => is_overdue = encoding.throttle.repeat(now),
             }
         }
         let kind = track.kind;
@@ -81,6 +83,9 @@ impl Router {
             self.fan_out();
             let served = (frame.starts_key_frame && !is_late).then_some(index);
             self.choose_all(now, id, packet.mid, served);
+        }
+        if is_overdue {
+            self.ask_engine(id, packet.mid, index);
         }
 
         let received = self.followed;

@@ -592,6 +592,13 @@ impl Router {
                 }
             }
             Output::KeyFrameRequested(mid) => self.handle_key_frame_request(now, id, mid),
+            Output::KeyFrameAsked { mid, rid } => {
+                let track = self.transports.get_mut(&id).and_then(|t| t.track_mut(mid));
+                let encoding = track.and_then(|t| t.encodings.iter_mut().find(|e| e.rid == rid));
+                if let Some(encoding) = encoding {
+                    encoding.throttle.note_request(now);
+                }
+            }
             Output::State(LinkState::Connected) => {
                 if let Some(transport) = self.transports.get_mut(&id) {
                     transport.is_ready = true;

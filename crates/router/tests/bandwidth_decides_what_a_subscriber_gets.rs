@@ -6,8 +6,9 @@ use tertulia_router_core::{
     Event, Generation, Networks, Prefer, Rates, SlotIndex, VideoFallback, Wishes,
 };
 
-use crate::driver::{Change, ClientId, ClientOptions, Direction, World};
+use crate::driver::{Change, ClientId, ClientOptions, World};
 use crate::hostile_clients_are_contained::feedback;
+use crate::losses_are_repaired::losing;
 
 const RED: u8 = 1;
 
@@ -103,16 +104,6 @@ fn a_wide_network_loses_nothing_and_is_estimated_above_what_is_sent() {
     assert!(sound > 195 && video > 95, "{sound} and {video}");
     assert!(estimate(&world).is_some_and(|bits| bits > 250_000));
     assert_eq!(told(&world), []);
-}
-
-/// Loses this share of all media and reports, on both links each way.
-fn losing(share: f32, mut state: u64) -> impl FnMut(Direction, &[u8]) -> bool {
-    move |_, datagram| {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let is_media = datagram.first().is_some_and(|first| (128..192).contains(first));
-        !is_media || (state >> 40) as f32 / (1 << 24) as f32 >= share
-    }
 }
 
 #[test]

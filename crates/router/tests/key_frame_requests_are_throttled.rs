@@ -5,9 +5,9 @@ use std::time::Duration;
 use str0m::media::KeyframeRequestKind;
 use tertulia_router_core::{Mid, RequestKeyFrame};
 
-use crate::driver::{ClientId, World};
+use crate::driver::{ClientId, Direction, World};
 
-fn ask(world: &mut World, publisher: ClientId) {
+pub fn ask(world: &mut World, publisher: ClientId) {
     let client = &world.clients[publisher];
     let mid = Mid::parse(&client.streams[0].video).expect("a mid");
     let command = RequestKeyFrame { transport: client.id(), mid };
@@ -91,5 +91,25 @@ fn a_subscribers_own_request_reaches_the_publisher() {
     stream.request_keyframe(KeyframeRequestKind::Pli);
     client.drive(now);
     world.run_for(Duration::from_millis(100));
+    assert_eq!(world.clients[publisher].key_frame_requests.len(), before + 1);
+}
+
+#[test]
+fn a_request_that_is_lost_is_made_again_while_the_publisher_sends() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_secs(1));
+    let before = world.clients[publisher].key_frame_requests.len();
+    let mut lost = 0;
+    world.let_through(move |direction, datagram| {
+        // Feedback about payloads (RFC 4585 section 6.1).
+        let is_request = direction == Direction::ToClient(publisher) && datagram[1] == 206;
+        lost += usize::from(is_request);
+        !is_request || lost > 2
+    });
+    ask(&mut world, publisher);
+    world.play(Duration::from_secs(2));
     assert_eq!(world.clients[publisher].key_frame_requests.len(), before + 1);
 }

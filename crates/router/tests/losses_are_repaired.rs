@@ -1,12 +1,14 @@
 //! Lost video is asked for and sent again on both sides; what was unbound is not.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tertulia_router_core::Event;
 
 use crate::driver::{Direction, World};
+use crate::key_frame_requests_are_throttled::ask;
 
 const RED: u8 = 1;
 const BLUE: u8 = 2;
@@ -124,4 +126,83 @@ fn what_was_lost_of_an_older_binding_stays_lost() {
         _ => None,
     });
     assert!(nacks.last().is_some_and(|n| *n > 0), "the subscriber did ask");
+}
+
+#[test]
+fn feedback_is_told_more_than_once_while_many_packets_of_a_publisher_are_lost() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let told = |world: &mut World, seconds| {
+        let before = world.clients[publisher].transport_feedbacks;
+        world.play(Duration::from_secs(seconds));
+        world.clients[publisher].transport_feedbacks - before
+    };
+    let without = told(&mut world, 4);
+    let lost = lose_every(&mut world, Direction::ToRouter(publisher), 5);
+    world.play(Duration::from_secs(2));
+    let with = told(&mut world, 4);
+    assert!(lost.get() > 20);
+    assert!(with * 10 > without * 18, "{with} instead of {without}");
+}
+
+/// Loses this share of all media and reports, on both links each way.
+pub fn losing(share: f32, mut state: u64) -> impl FnMut(Direction, &[u8]) -> bool {
+    move |_, datagram| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let is_media = datagram.first().is_some_and(|first| (128..192).contains(first));
+        !is_media || (state >> 40) as f32 / (1 << 24) as f32 >= share
+    }
+}
+
+/// When pictures were shown: whatever follows a hole is not shown before that is filled, or a key frame comes.
+fn shown(world: &World, subscriber: usize) -> Vec<Instant> {
+    let (mut waiting, mut next, mut shown) = (BTreeSet::new(), None, Vec::new());
+    for packet in world.seen(subscriber) {
+        let number = packet.sequence_number;
+        if packet.video.key_frame && next.is_none_or(|next| number >= next) {
+            next = Some(number);
+        }
+        waiting.insert(number);
+        while let Some(number) = next.filter(|number| waiting.remove(number)) {
+            next = Some(number + 1);
+            shown.push(packet.at);
+        }
+    }
+    shown
+}
+
+/// As many calls as `SEEDS` said when this was compiled, or a few.
+#[test]
+fn a_picture_never_stands_still_for_long_although_a_third_is_lost() {
+    let seeds = option_env!("SEEDS").and_then(|seeds| seeds.parse().ok()).unwrap_or(2);
+    let (mut longest, mut pictures, mut stalls) = (Vec::new(), 0, 0);
+    for seed in 1..=seeds {
+        let mut world = World::new();
+        let publisher = world.join(&[RED], 0);
+        let subscriber = world.join(&[], 1);
+        world.clients[publisher].streams[0].video_bytes = 600;
+        world.clients[publisher].answer_all_requests(0);
+        world.bind(subscriber, 0, 1, (publisher, 0));
+        world.play(Duration::from_secs(1));
+        world.let_through(losing(0.3, seed));
+        let mut waits_since = world.now;
+        for _ in 0..200 {
+            world.play(Duration::from_millis(100));
+            waits_since = shown(&world, subscriber).last().copied().unwrap_or(waits_since).max(waits_since);
+            // As the browser client says by `videoStalled`; the client of these tests gives up asking early.
+            if world.now - waits_since > Duration::from_secs(2) {
+                ask(&mut world, publisher);
+                waits_since = world.now;
+                stalls += 1;
+            }
+        }
+        let at = shown(&world, subscriber);
+        pictures += at.len();
+        longest.push(at.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).max().unwrap_or(u128::MAX));
+    }
+    longest.sort_unstable();
+    println!("{pictures} of {} pictures, {stalls} stalls, stood still at most (ms) {longest:?}", seeds * 525);
+    assert!(longest.last().is_some_and(|longest| *longest < 5_000), "{longest:?}");
+    assert!(pictures as u64 * 10 > seeds * 525 * 8, "{pictures}");
 }

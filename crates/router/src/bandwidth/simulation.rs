@@ -37,6 +37,10 @@ pub(super) struct Link {
     pub(super) jitter: Duration,
     /// Part of the packets that is lost whatever the rate.
     pub(super) loss: f64,
+    /// Part of the feedback that is lost.
+    pub(super) report_loss: f64,
+    /// Once in each second the receiver takes nothing for up to this long, and then all at once.
+    pub(super) stall: Duration,
     /// Longest that a packet waits; beyond it is dropped.
     pub(super) queue: Duration,
 }
@@ -48,6 +52,8 @@ impl Default for Link {
             delay: Duration::from_millis(25),
             jitter: Duration::ZERO,
             loss: 0.0,
+            report_loss: 0.0,
+            stall: Duration::ZERO,
             queue: Duration::from_millis(300),
         }
     }
@@ -209,6 +215,7 @@ impl World {
         } else {
             self.busy = self.busy.max(now) + link.capacity.time_of(u64::from(bytes));
             let at = self.busy + link.delay + link.jitter.mul_f64(self.chance.part());
+            let at = after_stall(at, self.start, link.stall);
             flow.bytes_arrived += u64::from(bytes);
             Some(at)
         };
@@ -236,7 +243,8 @@ impl World {
         if now >= flow.report_at {
             flow.report_at += FEEDBACK;
             let unreported = std::mem::take(&mut flow.unreported);
-            if !unreported.is_empty() && !self.is_feedback_cut {
+            let is_lost = self.link.report_loss > 0.0 && self.chance.part() < self.link.report_loss;
+            if !unreported.is_empty() && !self.is_feedback_cut && !is_lost {
                 let reports = unreported.into_iter().map(|(number, arrival_us)| Reported {
                     sequence: u16::try_from((65_000 + number) % 65_536).unwrap_or(0),
                     arrival_us,
@@ -295,4 +303,13 @@ impl World {
 
 pub(super) fn kbps(rate: Bitrate) -> f64 {
     f64::from(u32::try_from(rate.bps() / 100).unwrap_or(u32::MAX)) / 10.0
+}
+
+/// When what would arrive at `at` is taken by a receiver that takes nothing for up to `stall` in each second.
+fn after_stall(at: Instant, start: Instant, stall: Duration) -> Instant {
+    let second = (at - start).as_secs();
+    let mut chance = Chance(second);
+    let begins = start + Duration::from_secs_f64(second as f64 + 0.8 * chance.part());
+    let ends = begins + stall.mul_f64(chance.part());
+    if (begins..ends).contains(&at) { ends } else { at }
 }

@@ -250,6 +250,13 @@ pub enum Output {
     },
     /// The peer cannot go on without a key frame on this line.
     KeyFrameRequested(Mid),
+    /// The engine asked the peer for a key frame, to fill a hole in what it sends.
+    KeyFrameAsked {
+        /// The line.
+        mid: Mid,
+        /// Which encoding.
+        rid: Option<Rid>,
+    },
     /// The peer is sent to at another address from now on; what went to the former one may be lost.
     Moved,
     /// See there.
@@ -375,6 +382,12 @@ pub trait Engine: Send {
 
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;
+
+    /// Nothing that was sent on a slot line leaves again, but as what a probe is made of: the video is left out, and
+    /// shall return. An engine without probes forgets it.
+    fn rest(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.forget_sent(mid)
+    }
 
     /// Asks the peer for a key frame.
     fn request_key_frame(&mut self, mid: Mid, rid: Option<Rid>) -> Result<(), EngineError>;

@@ -366,6 +366,11 @@ impl Engine for Str0mEngine {
         Ok(())
     }
 
+    fn rest(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.plane.rest(mid);
+        Ok(())
+    }
+
     fn request_key_frame(&mut self, mid: Mid, rid: Option<Rid>) -> Result<(), EngineError> {
         self.plane.request_key_frame(mid, rid);
         Ok(())

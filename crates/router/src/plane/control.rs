@@ -31,6 +31,11 @@ const UNIX_EPOCH: u64 = 2_208_988_800;
 /// What the reference time of feedback is unwrapped from, so that it never gets negative.
 const FIRST_REFERENCE: u64 = 1 << 24;
 
+/// Between feedback and its second copy, where many packets are lost: bursts of loss are mostly shorter.
+const COPY_AFTER: Duration = Duration::from_millis(12);
+/// Copies that wait; each holds a feedback at most.
+const MAX_COPIES: usize = 16;
+
 type Buffer = [u8; MAX_COMPOUND_BYTES + MAX_RTCP_OVERHEAD];
 
 impl Plane {
@@ -142,6 +147,14 @@ impl Plane {
             return false;
         };
         let (packet, is_sealed) = (sent.packet.clone(), sent.is_sealed);
+        // Requests and reports are lost as well. What is repeated to the bit has no number to be reported by.
+        if cause != Cause::Copy
+            && !is_sealed
+            && self.departures.is_lossy()
+            && self.repetition.is_ample()
+        {
+            self.departures.await_report(now, round_trip.unwrap_or_default(), index, number);
+        }
         self.repetition.note_repetition(packet.payload.len());
         let waiting = if is_sealed {
             Waiting::Same { line: index, sealed: packet.payload }
@@ -216,6 +229,15 @@ impl Plane {
         if self.arrivals.deadline().is_some_and(|at| at <= now) {
             self.compose_feedback(now);
         }
+        while self.copies.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, copy)) = self.copies.pop_front()
+        {
+            let mut buffer: Buffer = [0; _];
+            if let Some(target) = buffer.get_mut(..copy.len()) {
+                target.copy_from_slice(&copy);
+                self.seal_control(&mut buffer, copy.len());
+            }
+        }
         for index in 0..self.incoming.streams.len() {
             self.compose_nacks(now, index);
         }
@@ -223,6 +245,9 @@ impl Plane {
             if self.repetition.is_ample() {
                 self.repeat(now, line, number, Cause::Copy);
             }
+        }
+        while let Some((line, number)) = self.departures.take_awaited(now) {
+            self.repeat(now, line, number, Cause::RepeatLost);
         }
     }
 
@@ -277,6 +302,13 @@ impl Plane {
                 Compound::new(buffer.get_mut(..MAX_COMPOUND_BYTES).unwrap_or_default());
             let is_all = self.arrivals.compose(&mut compound, sender, media);
             let length = compound.length();
+            // A publisher that hears of half its packets takes that for what its link bears.
+            for nth in 1..=self.losses.copies() {
+                if self.copies.len() < MAX_COPIES {
+                    let copy = buffer.get(..length).unwrap_or_default().to_vec();
+                    self.copies.push_back((now + nth * COPY_AFTER, copy));
+                }
+            }
             self.seal_control(&mut buffer, length);
             if is_all || length == 0 {
                 return;
@@ -326,7 +358,9 @@ impl Plane {
         stream.asked_at = Some(now);
         stream.commands = stream.commands.wrapping_add(1);
         let request = (stream.ssrc, stream.commands, !stream.takes_only_fir);
+        let asked = Output::KeyFrameAsked { mid: stream.mid, rid: stream.rid };
         self.compose_key_frame_request(request);
+        self.output(asked);
     }
 
     pub(super) fn compose_key_frame_request(&mut self, (media, number, by_pli): (u32, u8, bool)) {

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 /// Packets that are remembered: 2 s at 4 Mbit/s; feedback is never later than that.
 const REMEMBERED: usize = 1024;
-/// Second copies that wait; beyond, the newest is left out.
+/// Second copies that wait, and repeats that are looked at again; beyond, the newest is left out.
 const MAX_COPIES: usize = 256;
+/// Beyond the round trip: so much later a repeat is reported, unless it or the report was lost.
+const REPORTED_AFTER: Duration = Duration::from_millis(100);
 /// Between a repeat and its second copy: bursts of loss are mostly shorter.
 const COPY_AFTER: Duration = Duration::from_millis(6);
 /// The share of a new report in the loss, for each packet of it: it follows within about 50 packets.
@@ -48,6 +50,8 @@ pub(super) struct Departures {
     /// By number of the transport.
     entries: Vec<Entry>,
     copies: VecDeque<Copy>,
+    /// Repeats whose arrival is to be known by then.
+    awaited: VecDeque<Copy>,
     /// Share of the packets that does not come, as the peer says.
     loss: f32,
 }
@@ -99,9 +103,30 @@ impl Departures {
         }
     }
 
-    /// When [`Self::take_due`] has something.
+    /// A repeat of this packet leaves now; if nobody knows then that one came, it shall leave again.
+    pub(super) fn await_report(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        line: usize,
+        number: u16,
+    ) {
+        if self.awaited.len() < MAX_COPIES {
+            self.awaited.push_back(Copy { at: now + round_trip + REPORTED_AFTER, line, number });
+        }
+    }
+
+    /// When [`Self::take_due`] or [`Self::take_awaited`] has something.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.copies.front().map(|copy| copy.at)
+        let fronts = self.copies.front().into_iter().chain(self.awaited.front());
+        fronts.map(|copy| copy.at).min()
+    }
+
+    /// Line and number of the next packet of which a repeat should have been reported by now.
+    pub(super) fn take_awaited(&mut self, now: Instant) -> Option<(usize, u16)> {
+        self.awaited.front().filter(|copy| copy.at <= now)?;
+        let Copy { line, number, .. } = self.awaited.pop_front()?;
+        Some((line, number))
     }
 
     /// Line and number of the next copy that is due.

@@ -174,6 +174,17 @@ impl History {
         now.saturating_duration_since(origin).as_millis() as u32
     }
 
+    /// Forgets everything but a packet for probes, which nobody gets by asking.
+    pub(super) fn rest(&mut self) {
+        let newest = self.packets.iter().rev().take(NEWEST).filter(|sent| !sent.is_sealed);
+        let largest = newest.max_by_key(|sent| sent.packet.payload.len());
+        let number = largest.map(|sent| sent.packet.sequence_number);
+        self.packets.retain_mut(|sent| {
+            sent.repetitions = MAX_REPETITIONS;
+            Some(sent.packet.sequence_number) == number
+        });
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.packets.clear();
@@ -246,6 +257,23 @@ mod tests {
         }
         let now = t + Duration::from_millis(500);
         assert!(history.take_again(now, 7, None, Cause::Asked).is_some(), "who asks lacks it");
+    }
+
+    #[test]
+    fn what_rests_keeps_one_packet_for_probes_that_nobody_gets_by_asking() {
+        let t = Instant::now();
+        let mut history = History::default();
+        for number in 1..=20 {
+            let mut packet = packet(t, number);
+            packet.payload = (&vec![0; if number == 15 { 900 } else { 100 }][..]).into();
+            history.push(t, packet, None);
+        }
+        history.rest();
+        assert_eq!(history.packets.len(), 1);
+        assert_eq!(history.largest_of_newest().map(|packet| packet.sequence_number), Some(15));
+        for cause in [Cause::Asked, Cause::Lost, Cause::RepeatLost, Cause::Copy] {
+            assert!(history.take_again(t, 15, None, cause).is_none());
+        }
     }
 
     #[test]

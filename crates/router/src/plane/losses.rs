@@ -32,6 +32,12 @@ const MOST: f32 = 0.4;
 const MAX_ALLOWANCE: f32 = 16.0;
 /// From here on one of 25 requests is lost.
 const MANY: f32 = 0.04;
+/// From here on a third copy of feedback keeps what a publisher hears of above two of three packets. Browsers let their
+/// estimate grow to 1.5 times of what they hear that came.
+const VERY_MANY: f32 = 0.15;
+/// Before anything is known this share goes unmentioned: it takes a browser's estimate minutes to rise again from what the
+/// first second costs.
+const SHARE_AT_START: f32 = 0.3;
 /// A queue that stands for a whole span is one that this publisher fills: browsers act on less.
 const STANDING: Duration = Duration::from_millis(40);
 
@@ -46,7 +52,7 @@ struct Span {
 }
 
 /// What is known of the losses on the way from one publisher.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Losses {
     since: Option<Instant>,
     packets: u32,
@@ -57,6 +63,20 @@ pub(super) struct Losses {
     /// Share of the packets that goes unmentioned when they are lost.
     share: f32,
     allowance: f32,
+}
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self {
+            since: None,
+            packets: 0,
+            lost: 0,
+            bytes: 0,
+            spans: VecDeque::new(),
+            share: SHARE_AT_START,
+            allowance: MAX_ALLOWANCE / 2.0,
+        }
+    }
 }
 
 impl Losses {
@@ -101,6 +121,10 @@ impl Losses {
         {
             self.spans.pop_front();
         }
+        if self.spans.is_empty() {
+            // What was given in advance.
+            self.allowance = 0.0;
+        }
         self.spans.push_back(Span { ended: now, packets, lost, rate });
         self.share = (self.base(rate) * MARGIN).min(MOST);
     }
@@ -122,10 +146,20 @@ impl Losses {
 
     /// Whether so much is lost that requests are made twice: what is lost one way mostly is the other way too.
     pub(super) fn are_many(&self) -> bool {
+        self.newest_share() >= MANY
+    }
+
+    /// How often feedback leaves once more: it is lost as well.
+    pub(super) fn copies(&self) -> u32 {
+        let share = self.newest_share();
+        u32::from(share >= MANY) + u32::from(share >= VERY_MANY)
+    }
+
+    fn newest_share(&self) -> f32 {
         let newest = self.spans.iter().rev().take(2);
         let (packets, lost) =
             newest.fold((0, 0), |(packets, lost), span| (packets + span.packets, lost + span.lost));
-        lost as f32 >= MANY * packets.max(1) as f32
+        lost as f32 / packets.max(1) as f32
     }
 
     /// Whether the loss of these packets, which followed each other, goes unmentioned.

@@ -116,6 +116,8 @@ pub struct Plane {
     sent: Vec<SentPacket>,
     outputs: VecDeque<Output>,
     control: VecDeque<Vec<u8>>,
+    /// Feedback that leaves once more, not sealed yet, and when.
+    copies: VecDeque<(Instant, Vec<u8>)>,
     /// Packets that one of redundant audio repeats.
     redundancy: u8,
     round_trip: Option<Duration>,
@@ -152,6 +154,7 @@ impl Plane {
             sent: Vec::new(),
             outputs: VecDeque::new(),
             control: VecDeque::new(),
+            copies: VecDeque::new(),
             redundancy: 1,
             round_trip: None,
             report: EngineReport::default(),
@@ -440,6 +443,7 @@ impl Plane {
         missing
             .chain(self.arrivals.deadline())
             .chain(self.departures.deadline())
+            .chain(self.copies.front().map(|(at, _)| *at))
             .chain(self.report_at)
             .min()
     }
@@ -497,15 +501,31 @@ impl Plane {
         let Some(index) = self.outgoing.index(mid) else {
             return;
         };
+        self.stop_repeating(index);
+        if let Some(line) = self.outgoing.line_mut(index) {
+            line.history.clear();
+            line.formers.clear();
+        }
+    }
+
+    /// As [`Self::forget_sent`], but one packet is kept for probes: without it nobody would find out that the video
+    /// which was sent on the line fits again.
+    pub fn rest(&mut self, mid: Mid) {
+        let Some(index) = self.outgoing.index(mid) else {
+            return;
+        };
+        self.stop_repeating(index);
+        if let Some(line) = self.outgoing.line_mut(index) {
+            line.history.rest();
+        }
+    }
+
+    fn stop_repeating(&mut self, index: usize) {
         self.waiting.retain(|waiting| match waiting {
             Waiting::New { .. } => true,
             Waiting::Again { line, .. } | Waiting::Same { line, .. } => *line != index,
         });
         self.pacing.release(index);
-        if let Some(line) = self.outgoing.line_mut(index) {
-            line.history.clear();
-            line.formers.clear();
-        }
     }
 
     /// Asks the peer for a key frame of an encoding, if something of it came.

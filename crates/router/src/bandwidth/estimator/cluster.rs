@@ -88,14 +88,17 @@ impl ClusterTally {
         }
     }
 
-    /// What the link carries by this cluster, once, when all of it was reported and `is_over`.
-    pub(super) fn conclude(&mut self, is_over: bool) -> Option<Bitrate> {
-        if self.is_done || !is_over || self.reported < self.left.packets {
+    /// What the link carries by this cluster, once, when `is_over` and all of it was reported; or half of it, and
+    /// the report on the rest must have been lost.
+    pub(super) fn conclude(&mut self, is_over: bool, is_overdue: bool) -> Option<Bitrate> {
+        let is_known = self.reported >= self.left.packets
+            || (is_overdue && self.reported * 2 >= self.left.packets);
+        if self.is_done || !is_over || !is_known {
             return None;
         }
         self.is_done = true;
         let arrived = self.arrivals.packets;
-        if arrived < LEAST_PACKETS || arrived * 2 < self.left.packets {
+        if arrived < LEAST_PACKETS || arrived * 2 < self.reported {
             return None;
         }
         // The same packets on both sides, so their spans compare; their sizes differ.

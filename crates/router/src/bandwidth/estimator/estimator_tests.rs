@@ -164,6 +164,38 @@ fn a_wider_link_is_found_by_probes() {
 }
 
 #[test]
+fn a_wider_link_is_found_although_reports_are_lost() {
+    for seed in 1..=8 {
+        let link = Link { loss: 0.3, report_loss: 0.3, ..link_of(500) };
+        let mut world = World::new("reports are lost", seed, link, &[Sender::default()]);
+        world.run(seconds(15));
+        world.link.capacity = Bitrate::from_kbps(3_000);
+        world.run(seconds(45));
+        let found = world.first_within(0, seconds(15), 2_000.0, 6_000.0);
+        println!("seed {seed}: found after {found:?}");
+        assert!(found.is_some(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_receiver_that_is_busy_for_moments_is_no_narrow_network() {
+    for seed in 1..=8 {
+        let wanted = Bitrate::from_kbps(200);
+        let frame = milliseconds(20);
+        let sender = Sender { wanted, asks: wanted, frame, ..Sender::default() };
+        let (loss, stall) = (0.3, milliseconds(80));
+        let jitter = milliseconds(5);
+        let link = Link { loss, report_loss: loss, stall, jitter, ..link_of(50_000) };
+        let mut world = World::new("moments", seed, link, &[sender]);
+        world.run(seconds(60));
+        let all = world.since(0, seconds(5)).count();
+        let low = world.since(0, seconds(5)).filter(|s| kbps(s.estimate.target) < 200.0).count();
+        println!("seed {seed}: below what is sent in {low} of {all} samples");
+        assert!(low * 10 < all, "seed {seed}: {low} of {all}");
+    }
+}
+
+#[test]
 fn two_estimates_share_a_link() {
     for capacity in [1_000, 3_000] {
         let senders = [Sender::default(), Sender { starts: seconds(5), ..Sender::default() }];

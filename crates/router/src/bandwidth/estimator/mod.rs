@@ -36,6 +36,8 @@ const DRAINED_US: i64 = 20_000;
 const DRAIN: f64 = 0.8;
 /// For no longer than this after a cut: another's queue cannot be emptied.
 const DRAIN_AT_MOST_US: u64 = 2_500_000;
+/// A queue that grows to less than this is jitter, or too short to be of any concern.
+const QUEUE_TO_CUT_US: i64 = 25_000;
 /// While a queue of this much stands, losses may be those of a full one.
 const QUEUE_OF_NOTE_US: i64 = 50_000;
 /// While a queue of this much stands, the rate does not grow.
@@ -46,8 +48,10 @@ const RAISED_LATELY_US: u64 = 700_000;
 const SHORTEST_US: u64 = 8_000_000;
 /// A limit that was met is known for this long.
 const LIMIT_KNOWN_US: u64 = 30_000_000;
-/// A cluster is over when nothing of it left for this long.
+/// A cluster is over when nothing of it left for this long ...
 const CLUSTER_OVER_US: u64 = 20_000;
+/// ... and this much beyond the round trip later no report on it is to come any more.
+const CLUSTER_OVERDUE_US: u64 = 200_000;
 
 /// Bounds of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,11 +269,17 @@ impl Estimator {
         let sent = self.reported.rate().map(|heard| heard.scaled(all));
         // Losses before the bottleneck take no part of it: what arrives is more in its place.
         let through = self.through(now_us).map(|came| came.scaled(all / (1.0 - self.loss.known())));
-        if usage != Usage::Normal || self.queue.now_us < QUEUE_TO_STAY_US {
+        let is_steady = match usage {
+            Usage::Over => self.queue.now_us < QUEUE_TO_CUT_US,
+            Usage::Normal => self.queue.now_us >= QUEUE_TO_STAY_US,
+            Usage::Under => false,
+        };
+        if !is_steady {
             self.control.update(now_us, usage, through, sent);
         }
-        let is_over = now_us.saturating_sub(self.cluster_left_us) > CLUSTER_OVER_US;
-        if let Some(rate) = self.cluster.conclude(is_over)
+        let passed_us = now_us.saturating_sub(self.cluster_left_us);
+        let is_overdue = passed_us > CLUSTER_OVERDUE_US + self.control.round_trip_us();
+        if let Some(rate) = self.cluster.conclude(passed_us > CLUSTER_OVER_US, is_overdue)
             && rate > self.control.rate()
         {
             self.control.set_rate(rate);

@@ -82,6 +82,10 @@ impl RateControl {
         self.round_trip = round_trip.clamp(Duration::from_millis(1), Duration::from_secs(2));
     }
 
+    pub(super) fn round_trip_us(&self) -> u64 {
+        self.round_trip.as_micros() as u64
+    }
+
     /// A probe was answered, or the peer was silent: the rate is another one.
     pub(super) fn set_rate(&mut self, rate: Bitrate) {
         self.rate = rate.clamp(self.limits.min, self.limits.max);
