@@ -37,6 +37,7 @@ pub(crate) fn extensions() -> ExtensionIds {
         (4, ExtensionKind::Mid),
         (10, ExtensionKind::Rid),
         (11, ExtensionKind::RepairedRid),
+        (12, ExtensionKind::DependencyDescriptor),
     ] {
         ids.set(kind, id);
     }

@@ -22,10 +22,21 @@
 
 pub mod engine;
 mod keys;
+mod layered;
 mod network;
+mod novelty;
 mod peer;
+mod pictures;
 mod script;
 pub mod shards;
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    reason = "a part of the driver of the router's own tests"
+)]
+#[path = "../../router/tests/driver/structure.rs"]
+mod structure;
 mod trace;
 mod voice;
 pub mod watch;
@@ -54,6 +65,12 @@ pub struct Totals {
     pub pauses: u64,
     /// How often a video was left out for its subscriber's bandwidth.
     pub left_out: u64,
+    /// How often a video that was left out came back.
+    pub came_back: u64,
+    /// Frames of streams with layers inside that left.
+    pub layered: u64,
+    /// How often somebody was given an audio slot.
+    pub seated: u64,
     /// Packets that went from one shard to another.
     pub handed_over: u64,
 }
@@ -68,6 +85,9 @@ impl std::ops::AddAssign for Totals {
         self.bindings += other.bindings;
         self.pauses += other.pauses;
         self.left_out += other.left_out;
+        self.came_back += other.came_back;
+        self.layered += other.layered;
+        self.seated += other.seated;
         self.handed_over += other.handed_over;
     }
 }

@@ -12,8 +12,38 @@ pub(crate) struct Weather {
     pub(crate) jitter: Duration,
     pub(crate) loss: f64,
     pub(crate) duplication: f64,
+    /// What it carries to the peer, in bit/s; none: everything.
+    pub(crate) narrow_bps: Option<u64>,
     /// Nothing gets through until then.
     pub(crate) dead_until: Option<Instant>,
+}
+
+/// Longest that a datagram waits before a narrow link; it is dropped then.
+const QUEUE: Duration = Duration::from_millis(400);
+
+/// What waits before a narrow link.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    busy_until: Option<Instant>,
+}
+
+impl Queue {
+    /// How long a datagram waits that is sent now; none: there is no room for it.
+    pub(crate) fn pass(
+        &mut self,
+        now: Instant,
+        weather: &Weather,
+        bytes: usize,
+    ) -> Option<Duration> {
+        let Some(bps) = weather.narrow_bps else { return Some(Duration::ZERO) };
+        let free = self.busy_until.map_or(now, |until| until.max(now));
+        if free - now > QUEUE {
+            return None;
+        }
+        let until = free + Duration::from_micros(8_000_000 * (bytes as u64 + 28) / bps);
+        self.busy_until = Some(until);
+        Some(until - now)
+    }
 }
 
 impl Weather {
@@ -23,8 +53,15 @@ impl Weather {
             jitter: Duration::ZERO,
             loss: 0.0,
             duplication: 0.0,
+            narrow_bps: None,
             dead_until: None,
         }
+    }
+
+    /// Whether it neither loses nor holds back anything.
+    pub(crate) fn is_wide(&self, now: Instant) -> bool {
+        let is_dead = self.dead_until.is_some_and(|until| now < until);
+        self.narrow_bps.is_none() && self.loss == 0.0 && self.jitter.is_zero() && !is_dead
     }
 
     pub(crate) fn random(rng: &mut Rng) -> Self {
@@ -38,6 +75,7 @@ impl Weather {
                 jitter: ms(rng, 80),
                 loss: rng.f64() * 0.15,
                 duplication: rng.f64() * 0.05,
+                narrow_bps: None,
                 dead_until: None,
             },
         }

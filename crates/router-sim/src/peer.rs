@@ -11,7 +11,9 @@ use tertulia_router_core::{Kind, Mid, SlotPair, Source, TransportId};
 
 use crate::engine::with_repair;
 use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of};
-use crate::network::Weather;
+use crate::layered::{self, Layered};
+use crate::network::{Queue, Weather};
+use crate::pictures::Frame;
 use crate::voice::{Label, Voice, since};
 use crate::wire::{Heard, Mark, Message, Packet, Request};
 use crate::witness::Witness;
@@ -53,6 +55,7 @@ pub(crate) struct Encoding {
 struct Sent {
     header: Outgoing,
     payload: Vec<u8>,
+    descriptor: Option<Vec<u8>>,
     sealed: Vec<u8>,
 }
 
@@ -106,6 +109,8 @@ pub(crate) struct SendingLine {
     pub(crate) payload_type: u8,
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) is_sending: bool,
+    /// Its VP9 has layers inside.
+    pub(crate) layered: Option<Layered>,
     /// Its audio repeats the packet before.
     is_redundant: bool,
     /// Since when it has sent without a change.
@@ -129,6 +134,7 @@ impl Stream {
             payload_type,
             encodings,
             is_sending: true,
+            layered: None,
             is_redundant: false,
             live_since: now,
         };
@@ -148,6 +154,8 @@ pub(crate) struct Slot {
     pub(crate) pair: SlotPair,
     pub(crate) generation: u32,
     pub(crate) binding: Option<Binding>,
+    /// Its audio line carries one of the loudest.
+    pub(crate) carries_loudest: bool,
 }
 
 /// What control has bound.
@@ -165,6 +173,10 @@ pub(crate) struct Peer {
     pub(crate) transport: TransportId,
     pub(crate) address: SocketAddr,
     pub(crate) weather: Weather,
+    /// Before the link to it.
+    pub(crate) queue: Queue,
+    /// Since when its link has carried everything.
+    pub(crate) wide_since: Option<Instant>,
     /// Its keys, once the first offer was answered, and who watches what is sent to it.
     pub(crate) voice: Option<Voice>,
     pub(crate) witness: Option<Witness>,
@@ -186,6 +198,8 @@ pub(crate) struct Peer {
     pub(crate) connected_at: Option<Instant>,
     /// The router said that the transport ended.
     pub(crate) has_ended: bool,
+    /// Bytes that are added to each packet of video, for each step of its size.
+    pub(crate) padding: usize,
     ticks: u32,
     /// Source and greatest number of each line on which something came.
     newest: HashMap<Mid, (u32, u64)>,
@@ -199,6 +213,8 @@ impl Peer {
             transport: TransportId(0),
             address: SocketAddr::from(([10, 0, high, low], 6000)),
             weather,
+            queue: Queue::default(),
+            wide_since: None,
             voice: None,
             witness: None,
             streams: Vec::new(),
@@ -213,6 +229,7 @@ impl Peer {
             hears_router: false,
             connected_at: None,
             has_ended: false,
+            padding: 20,
             ticks: 0,
             newest: HashMap::new(),
         }
@@ -227,7 +244,7 @@ impl Peer {
                 audio_mid: mid(Kind::Audio, "s", index),
                 video_mid: mid(Kind::Video, "s", index),
             };
-            self.slots.push(Slot { pair, generation: 0, binding: None });
+            self.slots.push(Slot { pair, generation: 0, binding: None, carries_loudest: false });
         }
         self.slots[self.slots.len() - count..].iter().map(|slot| slot.pair).collect()
     }
@@ -328,7 +345,10 @@ impl Peer {
             let before = said.len();
             match (line.kind, ticks.is_multiple_of(2)) {
                 (Kind::Audio, false) => said.push(audio(line, voice)),
-                (Kind::Video, true) => frames(line, voice, &mut said),
+                (Kind::Video, true) if line.layered.is_some() && line.payload_type == VP9 => {
+                    layered::picture(line, voice, &mut said);
+                }
+                (Kind::Video, true) => frames(line, voice, self.padding, &mut said),
                 _ => {}
             }
             media += (said.len() - before) as u64;
@@ -388,6 +408,12 @@ impl Peer {
         Vec::new()
     }
 
+    /// Packets with layers inside that it sent since this was last asked.
+    pub(crate) fn take_layered(&mut self) -> Vec<((u32, u16), Frame)> {
+        let lines = self.streams.iter_mut().flat_map(|stream| &mut stream.lines);
+        lines.filter_map(|line| line.layered.as_mut()).flat_map(Layered::take_sent).collect()
+    }
+
     /// The source of a slot line, once something came on it.
     pub(crate) fn source_of(&self, mid: Mid) -> Option<u32> {
         self.newest.get(&mid).map(|(ssrc, _)| *ssrc)
@@ -430,19 +456,13 @@ fn audio(line: &mut SendingLine, voice: &mut Voice) -> Vec<u8> {
 }
 
 /// One frame of each encoding, in two packets.
-fn frames(line: &mut SendingLine, voice: &mut Voice, said: &mut Vec<Vec<u8>>) {
+fn frames(line: &mut SendingLine, voice: &mut Voice, padding: usize, said: &mut Vec<Vec<u8>>) {
     let (id, mid, payload_type) = (line.id, line.mid, line.payload_type);
     for encoding in line.encodings.iter_mut().filter(|e| e.is_active && !e.is_paused) {
-        let is_key = std::mem::take(&mut encoding.key_frame_due);
-        encoding.timestamp = encoding.timestamp.wrapping_add(FRAME_TICKS);
-        encoding.picture_id = (encoding.picture_id + 1) & 0x7fff;
-        encoding.frames = if is_key { 0 } else { encoding.frames + 1 };
-        if encoding.frames.is_multiple_of(2) {
-            encoding.tl0_picture_index = encoding.tl0_picture_index.wrapping_add(1);
-        }
+        let (is_key, _) = encoding.begin_picture();
         for is_first in [true, false] {
             let mut payload = descriptor(payload_type, encoding, is_first, is_key);
-            payload.resize(payload.len() + 20 * usize::from(encoding.rid), 0);
+            payload.resize(payload.len() + padding * usize::from(encoding.rid), 0);
             let payload = encoding.marked(id, payload);
             said.push(encoding.send(voice, Kind::Video, mid, payload_type, !is_first, payload));
         }
@@ -490,6 +510,30 @@ impl Encoding {
         marker: bool,
         payload: Vec<u8>,
     ) -> Vec<u8> {
+        self.send_with(voice, (kind, mid, payload_type), marker, payload, None)
+    }
+
+    /// Sends what is of this line, marked as that.
+    pub(crate) fn send_of(
+        &mut self,
+        voice: &mut Voice,
+        (line, kind, mid, payload_type): (u32, Kind, Mid, u8),
+        marker: bool,
+        payload: Vec<u8>,
+        descriptor: Option<Vec<u8>>,
+    ) -> Vec<u8> {
+        let payload = self.marked(line, payload);
+        self.send_with(voice, (kind, mid, payload_type), marker, payload, descriptor)
+    }
+
+    fn send_with(
+        &mut self,
+        voice: &mut Voice,
+        (kind, mid, payload_type): (Kind, Mid, u8),
+        marker: bool,
+        payload: Vec<u8>,
+        descriptor: Option<Vec<u8>>,
+    ) -> Vec<u8> {
         let header = Outgoing {
             marker,
             payload_type,
@@ -497,13 +541,30 @@ impl Encoding {
             timestamp: self.timestamp,
             ssrc: self.ssrc,
         };
-        let label = self.label(kind, &mid, false);
+        let label = self.label(kind, &mid, false, descriptor.as_deref());
         let sealed = voice.rtp(header, self.sequence_number, label, &payload);
         if self.sent.len() == HISTORY {
             self.sent.pop_front();
         }
-        self.sent.push_back(Sent { header, payload, sealed: sealed.clone() });
+        self.sent.push_back(Sent { header, payload, descriptor, sealed: sealed.clone() });
         sealed
+    }
+
+    /// Another picture, or key frame, and its temporal layer.
+    pub(crate) fn begin_picture(&mut self) -> (bool, u8) {
+        let is_key = std::mem::take(&mut self.key_frame_due);
+        self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
+        self.picture_id = (self.picture_id + 1) & 0x7fff;
+        self.frames = if is_key { 0 } else { self.frames + 1 };
+        if self.frames.is_multiple_of(2) {
+            self.tl0_picture_index = self.tl0_picture_index.wrapping_add(1);
+        }
+        (is_key, (self.frames % 2) as u8)
+    }
+
+    /// Numbers of the picture that was begun last, and of its lowest temporal layer.
+    pub(crate) fn picture(&self) -> (u16, u8) {
+        (self.picture_id, self.tl0_picture_index)
     }
 
     /// Audio leaves again as it was, video in a stream of its own (RFC 4588).
@@ -523,13 +584,24 @@ impl Encoding {
             let header =
                 Outgoing { payload_type, ssrc, sequence_number: index as u16, ..sent.header };
             let payload = [&number.to_be_bytes()[..], &sent.payload].concat();
-            said.push(voice.rtp(header, index, self.label(kind, &mid, true), &payload));
+            said.push(voice.rtp(
+                header,
+                index,
+                self.label(kind, &mid, true, sent.descriptor.as_deref()),
+                &payload,
+            ));
         }
         said
     }
 
-    fn label<'a>(&self, kind: Kind, mid: &'a Mid, is_repair: bool) -> Label<'a> {
+    fn label<'a>(
+        &self,
+        kind: Kind,
+        mid: &'a Mid,
+        is_repair: bool,
+        dependency: Option<&'a [u8]>,
+    ) -> Label<'a> {
         let rid = rid_text(self.rid);
-        Label { mid: mid.as_str(), rid, is_repair, is_audio: kind == Kind::Audio }
+        Label { mid: mid.as_str(), rid, is_repair, is_audio: kind == Kind::Audio, dependency }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tertulia_router_core::{
     Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Prefer, Renegotiate,
-    RequestKeyFrame, RouterError, Source, Unbind, Wishes,
+    RequestKeyFrame, RouterError, SetAudioSlots, Source, Unbind, Wishes,
 };
 
 use crate::keys::{VP8, VP9};
+use crate::layered::Layered;
 use crate::network::Weather;
 use crate::peer::{Binding, Peer, SendingLine, Stream};
 use crate::wire::Message;
@@ -50,7 +51,7 @@ impl World {
                 self.stranger();
                 Ok(())
             }
-            _ => Ok(()),
+            _ => self.set_audio_slots(peer),
         }
     }
 
@@ -72,6 +73,10 @@ impl World {
         };
         let weather = Weather::random(&mut self.rng);
         let mut peer = Peer::new(number, takes, weather, &mut self.rng);
+        if self.novelty.has_narrow_links {
+            // So much that it matters on a narrow link.
+            peer.padding = 250;
+        }
         for _ in 0..self.rng.u8(..3) {
             peer.streams.push(self.new_stream());
         }
@@ -99,7 +104,13 @@ impl World {
     fn new_stream(&mut self) -> Stream {
         let id = self.next_line;
         self.next_line += 2;
-        Stream::new(self.now, id, &mut self.rng)
+        let mut stream = Stream::new(self.now, id, &mut self.rng);
+        let video = &mut stream.lines[1];
+        if self.novelty.has_layers && video.encodings.len() == 1 && self.novelty.rng.bool() {
+            video.payload_type = VP9;
+            video.layered = Some(Layered::new(&mut self.novelty.rng));
+        }
+        stream
     }
 
     /// By command, with a goodbye, without one, or because its engine breaks.
@@ -150,6 +161,9 @@ impl World {
             return Ok(());
         }
         let slot = self.rng.usize(..self.peers[peer].slots.len());
+        if self.peers[peer].slots[slot].carries_loudest {
+            return Ok(());
+        }
         if self.peers[peer].slots[slot].binding.is_some() {
             // Bindings live a little longer than it takes to make the next.
             return if self.rng.u8(..3) == 0 { self.unbind(peer, slot) } else { Ok(()) };
@@ -188,6 +202,7 @@ impl World {
             )
         });
         let now = self.now;
+        self.pictures.begin((transport, pair.video_mid));
         if source.audio_mid.is_some() {
             self.watch.bind((transport, pair.audio_mid), ids.0, audio_paused, now);
         }
@@ -321,6 +336,30 @@ impl World {
             height: self.rng.bool().then_some(height),
             frame_rate: (self.rng.u8(..4) == 0).then(|| [1.0, 2.5, 30.0][self.rng.usize(..3)]),
         }
+    }
+
+    /// A subscriber begins to hear the loudest only, or hears everybody again.
+    fn set_audio_slots(&mut self, peer: usize) -> Step {
+        if !self.novelty.has_audio_slots {
+            return Ok(());
+        }
+        let one = &mut self.peers[peer];
+        let had_some = one.slots.iter().any(|slot| slot.carries_loudest);
+        let free = one.slots.iter_mut().filter(|slot| had_some || slot.binding.is_none());
+        for slot in free.take(if had_some { usize::MAX } else { 2 }) {
+            slot.carries_loudest = !had_some;
+        }
+        let chosen = one.slots.iter().filter(|slot| slot.carries_loudest);
+        let (slots, mids) = chosen.map(|slot| (slot.pair.slot, slot.pair.audio_mid)).unzip();
+        let transport = one.transport;
+        self.command();
+        let now = self.now;
+        let command = SetAudioSlots { transport, slots };
+        self.note(|| format!("peer {peer} has audio slots: {:?}", command.slots));
+        self.watch.listen(transport, mids, now);
+        let done = self.shards.of(transport).set_audio_slots(now, &command);
+        done.map_err(|error| format!("peer {peer} cannot have audio slots: {error}"))?;
+        self.settle()
     }
 
     fn prefer(&mut self, peer: usize) -> Step {
@@ -464,14 +503,18 @@ impl World {
             let pause = Duration::from_millis(self.rng.u64(200..6000));
             weather.dead_until = Some(former.unwrap_or(self.now).max(self.now + pause));
         }
+        if self.novelty.has_narrow_links && self.novelty.rng.bool() {
+            weather = Weather { dead_until: weather.dead_until, ..Weather::fair() };
+            weather.narrow_bps = Some(self.novelty.rng.u64(25_000..120_000));
+        }
         self.peers[peer].weather = weather;
         let now = self.now;
         self.note(|| {
             let dead = weather.dead_until.map(|until| until.saturating_duration_since(now));
-            let Weather { latency, jitter, loss, duplication, .. } = weather;
+            let Weather { latency, jitter, loss, duplication, narrow_bps, .. } = weather;
             format!(
                 "peer {peer} has other weather: latency {latency:?}, jitter {jitter:?}, loss \
-                 {loss:.2}, twice {duplication:.2}, dead for {dead:?}"
+                 {loss:.2}, twice {duplication:.2}, bit/s {narrow_bps:?}, dead for {dead:?}"
             )
         });
     }

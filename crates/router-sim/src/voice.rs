@@ -25,6 +25,7 @@ pub(crate) struct Label<'a> {
     pub(crate) rid: &'a str,
     pub(crate) is_repair: bool,
     pub(crate) is_audio: bool,
+    pub(crate) dependency: Option<&'a [u8]>,
 }
 
 /// Of one peer.
@@ -66,10 +67,11 @@ impl Voice {
             repaired_rid: rid.filter(|_| label.is_repair),
             audio_level: label.is_audio.then_some(AudioLevel { level: 20, voice: true }),
             transport_sequence,
+            dependency_descriptor: label.dependency,
             ..Extensions::default()
         };
         debug_assert!(self.extensions.of(ExtensionKind::Mid).is_some());
-        let mut packet = vec![0; 128 + payload.len() + MAX_RTP_OVERHEAD];
+        let mut packet = vec![0; 200 + payload.len() + MAX_RTP_OVERHEAD];
         let start = header.write(&mut packet, &self.extensions, &extensions).expect("room");
         packet[start..start + payload.len()].copy_from_slice(payload);
         set_sequence_number(&mut packet, index as u16);

@@ -8,6 +8,10 @@
 //! - Timestamps of a binding begin where it was promised, after all before.
 //! - What is bound to a live source gets media in time, or control was told why not.
 //!
+//! - What is left out for its subscriber's network carries nothing, and is back when there is room.
+//! - Who hears the loudest only hears nobody else, hears somebody, and hears no seam.
+//!
+//! That no frame leaves without the one that it needs: [`crate::pictures`].
 //! That no index of SRTP and SRTCP is used twice, and that all can be opened: [`crate::witness`].
 //! That nothing outlives its transport is checked at the end of a run.
 
@@ -23,6 +27,9 @@ const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 /// The same of video: a request and a key frame may be lost, and are asked for every half second.
 const VIDEO_PATIENCE: Duration = Duration::from_secs(8);
 
+/// How long a video may stay left out on a link that carries everything again.
+const BACK_PATIENCE: Duration = Duration::from_secs(10);
+
 /// A slot line of a subscriber.
 pub(crate) type LineKey = (TransportId, Mid);
 
@@ -36,8 +43,8 @@ pub(crate) struct Watched {
     pub(crate) since: Instant,
     /// Control was told that the subscriber cannot have it.
     pub(crate) is_unsupported: bool,
-    /// Control was told that its network does not bear it.
-    pub(crate) is_left_out: bool,
+    /// Since when control knows that its network does not bear it.
+    pub(crate) left_out_since: Option<Instant>,
     last_media: Option<Instant>,
     first_sequence: u64,
     promised: Option<u32>,
@@ -65,6 +72,9 @@ struct Line {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     lines: HashMap<LineKey, Line>,
+    /// Those who hear the loudest only: on which lines, and when something came on one of them, or they
+    /// began to listen.
+    listeners: HashMap<TransportId, (Vec<Mid>, Instant)>,
 }
 
 type Verdict = Result<(), String>;
@@ -77,7 +87,7 @@ impl Watch {
             is_paused,
             since: now,
             is_unsupported: false,
-            is_left_out: false,
+            left_out_since: None,
             last_media: None,
             first_sequence: line.sent.last_key_value().map_or(0, |(number, _)| number + 1),
             promised: None,
@@ -96,6 +106,7 @@ impl Watch {
     /// The transport has ended.
     pub(crate) fn forget(&mut self, transport: TransportId) {
         self.lines.retain(|(of, _), _| *of != transport);
+        self.listeners.remove(&transport);
     }
 
     pub(crate) fn binding(&mut self, key: LineKey) -> Option<&mut Watched> {
@@ -124,6 +135,9 @@ impl Watch {
             return Err(format!("{key:?} carries a packet that nobody sent"));
         };
         let number = packet.sequence_number;
+        if self.listeners.get(&key.0).is_some_and(|(mids, _)| mids.contains(&key.1)) {
+            return self.heard(key, packet, mark, now);
+        }
         let Some(line) = self.lines.get_mut(&key) else {
             return Err(format!(
                 "{key:?} was never bound and carries a packet of line {}",
@@ -157,6 +171,12 @@ impl Watch {
         if binding.is_paused {
             return Err(format!("{key:?} is paused and carries a packet of line {}", mark.line));
         }
+        if binding.left_out_since.is_some() {
+            return Err(format!("{key:?} is left out and carries a packet of line {}", mark.line));
+        }
+        if self.listeners.contains_key(&key.0) && packet.is_audio {
+            return Err(format!("{key:?} is heard by its loudness only, and not on its pair"));
+        }
         if let Some(former) = line.sent.insert(number, mark) {
             return Err(format!("{key:?} uses {number} for {former:?} and for {mark:?}"));
         }
@@ -187,6 +207,92 @@ impl Watch {
         Ok(())
     }
 
+    /// A transport hears the loudest on these lines; none: it hears everybody.
+    pub(crate) fn listen(&mut self, transport: TransportId, mids: Vec<Mid>, now: Instant) {
+        if mids.is_empty() {
+            self.listeners.remove(&transport);
+        } else {
+            self.listeners.insert(transport, (mids, now));
+        }
+        let lines = self.lines.iter_mut().filter(|((of, _), _)| *of == transport);
+        for binding in lines.filter_map(|(_, line)| line.binding.as_mut()) {
+            binding.since = now;
+        }
+    }
+
+    pub(crate) fn listens(&self, transport: TransportId) -> bool {
+        self.listeners.contains_key(&transport)
+    }
+
+    /// An audio slot carries a packet: of somebody whom the subscriber wants to hear, and numbers go on
+    /// whoever it is.
+    fn heard(&mut self, key: LineKey, packet: &Packet, mark: Mark, now: Instant) -> Verdict {
+        let mut all = self.lines.iter().filter(|((of, _), _)| *of == key.0);
+        let is_wanted = all.any(|(_, line)| {
+            let binding = line.binding.as_ref().filter(|binding| binding.source == mark.line);
+            binding.is_some_and(|binding| packet.is_repeated || !binding.is_paused)
+        });
+        if !is_wanted {
+            return Err(format!(
+                "{key:?} is an audio slot and carries line {}, which nobody there wants to hear",
+                mark.line
+            ));
+        }
+        if packet.is_repeated {
+            return Ok(());
+        }
+        if let Some((_, last)) = self.listeners.get_mut(&key.0) {
+            *last = now;
+        }
+        let line = self.lines.entry(key).or_default();
+        if let Some(former) = line.sent.insert(packet.sequence_number, mark) {
+            let number = packet.sequence_number;
+            return Err(format!("{key:?} uses {number} for {former:?} and for {mark:?}"));
+        }
+        let before = line.sent.range(..packet.sequence_number).next_back().map(|(_, mark)| *mark);
+        if let Some(newest) = line.newest_timestamp
+            && before.is_some_and(|before| before.ssrc != mark.ssrc)
+            && is_before(packet.timestamp, newest)
+        {
+            let out = packet.timestamp;
+            return Err(format!("{key:?}: the timestamp goes back from {newest} to {out}"));
+        }
+        if line.newest_timestamp.is_none_or(|newest| is_before(newest, packet.timestamp)) {
+            line.newest_timestamp = Some(packet.timestamp);
+        }
+        Ok(())
+    }
+
+    /// Somebody whom a transport wants to hear speaks, and has done so since `due`: the transport must
+    /// have heard somebody.
+    pub(crate) fn is_heard(&mut self, key: LineKey, due: Instant, now: Instant) -> Verdict {
+        let Some(binding) = self.lines.get(&key).and_then(|line| line.binding.as_ref()) else {
+            return Ok(());
+        };
+        let Some((_, last)) = self.listeners.get(&key.0) else { return Ok(()) };
+        let waited = now.saturating_duration_since(due.max(binding.since).max(*last));
+        if binding.is_paused || waited <= AUDIO_PATIENCE {
+            return Ok(());
+        }
+        Err(format!(
+            "line {} has spoken for {:.1} s, and no audio slot of {:?} has carried anything",
+            binding.source,
+            waited.as_secs_f64(),
+            key.0
+        ))
+    }
+
+    /// The networks of both sides have carried everything since then: what was left out is back.
+    pub(crate) fn is_back(&self, key: LineKey, wide: Instant, now: Instant) -> Verdict {
+        let binding = self.lines.get(&key).and_then(|line| line.binding.as_ref());
+        let since = binding.and_then(|binding| binding.left_out_since);
+        let Some(since) = since.map(|since| since.max(wide)) else { return Ok(()) };
+        if now.saturating_duration_since(since) > BACK_PATIENCE {
+            return Err(format!("{key:?} has been left out for long, though there is room"));
+        }
+        Ok(())
+    }
+
     /// Media has been due on a line since `due`: it must have come by now.
     pub(crate) fn is_served(
         &mut self,
@@ -199,7 +305,7 @@ impl Watch {
         let patience = if kind == Kind::Audio { AUDIO_PATIENCE } else { VIDEO_PATIENCE };
         let since = binding.last_media.map_or(due, |last| last.max(due)).max(binding.since);
         let waited = now.saturating_duration_since(since);
-        if binding.is_paused || binding.is_left_out || waited <= patience {
+        if binding.is_paused || binding.left_out_since.is_some() || waited <= patience {
             return Ok(());
         }
         Err(format!(

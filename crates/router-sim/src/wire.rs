@@ -56,6 +56,7 @@ pub(crate) struct Packet {
     pub(crate) timestamp: u32,
     /// In the transport.
     pub(crate) transport_sequence: Option<u16>,
+    pub(crate) is_audio: bool,
     /// It left before.
     pub(crate) is_repeated: bool,
     /// What it is; none if nobody of the simulation made it.

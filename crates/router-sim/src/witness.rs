@@ -13,7 +13,7 @@ use tertulia_router_core::rtp::rtcp::{self, Packet as Control};
 use tertulia_router_core::rtp::srtp::{OpenError, Opener};
 use tertulia_router_core::rtp::{ExtensionIds, Extensions, Header, is_rtcp, red, rtx};
 
-use crate::keys::{self, RED, repaired_by};
+use crate::keys::{self, OPUS, RED, repaired_by};
 use crate::wire::{Heard, Mark, Packet, Request};
 
 /// Of one association.
@@ -78,6 +78,7 @@ impl Witness {
             sequence_number: index,
             timestamp: header.timestamp,
             transport_sequence: said.transport_sequence,
+            is_audio: matches!(header.payload_type, OPUS | RED),
             is_repeated: false,
             mark: None,
             former: Vec::new(),

@@ -12,7 +12,9 @@ use tertulia_router_core::{
 
 use crate::Totals;
 use crate::network::Weather;
+use crate::novelty::Novelty;
 use crate::peer::{Peer, TICK};
+use crate::pictures::Pictures;
 use crate::shards::{Parcel, Shards};
 use crate::trace::Trace;
 use crate::watch::Watch;
@@ -29,11 +31,22 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) type Step<T = ()> = Result<T, String>;
 
 /// Something that will happen.
-#[expect(clippy::large_enum_variant, reason = "few of them are under way at once")]
 enum Task {
-    ToRouter { source: SocketAddr, contents: Vec<u8> },
-    ToPeer { peer: usize, address: SocketAddr, heard: Heard },
-    Parcel { from: usize, to: usize, parcel: Parcel },
+    ToRouter {
+        source: SocketAddr,
+        contents: Vec<u8>,
+    },
+    ToPeer {
+        peer: usize,
+        address: SocketAddr,
+        heard: Heard,
+    },
+    /// In a box: tasks move often, while they are sorted.
+    Parcel {
+        from: usize,
+        to: usize,
+        parcel: Box<Parcel>,
+    },
     Tick(usize),
     Act,
     Look,
@@ -47,6 +60,8 @@ pub(crate) struct World {
     pub(crate) shards: Shards,
     pub(crate) peers: Vec<Peer>,
     pub(crate) watch: Watch,
+    pub(crate) pictures: Pictures,
+    pub(crate) novelty: Novelty,
     pub(crate) trace: Trace,
     pub(crate) totals: Totals,
     /// Bindings that another shard has not answered: subscriber and slot, by ticket.
@@ -70,6 +85,8 @@ impl World {
             start: now,
             peers: Vec::new(),
             watch: Watch::default(),
+            pictures: Pictures::default(),
+            novelty: Novelty::of(seed),
             trace,
             totals: Totals::default(),
             tickets: BTreeMap::new(),
@@ -141,10 +158,13 @@ impl World {
         let now = self.now;
         match task {
             Task::ToRouter { source, contents } => {
+                let dropped = self.dropped();
                 if let Some((from, to, parcel)) =
                     self.shards.handle_datagram(now, source, &contents)
                 {
                     self.send_parcel(from, to, parcel);
+                } else if is_media(&contents) && self.dropped() == dropped {
+                    self.pictures.note_taken(&contents);
                 }
             }
             Task::ToPeer { peer, address, heard } => {
@@ -154,10 +174,16 @@ impl World {
                     self.send(peer, answers);
                 }
             }
-            Task::Parcel { from, to, parcel } => self.shards.handle_parcel(now, from, to, parcel),
+            Task::Parcel { from, to, parcel } => self.shards.handle_parcel(now, from, to, *parcel),
             Task::Tick(peer) => {
                 let (said, media) = self.peers[peer].tick(now, self.start);
                 self.totals.published += media;
+                // Between shards packets may be lost, and nobody knows which.
+                if self.shards.routers.len() == 1 {
+                    for (packet, frame) in self.peers[peer].take_layered() {
+                        self.pictures.note_sent(packet, frame);
+                    }
+                }
                 self.send(peer, said);
                 if !self.peers[peer].has_ended {
                     self.schedule(now + TICK, Task::Tick(peer));
@@ -206,7 +232,7 @@ impl World {
             self.totals.handed_over += 1;
         }
         if let Some(at) = self.shards.arrival(self.now, (from, to), &parcel, &mut self.rng) {
-            self.schedule(at, Task::Parcel { from, to, parcel });
+            self.schedule(at, Task::Parcel { from, to, parcel: Box::new(parcel) });
         }
     }
 
@@ -260,9 +286,17 @@ impl World {
                 &mut self.totals.forwarded
             };
             *counter += 1;
+            if let Some(mark) = packet.mark.filter(|_| !packet.is_repeated) {
+                let number = mark.sequence_number as u16;
+                self.totals.layered += u64::from(self.pictures.knows(mark.ssrc, number));
+                self.pictures.leave((transport, packet.mid), mark.ssrc, number)?;
+            }
         }
+        let Some(wait) = self.peers[peer].queue.pass(self.now, &weather, contents.len()) else {
+            return Ok(());
+        };
         for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
-            let heard = heard.clone();
+            let (at, heard) = (at + wait, heard.clone());
             self.schedule(at, Task::ToPeer { peer, address: destination, heard });
         }
         Ok(())
@@ -278,6 +312,7 @@ impl World {
             | Event::Track { transport, .. }
             | Event::AudioLevels { transport, .. }
             | Event::VideoFallback { transport, .. } => *transport,
+            Event::AudioSlot(told) => told.transport,
             Event::BindingStarted(e) | Event::CodecNotSupported(e) | Event::CodecSupported(e) => {
                 e.transport
             }
@@ -314,6 +349,12 @@ impl World {
             Event::VideoFallback { slot, generation, state, .. } => {
                 self.left_out(peer, *slot, *generation, *state);
             }
+            Event::AudioSlot(told) => {
+                self.totals.seated += u64::from(told.of.is_some());
+                // Its turns are counted on with the bindings of the pair.
+                let slot = &mut self.peers[peer].slots[told.slot.0 as usize];
+                slot.generation = slot.generation.max(told.turn.0);
+            }
             Event::CodecSupported(e) => self.of_a_binding(peer, e, false)?,
             Event::CodecNotSupported(e) => self.of_a_binding(peer, e, true)?,
             _ => {}
@@ -323,6 +364,10 @@ impl World {
 
     fn of_a_binding(&mut self, peer: usize, event: &BindingEvent, is_unsupported: bool) -> Step {
         let slot = &self.peers[peer].slots[event.slot.0 as usize];
+        if slot.carries_loudest {
+            // It counts turns, not bindings.
+            return Ok(());
+        }
         if slot.binding.is_none() || slot.generation != event.generation.0 {
             return Err(format!("{event:?} is not of the binding that there is: {slot:?}"));
         }
@@ -347,10 +392,11 @@ impl World {
         let Some(watched) = self.watch.binding(key) else { return };
         let is_left_out = state == VideoFallback::Stopped;
         self.totals.left_out += u64::from(is_left_out);
-        if watched.is_left_out && !is_left_out {
+        if watched.left_out_since.is_some() && !is_left_out {
             watched.since = now;
+            self.totals.came_back += 1;
         }
-        watched.is_left_out = is_left_out;
+        watched.left_out_since = is_left_out.then_some(watched.left_out_since.unwrap_or(now));
     }
 
     /// A binding to another shard's source was answered.
@@ -366,9 +412,22 @@ impl World {
         }
     }
 
+    fn dropped(&self) -> u64 {
+        if !self.novelty.has_layers {
+            return 0;
+        }
+        let all = self.shards.routers.iter().flat_map(|router| router.drops().list());
+        all.map(|dropped| dropped.count).sum()
+    }
+
     /// Everybody who is bound to something live is served.
     fn look(&mut self) -> Step {
         let mut due = Vec::new();
+        let now = self.now;
+        for peer in &mut self.peers {
+            let is_wide = peer.weather.is_wide(now);
+            peer.wide_since = is_wide.then_some(peer.wide_since.unwrap_or(now));
+        }
         for subscriber in self.peers.iter().filter(|p| !p.has_ended) {
             let Some(ready) = subscriber.connected_at else { continue };
             for slot in &subscriber.slots {
@@ -385,7 +444,20 @@ impl World {
                     let is_taken =
                         kind == Kind::Audio || subscriber.takes.contains(&line.payload_type);
                     let key = (subscriber.transport, mid);
-                    due.push((key, kind, since.max(ready).max(line.live_since), is_taken));
+                    if kind == Kind::Audio && self.watch.listens(subscriber.transport) {
+                        let since = since.max(ready).max(line.live_since);
+                        self.watch.is_heard(key, since, self.now)?;
+                        continue;
+                    }
+                    let since = since.max(ready).max(line.live_since);
+                    let wide = publisher.wide_since.max(subscriber.wide_since);
+                    let are_both =
+                        publisher.wide_since.is_some() && subscriber.wide_since.is_some();
+                    if let Some(wide) = wide.filter(|_| are_both && is_taken && subscriber.is_alive)
+                    {
+                        self.watch.is_back(key, since.max(wide), now)?;
+                    }
+                    due.push((key, kind, since, is_taken));
                 }
             }
         }

@@ -6,6 +6,7 @@ pub mod layered;
 mod media;
 pub mod seal;
 mod shards;
+mod structure;
 mod watching;
 mod world;
 

@@ -1,0 +1,30 @@
+//! What a world has besides plain streams on links that carry everything. All of it is drawn from a
+//! generator of its own, so that what else a seed decides stays what it was.
+
+use fastrand::Rng;
+
+/// What there is in a world.
+#[derive(Debug)]
+pub(crate) struct Novelty {
+    pub(crate) rng: Rng,
+    /// Some publishers send VP9 with layers inside one stream.
+    pub(crate) has_layers: bool,
+    /// Some links to subscribers are narrow for a while.
+    pub(crate) has_narrow_links: bool,
+    /// Some subscribers have audio slots for a while.
+    pub(crate) has_audio_slots: bool,
+}
+
+impl Novelty {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(!seed);
+        // Two of seven worlds are plain, among them those of seeds that once found something.
+        let is_plain = matches!(seed % 7, 0 | 6);
+        Self {
+            has_layers: !is_plain && rng.bool(),
+            has_narrow_links: !is_plain && rng.bool(),
+            has_audio_slots: !is_plain && rng.bool(),
+            rng,
+        }
+    }
+}
