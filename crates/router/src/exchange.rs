@@ -76,6 +76,8 @@ pub enum ShardMessage {
         /// Of all of them together.
         need: Need,
     },
+    /// A client of the sender hears the loudest only, and some of them may be streams of the receiver's.
+    Listens,
     /// Who speaks of those that the receiver wants, by publisher and line, and how loud: dB above -127
     /// dBov.
     Voices(Vec<((TransportId, Mid), f32)>),

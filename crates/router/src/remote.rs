@@ -196,6 +196,14 @@ impl Router {
             bound,
         });
         self.tell(publisher, ShardMessage::Subscribe { request, source });
+        // Of video what is needed is chosen below; sound was needed by nobody if all heard the loudest only.
+        let sound = source.audio_mid.and_then(|mid| {
+            let line = self.remote.lines.get_mut(&(source.transport, mid))?;
+            Some((mid, line.news()?))
+        });
+        if let Some((mid, need)) = sound {
+            self.tell_need(source.transport, mid, need);
+        }
         self.stage_audio(transport, index);
         self.choose(now, transport, index);
         Ok(())

@@ -15,7 +15,6 @@ use crate::event::{AudioLevel, Event, TransportState};
 use crate::exchange::{Media, PeerAddress, Recipient, ShardMessage};
 use crate::fanout::FanOut;
 use crate::ids::TransportId;
-use crate::layers::Need;
 use crate::networks::Networks;
 use crate::plane::Datagrams;
 use crate::remote::Remote;
@@ -388,10 +387,8 @@ impl Router {
             }
             ShardMessage::Need { transport, mid, need } => {
                 self.set_need(now, transport, mid, Sink::Shard(from), need);
-                if need == Need::NONE {
-                    self.stage.add_foreign(now, from);
-                }
             }
+            ShardMessage::Listens => self.stage.add_foreign(now, from),
             ShardMessage::Voices(voices) => self.hear_foreign(now, &voices),
             ShardMessage::KeyFrame { transport, mid, encoding, is_retry: false } => {
                 // Never passed on: a request for another shard's publisher is a mistake.

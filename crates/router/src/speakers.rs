@@ -169,6 +169,8 @@ impl Router {
         if self.is_local(source.transport) {
             self.remove_sink(source.transport, mid, Sink::Slot { transport: id, slot: index });
         } else {
+            // What it needs may not change, for others of this shard may hear all of it.
+            self.tell(source.transport.shard(), ShardMessage::Listens);
             self.set_remote_need(source.transport, mid, (id, index), Need::NONE);
         }
     }

@@ -130,6 +130,39 @@ fn only_the_loudest_are_heard_and_never_in_their_pairs() {
 }
 
 #[test]
+fn whoever_hears_everybody_hides_nobody_from_those_who_hear_the_loudest() {
+    let mut hall = Hall::new(4, 2);
+    for _ in 0..2 {
+        let plain = hall.world.join(&[], 4);
+        for (pair, publisher) in (0..).zip(&hall.publishers) {
+            hall.world.bind(plain, pair, 1, (*publisher, 0));
+        }
+    }
+    hall.set(&hall.slots.clone()).expect("audio slots");
+    let since = hall.count();
+    hall.speak(SECOND, &[(0, VOICE), (1, VOICE)]);
+    assert_eq!(hall.heard(since).0, set(&[0, 1]));
+}
+
+#[test]
+fn whoever_comes_later_without_audio_slots_hears_everybody() {
+    let mut hall = Hall::listening(4, 2);
+    hall.speak(SECOND, &[(0, VOICE)]);
+    let plain = [0, 1].map(|_| hall.world.join(&[], 4));
+    for subscriber in plain {
+        for (pair, publisher) in (0..).zip(&hall.publishers) {
+            hall.world.bind(subscriber, pair, 1, (*publisher, 0));
+        }
+    }
+    hall.speak(SECOND, &[(0, VOICE)]);
+    for subscriber in plain {
+        let received = &hall.world.clients[subscriber].received;
+        let heard = received.iter().map(|packet| usize::from(packet.colour) - 1);
+        assert_eq!(heard.collect::<BTreeSet<_>>(), set(&[0, 1, 2, 3]));
+    }
+}
+
+#[test]
 fn a_line_goes_on_without_a_seam_when_another_takes_the_seat() {
     let mut hall = Hall::listening(3, 1);
     hall.speak(SECOND, &[(0, VOICE)]);
