@@ -1,5 +1,7 @@
 //! Which frames of a layered stream one subscriber gets.
 
+use std::collections::VecDeque;
+
 use super::{Cell, Cells, LayerFrame};
 use crate::rtp::dependency::References;
 
@@ -22,13 +24,16 @@ pub(crate) enum Fate {
 /// Frames that come at most so late are late; others are of a source that counts anew.
 const LATEST: u16 = 1024;
 
+/// Changes that are remembered for what comes late; they are rare.
+const MAX_CHANGES: usize = 8;
+
 /// Decides for one subscriber. It gets other layers from a frame on that says that all later frames of
 /// those can be decoded if it can, and that refers only to frames that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
     current: Option<Cell>,
-    /// The frame at which that began, and what was before.
-    changed: Option<(u16, Option<Cell>)>,
+    /// Frames at which other layers began, and which were before, the oldest first.
+    changes: VecDeque<(u16, Option<Cell>)>,
     /// The newest frame.
     newest: u16,
     /// Whether the newest frame was sent, and those before; bit 0 is the newest.
@@ -53,14 +58,19 @@ impl Selection {
             self.sent = self.sent.checked_shl(ahead.into()).unwrap_or(0);
             self.newest = frame.number;
             let is_over = |since: u16| !(..LATEST).contains(&frame.number.wrapping_sub(since));
-            self.changed = self.changed.filter(|(since, _)| !is_over(*since));
+            while self.changes.front().is_some_and(|(since, _)| is_over(*since)) {
+                self.changes.pop_front();
+            }
         }
         let mut needs_key = false;
         if is_new && frame.starts && self.current != Some(wanted) {
             let can_decode = self.has_sent(frame.references);
             let next = if can_decode { self.next(wanted, frame) } else { None };
             if let Some(next) = next {
-                self.changed = Some((frame.number, self.current));
+                if self.changes.len() == MAX_CHANGES {
+                    self.changes.pop_front();
+                }
+                self.changes.push_back((frame.number, self.current));
                 self.current = Some(next);
             } else {
                 let is_elsewhere = self.current.is_none_or(|c| c.spatial != wanted.spatial);
@@ -71,7 +81,8 @@ impl Selection {
         match self.at(frame.number).filter(|cell| frame.present.has(*cell)) {
             Some(cell) => {
                 self.note_sent(frame.number);
-                let is_change = self.changed.is_some_and(|(since, _)| since == frame.number);
+                let is_change =
+                    self.changes.back().is_some_and(|(since, _)| *since == frame.number);
                 Fate::Kept { ends_picture: frame.ends && frame.spatial == cell.spatial, is_change }
             }
             None if needs_key => Fate::NeedsKeyFrame,
@@ -91,10 +102,9 @@ impl Selection {
 
     /// What the subscriber got at this frame: one that comes late is of what was before.
     fn at(&self, number: u16) -> Option<Cell> {
-        match self.changed {
-            Some((since, former)) if (number.wrapping_sub(since) as i16) < 0 => former,
-            _ => self.current,
-        }
+        let is_before = |since: u16| (number.wrapping_sub(since) as i16) < 0;
+        let next = self.changes.iter().find(|(since, _)| is_before(*since));
+        next.map_or(self.current, |(_, former)| *former)
     }
 
     /// The best step towards what is wanted, of those that a frame allows.
@@ -158,6 +168,36 @@ mod tests {
             references: References { back, is_far: false },
             targets: None,
         }
+    }
+
+    #[test]
+    fn what_comes_after_two_changes_is_judged_by_what_was_before_both() {
+        let cell = |spatial, temporal| Cell { spatial, temporal };
+        let all = [cell(0, 0), cell(0, 1), cell(1, 0), cell(1, 1)];
+        let set = |cells: &[Cell]| {
+            let mut set = Cells::NONE;
+            cells.iter().for_each(|cell| set.add(*cell));
+            set
+        };
+        // The upper spatial layer needs nothing of the lower one; numbers are even below and odd above.
+        let of = |number: u16, present: &[Cell], switches: &[Cell], back| LayerFrame {
+            spatial: (number % 2) as u8,
+            cells: set(&all),
+            present: set(present),
+            switches: set(switches),
+            paces: Cells::NONE,
+            ..frame(number, 1, back)
+        };
+        let (lower, upper) = (&all[..2], &all[2..]);
+        let mut selection = Selection::default();
+        let small = cell(0, 0);
+        assert!(matches!(selection.decide(small, &of(2, lower, lower, 0)), Fate::Kept { .. }));
+        let large = cell(1, 0);
+        assert!(matches!(selection.decide(large, &of(7, upper, upper, 0)), Fate::Kept { .. }));
+        let fast = cell(1, 1);
+        assert!(matches!(selection.decide(fast, &of(9, upper, upper, 2)), Fate::Kept { .. }));
+        assert_eq!(selection.current(), Some(fast));
+        assert_eq!(selection.decide(fast, &of(5, upper, &[], 2)), Fate::LeftOut);
     }
 
     #[test]
