@@ -49,8 +49,8 @@ impl Router {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;
         };
-        let frame = track.describe(index, format.codec(), &packet);
         let is_news = track.set_format(format);
+        let frame = track.describe(index, format.codec(), &packet);
         let level = packet.extensions.audio_level_dbov.filter(|_| track.kind == Kind::Audio);
         track.level_dbov = track.level_dbov.max(level);
         let begins_to_speak = track.kind == Kind::Audio && {

@@ -49,6 +49,8 @@ pub(crate) struct Encoding {
     frames_then: u32,
     /// Since when nobody wants it.
     unwanted_since: Option<Instant>,
+    /// Since when it is wanted and does not come.
+    missed_since: Option<Instant>,
     is_paused: bool,
     /// By temporal layer, without those below.
     window: [Window; MAX_TEMPORAL_LAYERS],
@@ -73,6 +75,11 @@ struct Inside {
 }
 
 impl Inside {
+    /// Another source sends the encoding. Which layers it has is seen; what nobody needs stays known.
+    fn begin_anew(&mut self) {
+        *self = Self { spatial: std::mem::take(&mut self.spatial), ..Self::default() };
+    }
+
     /// Counts a packet. Returns whether there are other layers than before.
     fn count(&mut self, frame: &LayerFrame, bytes: usize, is_picture: bool) -> bool {
         if is_picture {
@@ -153,6 +160,7 @@ impl Encoding {
             last_timestamp: None,
             frames_then: 0,
             unwanted_since: None,
+            missed_since: None,
             is_paused: false,
             window: [Window::default(); MAX_TEMPORAL_LAYERS],
             rates: [Rate::default(); MAX_TEMPORAL_LAYERS],
@@ -171,7 +179,9 @@ impl Encoding {
             self.lost_before = self.lost();
             self.ssrc = packet.ssrc;
             self.report = None;
-            self.inside = None;
+            if let Some(inside) = &mut self.inside {
+                inside.begin_anew();
+            }
             (self.first_sequence, self.received) = (packet.sequence_number, 0);
             self.last_sequence = packet.sequence_number;
         }
@@ -237,6 +247,8 @@ pub(crate) struct Track {
     order: Vec<u8>,
     frames: u32,
     measured_at: Option<Instant>,
+    /// Spatial layers that were told to be paused are not known any more.
+    has_forgotten_pauses: bool,
 }
 
 impl Track {
@@ -255,6 +267,7 @@ impl Track {
             order: Vec::new(),
             frames: 0,
             measured_at: None,
+            has_forgotten_pauses: false,
         }
     }
 
@@ -278,11 +291,17 @@ impl Track {
         (payload.format.kind() == self.kind).then_some(payload.format)
     }
 
-    /// Notes the format of a packet. Returns whether control should hear of it.
+    /// Notes the format of a packet, before that is described. Returns whether control should hear of it.
     pub(crate) fn set_format(&mut self, format: Format) -> bool {
         let codec = |f: Option<Format>| f.map(Format::codec);
         let is_news: bool = codec(self.format) != Some::<Codec>(format.codec());
         self.format = Some(format);
+        if is_news {
+            // Layers of the codec before are sent no more, and a pause of them means nothing.
+            for inside in self.encodings.iter_mut().filter_map(|e| e.inside.take()) {
+                self.has_forgotten_pauses |= inside.spatial.paused().next().is_some();
+            }
+        }
         is_news
     }
 
@@ -482,22 +501,29 @@ impl Track {
     }
 
     /// Pauses encodings that nobody has wanted for a while, and ends the pause of those that somebody
-    /// wants; the lowest is never paused. So with the spatial layers inside of the only one. Returns
+    /// wants; the lowest is never paused. What is wanted and does not come may be more than the publisher
+    /// can send: then the next lower is wanted, too. So with the spatial layers inside of the only one. Returns
     /// whether something changed.
     pub(crate) fn update_pauses(&mut self, now: Instant) -> bool {
         let Need { wants, spatial, .. } = self.need();
-        let mut has_changed = false;
+        let mut has_changed = std::mem::take(&mut self.has_forgotten_pauses);
         if let [only] = self.order.as_slice()
             && let Some(encoding) = self.encodings.get_mut(usize::from(*only))
             && let Some(inside) = &mut encoding.inside
         {
-            return inside.spatial.update_pauses(now, spatial, PATIENCE);
+            return inside.spatial.update_pauses(now, spatial, PATIENCE) || has_changed;
         }
-        for (place, index) in self.order.iter().enumerate() {
+        let mut is_replacing = false;
+        for (place, index) in self.order.iter().enumerate().rev() {
             let Some(encoding) = self.encodings.get_mut(usize::from(*index)) else {
                 continue;
             };
-            let is_paused = if place == 0 || wants.has(*index) {
+            let is_wanted = wants.has(*index) || is_replacing;
+            let is_missed = is_wanted && !encoding.is_live;
+            encoding.missed_since = is_missed.then(|| encoding.missed_since.unwrap_or(now));
+            let missed = encoding.missed_since.map(|since| now.saturating_duration_since(since));
+            is_replacing = missed.is_some_and(|missed| missed >= PATIENCE);
+            let is_paused = if place == 0 || is_wanted {
                 encoding.unwanted_since = None;
                 false
             } else {

@@ -246,6 +246,29 @@ fn a_budget_limits_what_is_wished_for_and_can_hold_the_video_back() {
 }
 
 #[test]
+fn what_is_wanted_and_does_not_come_is_replaced_by_the_next_lower_that_rested() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(size(1280, 720));
+    studio.play(75);
+    assert_eq!(studio.pauses(), [["h"]]);
+    studio.play(25);
+    // The publisher's network does not bear the largest any more.
+    studio.live = vec![QUARTER];
+    studio.play(100);
+    assert_eq!(studio.pauses(), [Vec::<String>::new()], "the next lower is asked for");
+    studio.live = vec![QUARTER, HALF];
+    studio.play(25);
+    assert_eq!(studio.world.newest(subscriber, 10), vec![HALF; 10]);
+    assert_eq!(studio.pauses(), Vec::<Vec<String>>::new(), "and stays");
+
+    studio.live = vec![QUARTER, HALF, FULL];
+    studio.play(75);
+    assert_eq!(studio.world.newest(subscriber, 10), vec![FULL; 10]);
+    assert_eq!(studio.pauses(), [["h"]], "and rests again");
+    assert_is_one_sender(&studio.world.seen(subscriber));
+}
+
+#[test]
 fn encodings_that_nobody_wants_are_paused_and_are_back_at_the_first_wish() {
     let mut studio = Studio::new();
     let subscriber = studio.subscriber(size(640, 360));

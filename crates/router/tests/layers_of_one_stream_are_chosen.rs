@@ -200,6 +200,32 @@ fn layers_of_another_picture_are_not_waited_for() {
 }
 
 #[test]
+fn layers_of_the_codec_before_are_neither_listed_nor_paused() {
+    let mut studio = Studio::of(Picture::Vp9);
+    let subscriber = studio.subscriber(size(SMALL.0, SMALL.1));
+    studio.play(75);
+    assert_eq!(studio.world.pauses(), [["S1"]]);
+
+    let client = &mut studio.world.clients[studio.publisher];
+    let stream = &mut client.streams[0];
+    (stream.picture, stream.key_frame_due) = (Picture::Vp8, true);
+    (stream.video_sequence, stream.video_timestamp) = studio.stream.last();
+    for _ in 0..75 {
+        let now = studio.world.now;
+        let client = &mut studio.world.clients[studio.publisher];
+        client.send_video(now, 0, str0m::rtp::ExtensionValues::default());
+        client.drive(now);
+        studio.world.settle();
+        studio.world.run_for(Duration::from_millis(40));
+    }
+    assert_eq!(studio.world.pauses(), [Vec::<String>::new()], "the pause is over");
+    let transport = studio.world.clients[subscriber].id();
+    let layers = studio.world.router.layers(transport, SlotIndex(0));
+    assert_eq!(layers.len(), 1, "{layers:?}");
+    assert!(layers[0].full_rate().bitrate_bps > 0, "what it takes is known: {layers:?}");
+}
+
+#[test]
 fn a_key_frame_tells_a_subscriber_which_decode_targets_it_gets() {
     let mut studio = Studio::of(Picture::Av1);
     let small = studio.subscriber(size(SMALL.0, SMALL.1));

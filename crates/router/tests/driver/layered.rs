@@ -85,6 +85,11 @@ impl Layered {
         }
     }
 
+    /// Number and timestamp of the newest packet.
+    pub fn last(&self) -> (u64, u32) {
+        (self.packets, self.pictures.wrapping_sub(1) * 3600)
+    }
+
     /// Sends the next picture of a client's first stream: of each spatial layer two packets that end with
     /// its index.
     pub fn send(&mut self, client: &mut Client, now: Instant, is_key: bool) {
