@@ -52,7 +52,7 @@ mod wallclock;
 
 pub use codec::{
     Codec, Format, FrameInfo, FrameSize, H264Profile, Payload, PictureId, TemporalLayer,
-    Tl0PictureIndex,
+    Tl0PictureIndex, Vp9Layers, vp9_layers,
 };
 pub use command::{
     AudioSlotInfo, Bind, BindingInfo, Bound, Carried, CloseTransport, Listing, OpenTransport,

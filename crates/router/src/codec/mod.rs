@@ -8,7 +8,7 @@ mod vp8;
 mod vp9;
 
 pub use h264::H264Profile;
-pub(crate) use vp9::{Vp9Layers, layers as vp9_layers};
+pub use vp9::{Vp9Layers, layers as vp9_layers};
 
 use crate::ids::Kind;
 use crate::scalability::LayerFrame;

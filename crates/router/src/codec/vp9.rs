@@ -10,31 +10,31 @@ const MAX_DISTANCES: usize = 3;
 /// What a payload descriptor says of layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the bits of the descriptor")]
-pub(crate) struct Vp9Layers {
+pub struct Vp9Layers {
     /// P: refers to earlier pictures.
-    pub(crate) is_predicted: bool,
+    pub is_predicted: bool,
     /// F: the descriptor says to which.
-    pub(crate) is_flexible: bool,
+    pub is_flexible: bool,
     /// B: the packet is the first of a frame.
-    pub(crate) starts_frame: bool,
+    pub starts_frame: bool,
     /// E: the packet is the last of a frame.
-    pub(crate) ends_frame: bool,
+    pub ends_frame: bool,
     /// Z: no higher spatial layer refers to the frame.
-    pub(crate) is_not_reference: bool,
+    pub is_not_reference: bool,
     /// TID.
-    pub(crate) temporal: u8,
+    pub temporal: u8,
     /// U. Encoders set it on a frame that refers to lower temporal layers only.
-    pub(crate) is_switching_up: bool,
+    pub is_switching_up: bool,
     /// SID.
-    pub(crate) spatial: u8,
+    pub spatial: u8,
     /// D: refers to the spatial layer below.
-    pub(crate) is_dependent: bool,
+    pub is_dependent: bool,
     /// `P_DIFF`, in pictures.
-    pub(crate) distances: [Option<u8>; MAX_DISTANCES],
+    pub distances: [Option<u8>; MAX_DISTANCES],
     /// `N_S` + 1 of the scalability structure.
-    pub(crate) spatial_layers: Option<u8>,
+    pub spatial_layers: Option<u8>,
     /// By spatial layer, from the scalability structure.
-    pub(crate) sizes: [Option<FrameSize>; MAX_SPATIAL_LAYERS],
+    pub sizes: [Option<FrameSize>; MAX_SPATIAL_LAYERS],
 }
 
 pub(super) fn parse(payload: &[u8]) -> Option<FrameInfo> {
@@ -43,7 +43,8 @@ pub(super) fn parse(payload: &[u8]) -> Option<FrameInfo> {
 }
 
 /// The layers of a packet; `None` if its descriptor has none or is malformed.
-pub(crate) fn layers(payload: &[u8]) -> Option<Vp9Layers> {
+#[must_use]
+pub fn layers(payload: &[u8]) -> Option<Vp9Layers> {
     let (_, layers, mut rest) = read(payload)?;
     let mut layers = layers?;
     if layers.is_flexible && layers.is_predicted {
