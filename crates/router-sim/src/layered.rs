@@ -17,13 +17,34 @@ const BYTES: [usize; 2] = [150, 500];
 pub(crate) struct Layered {
     has_descriptor: bool,
     frames: u64,
+    /// The router said that nobody needs the upper spatial layer.
+    is_upper_paused: bool,
+    /// Spatial layers since the newest key frame.
+    spatial_layers: u8,
     /// What was sent since this was last taken.
     sent: Vec<((u32, u16), Frame)>,
 }
 
 impl Layered {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        Self { has_descriptor: rng.bool(), frames: 1, sent: Vec::new() }
+        let has_descriptor = rng.bool();
+        Self {
+            has_descriptor,
+            frames: 1,
+            is_upper_paused: false,
+            spatial_layers: 2,
+            sent: Vec::new(),
+        }
+    }
+
+    /// The router said which layers nobody needs. Returns whether that is news: it takes a key frame.
+    pub(crate) fn pause(&mut self, is_upper_paused: bool) -> bool {
+        std::mem::replace(&mut self.is_upper_paused, is_upper_paused) != is_upper_paused
+    }
+
+    /// Whether subscribers could have the upper spatial layer, and the simulator would know it.
+    pub(crate) fn shows_upper(&self) -> bool {
+        self.has_descriptor
     }
 
     pub(crate) fn take_sent(&mut self) -> Vec<((u32, u16), Frame)> {
@@ -41,22 +62,29 @@ pub(crate) fn picture(line: &mut SendingLine, voice: &mut Voice, said: &mut Vec<
         return;
     }
     let (is_key, temporal) = encoding.begin_picture();
-    for spatial in 0..2_u8 {
+    if is_key {
+        layered.spatial_layers = if layered.is_upper_paused { 1 } else { 2 };
+    }
+    let layers = layered.spatial_layers;
+    for spatial in 0..layers {
         let frame = Frame {
             number: layered.frames,
+            is_upper: spatial > 0,
             needs: match (is_key, spatial, temporal) {
                 (true, 0, _) => None,
                 (true, ..) => Some(layered.frames - 1),
-                (false, _, 0) => Some(layered.frames - 4),
-                (false, ..) => Some(layered.frames - 2),
+                (false, _, 0) => Some(layered.frames - 2 * u64::from(layers)),
+                (false, ..) => Some(layered.frames - u64::from(layers)),
             },
         };
         for is_last in [false, true] {
-            let payload = payload(encoding, is_key, spatial, temporal, is_last);
-            let descriptor = layered
-                .has_descriptor
-                .then(|| descriptor(layered.frames as u16, is_key, spatial, temporal, is_last));
-            let packet = encoding.send_of(voice, of, is_last && spatial == 1, payload, descriptor);
+            let place = Place { is_key, spatial, temporal, is_last };
+            let sizes = &SIZES[..usize::from(layers)];
+            let payload = payload(encoding, place, sizes);
+            let descriptor =
+                layered.has_descriptor.then(|| descriptor(layered.frames as u16, place, sizes));
+            let is_end = is_last && spatial + 1 == layers;
+            let packet = encoding.send_of(voice, of, is_end, payload, descriptor);
             // Without a descriptor the router guesses what needs what.
             if layered.has_descriptor {
                 layered.sent.push(((encoding.ssrc, encoding.sequence_number as u16), frame));
@@ -67,8 +95,19 @@ pub(crate) fn picture(line: &mut SendingLine, voice: &mut Voice, said: &mut Vec<
     }
 }
 
+/// Where a packet stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    is_key: bool,
+    spatial: u8,
+    temporal: u8,
+    /// Of its frame.
+    is_last: bool,
+}
+
 /// The beginning of a payload (RFC 9628 section 4.2), with room up to its length.
-fn payload(encoding: &Encoding, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Vec<u8> {
+fn payload(encoding: &Encoding, place: Place, sizes: &[(u16, u16)]) -> Vec<u8> {
+    let Place { is_key, spatial, temporal, is_last } = place;
     let starts_sequence = is_key && spatial == 0 && !is_last;
     let (picture, tl0) = encoding.picture();
     let [high, low] = picture.to_be_bytes();
@@ -82,21 +121,22 @@ fn payload(encoding: &Encoding, is_key: bool, spatial: u8, temporal: u8, is_last
     let place = temporal << 5 | temporal << 4 | spatial << 1 | u8::from(depends);
     let mut payload = vec![flags, 0x80 | high, low, place, tl0];
     if starts_sequence {
-        payload.push(1 << 5 | 0x10);
-        payload.extend(SIZES.iter().flat_map(|(w, h)| [*w, *h]).flat_map(u16::to_be_bytes));
+        payload.push((sizes.len() as u8 - 1) << 5 | 0x10);
+        payload.extend(sizes.iter().flat_map(|(w, h)| [*w, *h]).flat_map(u16::to_be_bytes));
     }
     payload.resize(BYTES[usize::from(spatial)], 0);
     payload
 }
 
-fn descriptor(number: u16, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Vec<u8> {
+fn descriptor(number: u16, place: Place, sizes: &[(u16, u16)]) -> Vec<u8> {
+    let Place { is_key, spatial, temporal, is_last } = place;
     let place = if is_key { 0 } else { 1 + u32::from(temporal) };
     let template = place + 3 * u32::from(spatial);
     let (first, last) = (u32::from(!is_last), u32::from(is_last));
     let mut all = vec![(1, first), (1, last), (6, template), (16, u32::from(number))];
     if is_key && spatial == 0 && !is_last {
         all.push((5, 0b10000));
-        all.extend(structure(&SIZES));
+        all.extend(structure(sizes));
     }
     fields(all)
 }

@@ -23,6 +23,7 @@
 pub mod engine;
 mod keys;
 mod layered;
+mod load;
 mod network;
 mod novelty;
 mod peer;

@@ -31,6 +31,9 @@ fn main() -> ExitCode {
     for failure in failures.iter().take(3) {
         eprintln!("{failure}\n");
     }
+    for failure in failures.iter().skip(3) {
+        eprintln!("seed {}: {}", failure.seed, failure.violation);
+    }
     println!("{totals:?}");
     let took = began.elapsed().as_secs_f64();
     println!("{seeds} runs in {took:.1} s, {} failed", failures.len());

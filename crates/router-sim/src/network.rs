@@ -64,6 +64,12 @@ impl Weather {
         self.narrow_bps.is_none() && self.loss == 0.0 && self.jitter.is_zero() && !is_dead
     }
 
+    /// What it carries to the peer, in bit/s, if that is little and all that is wrong with it.
+    pub(crate) fn bears(&self, now: Instant) -> Option<u64> {
+        let is_dead = self.dead_until.is_some_and(|until| now < until);
+        self.narrow_bps.filter(|_| !is_dead)
+    }
+
     pub(crate) fn random(rng: &mut Rng) -> Self {
         let ms = |rng: &mut Rng, most| Duration::from_millis(rng.u64(..=most));
         match rng.u8(..4) {

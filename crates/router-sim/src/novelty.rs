@@ -16,6 +16,11 @@ pub(crate) struct Novelty {
 }
 
 impl Novelty {
+    /// Where networks are narrow, most videos may be left out for that.
+    pub(crate) fn is_mostly_left_out(&mut self) -> bool {
+        self.has_narrow_links && self.rng.u8(..4) > 0
+    }
+
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(!seed);
         // Two of seven worlds are plain, among them those of seeds that once found something.

@@ -12,6 +12,7 @@ use tertulia_router_core::{Kind, Mid, SlotPair, Source, TransportId};
 use crate::engine::with_repair;
 use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of};
 use crate::layered::{self, Layered};
+use crate::load::Load;
 use crate::network::{Queue, Weather};
 use crate::pictures::Frame;
 use crate::voice::{Label, Voice, since};
@@ -28,6 +29,10 @@ const LARGEST_HOLE: u64 = 5;
 const HISTORY: usize = 40;
 /// Width and height of the sizes in which a line is sent, the smallest first.
 const SIZES: [[u16; 2]; 4] = [[640, 360], [320, 180], [640, 360], [1280, 720]];
+
+/// Levels of sound, in -dBov.
+pub(crate) const LOUD: u8 = 20;
+pub(crate) const SILENCE: u8 = 127;
 
 /// One size of a line.
 #[derive(Debug)]
@@ -80,6 +85,12 @@ impl Encoding {
         new
     }
 
+    /// Nothing is to be heard (DTX): time passes, numbers do not.
+    fn rest(&mut self) {
+        self.timestamp = self.timestamp.wrapping_add(AUDIO_TICKS);
+        self.former = None;
+    }
+
     /// Leaves numbers out.
     pub(crate) fn skip(&mut self, count: u64) {
         self.sequence_number += count;
@@ -113,8 +124,22 @@ pub(crate) struct SendingLine {
     pub(crate) layered: Option<Layered>,
     /// Its audio repeats the packet before.
     is_redundant: bool,
+    /// How loud its audio is (RFC 6464); at [`SILENCE`] only every other packet is sent (DTX).
+    pub(crate) level: u8,
     /// Since when it has sent without a change.
     pub(crate) live_since: Instant,
+}
+
+impl SendingLine {
+    /// The best that it offers, if it is known which that is.
+    pub(crate) fn best(&self) -> Option<Best> {
+        if let Some(layered) = self.layered.as_ref().filter(|_| self.payload_type == VP9) {
+            return layered.shows_upper().then_some(Best::Upper);
+        }
+        // Without layers inside VP9 tells no size here.
+        let active = self.encodings.iter().filter(|e| e.is_active && self.payload_type == VP8);
+        active.max_by_key(|encoding| encoding.rid).map(|encoding| Best::Source(encoding.ssrc))
+    }
 }
 
 /// What one publisher object sends.
@@ -136,6 +161,7 @@ impl Stream {
             is_sending: true,
             layered: None,
             is_redundant: false,
+            level: LOUD,
             live_since: now,
         };
         let layers = if rng.u8(..3) == 0 { 1..=3 } else { 0..=0 };
@@ -156,6 +182,17 @@ pub(crate) struct Slot {
     pub(crate) binding: Option<Binding>,
     /// Its audio line carries one of the loudest.
     pub(crate) carries_loudest: bool,
+    /// Since when its subscriber has wished for no size and no frame rate.
+    pub(crate) wants_best_since: Option<Instant>,
+}
+
+/// The best that a line offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Best {
+    /// This source.
+    Source(u32),
+    /// The upper of the spatial layers inside.
+    Upper,
 }
 
 /// What control has bound.
@@ -175,6 +212,13 @@ pub(crate) struct Peer {
     pub(crate) weather: Weather,
     /// Before the link to it.
     pub(crate) queue: Queue,
+    pub(crate) load: Load,
+    /// Its link stays narrow until then.
+    pub(crate) narrow_until: Option<Instant>,
+    /// Since when the router has taken its link for one that bears everything.
+    pub(crate) plenty_since: Option<Instant>,
+    /// Since when its datagrams have come in order.
+    pub(crate) ordered_since: Option<Instant>,
     /// Since when its link has carried everything.
     pub(crate) wide_since: Option<Instant>,
     /// Its keys, once the first offer was answered, and who watches what is sent to it.
@@ -214,6 +258,10 @@ impl Peer {
             address: SocketAddr::from(([10, 0, high, low], 6000)),
             weather,
             queue: Queue::default(),
+            load: Load::default(),
+            narrow_until: None,
+            plenty_since: None,
+            ordered_since: None,
             wide_since: None,
             voice: None,
             witness: None,
@@ -244,7 +292,13 @@ impl Peer {
                 audio_mid: mid(Kind::Audio, "s", index),
                 video_mid: mid(Kind::Video, "s", index),
             };
-            self.slots.push(Slot { pair, generation: 0, binding: None, carries_loudest: false });
+            self.slots.push(Slot {
+                pair,
+                generation: 0,
+                binding: None,
+                carries_loudest: false,
+                wants_best_since: None,
+            });
         }
         self.slots[self.slots.len() - count..].iter().map(|slot| slot.pair).collect()
     }
@@ -344,6 +398,9 @@ impl Peer {
             }
             let before = said.len();
             match (line.kind, ticks.is_multiple_of(2)) {
+                (Kind::Audio, false) if line.level == SILENCE && ticks % 4 == 1 => {
+                    line.encodings[0].rest();
+                }
                 (Kind::Audio, false) => said.push(audio(line, voice)),
                 (Kind::Video, true) if line.layered.is_some() && line.payload_type == VP9 => {
                     layered::picture(line, voice, &mut said);
@@ -422,6 +479,10 @@ impl Peer {
     /// The router said which encodings of a line nobody needs.
     pub(crate) fn pause(&mut self, mid: Mid, paused: &[String]) {
         for line in self.sending_lines().filter(|line| line.mid == mid) {
+            if let Some(layered) = &mut line.layered {
+                let is_news = layered.pause(paused.iter().any(|rid| rid == "S1"));
+                line.encodings[0].key_frame_due |= is_news;
+            }
             for encoding in &mut line.encodings {
                 let is_paused = paused.iter().any(|rid| *rid == rid_text(encoding.rid));
                 encoding.key_frame_due |= encoding.is_paused && !is_paused;
@@ -442,6 +503,7 @@ fn mid(kind: Kind, prefix: &str, number: u32) -> Mid {
 
 fn audio(line: &mut SendingLine, voice: &mut Voice) -> Vec<u8> {
     let (id, mid, is_redundant) = (line.id, line.mid, line.is_redundant);
+    voice.level = line.level;
     let encoding = &mut line.encodings[0];
     encoding.timestamp = encoding.timestamp.wrapping_add(AUDIO_TICKS);
     let payload = encoding.marked(id, vec![0; 4]);
@@ -462,7 +524,7 @@ fn frames(line: &mut SendingLine, voice: &mut Voice, padding: usize, said: &mut 
         let (is_key, _) = encoding.begin_picture();
         for is_first in [true, false] {
             let mut payload = descriptor(payload_type, encoding, is_first, is_key);
-            payload.resize(payload.len() + padding * usize::from(encoding.rid), 0);
+            payload.resize(payload.len() + padding * usize::from(encoding.rid.max(1)), 0);
             let payload = encoding.marked(id, payload);
             said.push(encoding.send(voice, Kind::Video, mid, payload_type, !is_first, payload));
         }

@@ -10,8 +10,9 @@ use tertulia_router_core::{
 
 use crate::keys::{VP8, VP9};
 use crate::layered::Layered;
+use crate::load::Load;
 use crate::network::Weather;
-use crate::peer::{Binding, Peer, SendingLine, Stream};
+use crate::peer::{Binding, LOUD, Peer, SILENCE, SendingLine, Stream};
 use crate::wire::Message;
 use crate::world::{Step, World};
 
@@ -43,15 +44,15 @@ impl World {
                 self.move_away(peer);
                 Ok(())
             }
-            90..96 => {
+            90..=95 => {
                 self.change_weather(peer);
                 Ok(())
             }
-            96..98 => {
+            97.. if self.novelty.has_audio_slots => self.set_audio_slots(peer),
+            _ => {
                 self.stranger();
                 Ok(())
             }
-            _ => self.set_audio_slots(peer),
         }
     }
 
@@ -75,7 +76,7 @@ impl World {
         let mut peer = Peer::new(number, takes, weather, &mut self.rng);
         if self.novelty.has_narrow_links {
             // So much that it matters on a narrow link.
-            peer.padding = 250;
+            peer.padding = 300;
         }
         for _ in 0..self.rng.u8(..3) {
             peer.streams.push(self.new_stream());
@@ -210,7 +211,13 @@ impl World {
             self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
         }
         let slot_index = pair.slot;
-        let (wishes, audio_fallback) = (self.wishes(), self.rng.bool());
+        let wishes = self.wishes();
+        let audio_fallback = self.rng.bool() || self.novelty.is_mostly_left_out();
+        if let Some(watched) = self.watch.binding((transport, pair.video_mid)) {
+            watched.is_kept = !audio_fallback;
+        }
+        let is_screen = self.novelty.rng.bool();
+        self.peers[peer].slots[slot].wants_best_since = wants_best(&wishes).then_some(now);
         let command = Bind {
             transport,
             slot: slot_index,
@@ -220,7 +227,7 @@ impl World {
             video_paused,
             wishes,
             audio_fallback,
-            is_screen: false,
+            is_screen,
         };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
         match answer {
@@ -340,7 +347,8 @@ impl World {
 
     /// A subscriber begins to hear the loudest only, or hears everybody again.
     fn set_audio_slots(&mut self, peer: usize) -> Step {
-        if !self.novelty.has_audio_slots {
+        if self.novelty.rng.u8(..3) == 0 {
+            self.talk(peer);
             return Ok(());
         }
         let one = &mut self.peers[peer];
@@ -362,6 +370,22 @@ impl World {
         self.settle()
     }
 
+    /// Somebody speaks up, or falls silent.
+    fn talk(&mut self, peer: usize) {
+        let (now, rng) = (self.now, &mut self.novelty.rng);
+        let lines: Vec<&mut SendingLine> =
+            self.peers[peer].sending_lines().filter(|line| line.kind == Kind::Audio).collect();
+        let level = [LOUD, 30, 45, SILENCE][rng.usize(..4)];
+        let mut said = None;
+        for line in lines.into_iter().filter(|_| rng.bool()) {
+            (line.level, line.live_since) = (level, now);
+            said = Some(line.id);
+        }
+        self.note(|| {
+            format!("peer {peer} is as loud as -{level} dBov on line {said:?} and others")
+        });
+    }
+
     fn prefer(&mut self, peer: usize) -> Step {
         let slots = &self.peers[peer].slots;
         let Some(slot) = slots.iter().position(|slot| slot.binding.is_some()) else {
@@ -370,13 +394,13 @@ impl World {
         self.command();
         let wishes = self.wishes();
         let (transport, of) = (self.peers[peer].transport, &self.peers[peer].slots[slot]);
-        let (slot, generation) = (of.pair.slot, Generation(of.generation));
+        let (index, generation) = (of.pair.slot, Generation(of.generation));
         self.note(|| format!("peer {peer} would like {wishes:?} in slot {slot:?}"));
         let now = self.now;
-        let done = self
-            .shards
-            .of(transport)
-            .prefer(now, Prefer { transport, slot, generation, wishes, is_screen: false });
+        let is_screen = self.novelty.rng.bool();
+        self.peers[peer].slots[slot].wants_best_since = wants_best(&wishes).then_some(now);
+        let command = Prefer { transport, slot: index, generation, wishes, is_screen };
+        let done = self.shards.of(transport).prefer(now, command);
         done.map_err(|error| format!("peer {peer} cannot have wishes: {error}"))?;
         self.settle()
     }
@@ -488,14 +512,24 @@ impl World {
         self.settle()
     }
 
+    fn change_weather(&mut self, peer: usize) {
+        let now = self.now;
+        let is_early = self.peers[peer].narrow_until.is_some_and(|until| now < until);
+        if !is_early {
+            self.turn_weather(peer);
+        }
+    }
+
     fn move_away(&mut self, peer: usize) {
+        // The router does not know the new way, and probes it.
+        self.peers[peer].load = Load::default();
         let address = &mut self.peers[peer].address;
         address.set_port(address.port() + 1);
         let address = *address;
         self.note(|| format!("peer {peer} moves to {address}"));
     }
 
-    fn change_weather(&mut self, peer: usize) {
+    fn turn_weather(&mut self, peer: usize) {
         let mut weather = Weather::random(&mut self.rng);
         let former = self.peers[peer].weather.dead_until;
         weather.dead_until = former;
@@ -505,7 +539,9 @@ impl World {
         }
         if self.novelty.has_narrow_links && self.novelty.rng.bool() {
             weather = Weather { dead_until: weather.dead_until, ..Weather::fair() };
-            weather.narrow_bps = Some(self.novelty.rng.u64(25_000..120_000));
+            weather.narrow_bps = Some(self.novelty.rng.u64(15_000..90_000));
+            let while_s = self.novelty.rng.u64(8..12);
+            self.peers[peer].narrow_until = Some(self.now + Duration::from_secs(while_s));
         }
         self.peers[peer].weather = weather;
         let now = self.now;
@@ -528,4 +564,9 @@ impl World {
         };
         self.send_as_stranger(source, contents);
     }
+}
+
+/// Whether somebody who wishes for this is given the best there is.
+fn wants_best(wishes: &Wishes) -> bool {
+    (wishes.width.is_none() || wishes.height.is_none()) && wishes.frame_rate.is_none()
 }

@@ -61,6 +61,12 @@ impl Shards {
         &mut self.routers[index]
     }
 
+    /// The shard to whose socket datagrams from an address come.
+    pub fn entry(&self, source: SocketAddr) -> usize {
+        let IpAddr::V4(ip) = source.ip() else { return 0 };
+        (usize::from(ip.octets()[3]) + usize::from(source.port())) % self.routers.len()
+    }
+
     /// A datagram came; the kernel chooses the socket by the address. Returns what is to be passed on.
     pub fn handle_datagram(
         &mut self,
@@ -68,9 +74,7 @@ impl Shards {
         source: SocketAddr,
         contents: &[u8],
     ) -> Option<(usize, usize, Parcel)> {
-        let IpAddr::V4(ip) = source.ip() else { return None };
-        let number = usize::from(ip.octets()[3]) + usize::from(source.port());
-        let entry = number % self.routers.len();
+        let entry = self.entry(source);
         let datagram = Datagram { socket: 0, source, contents };
         let Foreign { shard, is_known } = self.routers[entry].handle_datagram(now, datagram)?;
         let contents = contents.to_vec();

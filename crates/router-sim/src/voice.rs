@@ -32,6 +32,8 @@ pub(crate) struct Label<'a> {
 pub(crate) struct Voice {
     sealer: Sealer,
     extensions: ExtensionIds,
+    /// How loud audio is that is sent now, in -dBov.
+    pub(crate) level: u8,
     next_transport_sequence: u16,
     arrivals: BTreeMap<u64, u64>,
     next_reported: u64,
@@ -43,6 +45,7 @@ impl Voice {
         Self {
             sealer,
             extensions: keys::extensions(),
+            level: 20,
             next_transport_sequence: 0,
             arrivals: BTreeMap::new(),
             next_reported: 0,
@@ -65,7 +68,9 @@ impl Voice {
             mid: Some(label.mid.as_bytes()),
             rid: rid.filter(|_| !label.is_repair),
             repaired_rid: rid.filter(|_| label.is_repair),
-            audio_level: label.is_audio.then_some(AudioLevel { level: 20, voice: true }),
+            audio_level: label
+                .is_audio
+                .then_some(AudioLevel { level: self.level, voice: self.level < 60 }),
             transport_sequence,
             dependency_descriptor: label.dependency,
             ..Extensions::default()

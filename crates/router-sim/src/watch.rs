@@ -6,11 +6,13 @@
 //! - No sequence number of a line is used for two packets; those of a binding follow those before, and
 //!   packets of one source leave in its order.
 //! - Timestamps of a binding begin where it was promised, after all before.
-//! - What is bound to a live source gets media in time, or control was told why not.
-//!
+//! - What is bound to a live source gets media in time, or control was told why not; and on a good
+//!   network the best of it, if its subscriber wishes for nothing less.
 //! - What is left out for its subscriber's network carries nothing, and is back when there is room.
-//! - Who hears the loudest only hears nobody else, hears somebody, and hears no seam.
+//! - An audio slot carries the stream that control was told of, and nobody else. Who hears the loudest
+//!   only hears somebody, and hears no seam.
 //!
+//! That a narrow link is not overfilled: [`crate::load`].
 //! That no frame leaves without the one that it needs: [`crate::pictures`].
 //! That no index of SRTP and SRTCP is used twice, and that all can be opened: [`crate::witness`].
 //! That nothing outlives its transport is checked at the end of a run.
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use tertulia_router_core::{Kind, Mid, TransportId};
 
+use crate::peer::Best;
 use crate::wire::{Mark, Packet};
 
 /// How long a live audio source may be silent for a subscriber: fifteen packets.
@@ -29,6 +32,10 @@ const VIDEO_PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long a video may stay left out on a link that carries everything again.
 const BACK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a subscriber may wait for the best picture of a source, and miss it meanwhile.
+const BEST_PATIENCE: Duration = Duration::from_secs(8);
+const BEST_MISSED: Duration = Duration::from_secs(3);
 
 /// A slot line of a subscriber.
 pub(crate) type LineKey = (TransportId, Mid);
@@ -43,8 +50,14 @@ pub(crate) struct Watched {
     pub(crate) since: Instant,
     /// Control was told that the subscriber cannot have it.
     pub(crate) is_unsupported: bool,
+    /// It is never left out for its subscriber's network.
+    pub(crate) is_kept: bool,
+    /// Control knows that its network may not bear it.
+    pub(crate) is_warned: bool,
     /// Since when control knows that its network does not bear it.
     pub(crate) left_out_since: Option<Instant>,
+    /// How often it was left out.
+    pub(crate) times_left_out: u32,
     last_media: Option<Instant>,
     first_sequence: u64,
     promised: Option<u32>,
@@ -68,13 +81,28 @@ struct Line {
     binding: Option<Watched>,
 }
 
+/// Somebody who hears the loudest only.
+#[derive(Debug)]
+struct Listener {
+    /// The audio slots, and what each carries.
+    seats: HashMap<Mid, Option<Turn>>,
+    /// When something came on one of them, or it began to listen.
+    last: Instant,
+}
+
+/// What control was told of an audio slot.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    line: u32,
+    first_timestamp: u32,
+    first_sequence: u64,
+}
+
 /// Watches every slot line of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     lines: HashMap<LineKey, Line>,
-    /// Those who hear the loudest only: on which lines, and when something came on one of them, or they
-    /// began to listen.
-    listeners: HashMap<TransportId, (Vec<Mid>, Instant)>,
+    listeners: HashMap<TransportId, Listener>,
 }
 
 type Verdict = Result<(), String>;
@@ -87,7 +115,10 @@ impl Watch {
             is_paused,
             since: now,
             is_unsupported: false,
+            is_kept: false,
+            is_warned: false,
             left_out_since: None,
+            times_left_out: 0,
             last_media: None,
             first_sequence: line.sent.last_key_value().map_or(0, |(number, _)| number + 1),
             promised: None,
@@ -135,7 +166,7 @@ impl Watch {
             return Err(format!("{key:?} carries a packet that nobody sent"));
         };
         let number = packet.sequence_number;
-        if self.listeners.get(&key.0).is_some_and(|(mids, _)| mids.contains(&key.1)) {
+        if self.listeners.get(&key.0).is_some_and(|one| one.seats.contains_key(&key.1)) {
             return self.heard(key, packet, mark, now);
         }
         let Some(line) = self.lines.get_mut(&key) else {
@@ -212,12 +243,77 @@ impl Watch {
         if mids.is_empty() {
             self.listeners.remove(&transport);
         } else {
-            self.listeners.insert(transport, (mids, now));
+            let seats = mids.into_iter().map(|mid| (mid, None)).collect();
+            self.listeners.insert(transport, Listener { seats, last: now });
         }
         let lines = self.lines.iter_mut().filter(|((of, _), _)| *of == transport);
         for binding in lines.filter_map(|(_, line)| line.binding.as_mut()) {
             binding.since = now;
         }
+    }
+
+    /// Control was told that an audio slot carries this line, from this timestamp on; or nothing.
+    pub(crate) fn seat(&mut self, key: LineKey, carried: Option<(u32, u32)>) -> Verdict {
+        let Some(listener) = self.listeners.get_mut(&key.0) else {
+            // The slots went away, and with them what they carried.
+            return match carried {
+                None => Ok(()),
+                Some(_) => Err(format!("{key:?} is no audio slot and was told to carry something")),
+            };
+        };
+        let line = self.lines.entry(key).or_default();
+        let first_sequence = line.sent.last_key_value().map_or(0, |(number, _)| number + 1);
+        let turn =
+            carried.map(|(line, first_timestamp)| Turn { line, first_timestamp, first_sequence });
+        listener.seats.insert(key.1, turn);
+        match turn.zip(line.newest_timestamp) {
+            Some((turn, newest)) if !is_before(newest, turn.first_timestamp) => Err(format!(
+                "a turn of {key:?} was promised to begin at timestamp {}, which is not after {newest}",
+                turn.first_timestamp
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether control knows that a subscriber's network does not bear something, or may not, or wants
+    /// something sent whatever it bears.
+    pub(crate) fn is_told_of_narrowness(&self, transport: TransportId) -> bool {
+        let mut all = self.lines.iter().filter(|((of, _), _)| *of == transport);
+        all.any(|(_, line)| {
+            let binding = line.binding.as_ref();
+            binding.is_some_and(|b| b.is_kept || b.is_warned || b.left_out_since.is_some())
+        })
+    }
+
+    /// Since `due` the best of a source could come, and has been wished for: it must come by now.
+    pub(crate) fn is_best(
+        &mut self,
+        key: LineKey,
+        (best, upper_at): (Best, Option<Instant>),
+        due: Instant,
+        now: Instant,
+    ) -> Verdict {
+        let Some(binding) = self.binding(key) else { return Ok(()) };
+        let due = due.max(binding.since);
+        let is_best = match best {
+            Best::Source(ssrc) => binding.run.0 == ssrc,
+            Best::Upper => {
+                upper_at.is_some_and(|at| now.saturating_duration_since(at) < BEST_MISSED)
+            }
+        };
+        let waited = now.saturating_duration_since(due);
+        if is_best
+            || binding.is_paused
+            || binding.left_out_since.is_some()
+            || waited <= BEST_PATIENCE
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "{key:?} is on a good network, wishes for the best of line {} and has not got it for {:.1} s",
+            binding.source,
+            waited.as_secs_f64()
+        ))
     }
 
     pub(crate) fn listens(&self, transport: TransportId) -> bool {
@@ -238,13 +334,35 @@ impl Watch {
                 mark.line
             ));
         }
-        if packet.is_repeated {
-            return Ok(());
-        }
-        if let Some((_, last)) = self.listeners.get_mut(&key.0) {
-            *last = now;
-        }
         let line = self.lines.entry(key).or_default();
+        let Some(listener) = self.listeners.get_mut(&key.0) else { return Ok(()) };
+        let turn = listener.seats.get(&key.1).copied().flatten();
+        let Some(turn) = turn.filter(|turn| turn.line == mark.line) else {
+            return Err(format!(
+                "{key:?} is an audio slot, carries line {} and was told to carry {turn:?}",
+                mark.line
+            ));
+        };
+        let number = packet.sequence_number;
+        if number < turn.first_sequence {
+            return Err(format!("{key:?} carries {number}, a number of the turn before"));
+        }
+        for (number, former) in &packet.former {
+            let is_of_the_turn = *number >= turn.first_sequence;
+            if !is_of_the_turn || *former != line.sent.get(number).copied() {
+                return Err(format!("{key:?} repeats {number} as {former:?} in redundant audio"));
+            }
+        }
+        if packet.is_repeated {
+            return match line.sent.get(&number) {
+                Some(former) if *former == mark => Ok(()),
+                other => Err(format!("{key:?} repeats {number} as {mark:?}, and it was {other:?}")),
+            };
+        }
+        if is_before(packet.timestamp, turn.first_timestamp) {
+            return Err(before_promise(key, packet.timestamp, turn.first_timestamp));
+        }
+        listener.last = now;
         if let Some(former) = line.sent.insert(packet.sequence_number, mark) {
             let number = packet.sequence_number;
             return Err(format!("{key:?} uses {number} for {former:?} and for {mark:?}"));
@@ -269,7 +387,7 @@ impl Watch {
         let Some(binding) = self.lines.get(&key).and_then(|line| line.binding.as_ref()) else {
             return Ok(());
         };
-        let Some((_, last)) = self.listeners.get(&key.0) else { return Ok(()) };
+        let Some(Listener { last, .. }) = self.listeners.get(&key.0) else { return Ok(()) };
         let waited = now.saturating_duration_since(due.max(binding.since).max(*last));
         if binding.is_paused || waited <= AUDIO_PATIENCE {
             return Ok(());
@@ -285,6 +403,8 @@ impl Watch {
     /// The networks of both sides have carried everything since then: what was left out is back.
     pub(crate) fn is_back(&self, key: LineKey, wide: Instant, now: Instant) -> Verdict {
         let binding = self.lines.get(&key).and_then(|line| line.binding.as_ref());
+        // Each time it stays away for longer.
+        let binding = binding.filter(|binding| binding.times_left_out < 2);
         let since = binding.and_then(|binding| binding.left_out_since);
         let Some(since) = since.map(|since| since.max(wide)) else { return Ok(()) };
         if now.saturating_duration_since(since) > BACK_PATIENCE {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tertulia_router_core::{
-    BindingEvent, Bound, Event, Generation, Kind, Router, RouterError, SlotIndex, TransportId,
-    TransportState, VideoFallback,
+    AudioSlotEvent, BindingEvent, Bound, Event, Generation, Kind, Media, Router, RouterError,
+    SlotIndex, TransportId, TransportState, VideoFallback,
 };
 
 use crate::Totals;
@@ -20,12 +20,19 @@ use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::wire::{Heard, Message, is_media};
 
-/// How long commands are given and media flows.
+/// How long commands are given and media flows,
 const ACTION: Duration = Duration::from_secs(16);
+/// and where networks are narrow for a while, and wide again.
+const LONG_ACTION: Duration = Duration::from_secs(26);
 /// How long the router may take to forget: former ICE user names live for half a minute.
 const REST: Duration = Duration::from_secs(45);
 /// How often it is looked whether everybody is served.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// What bears the best of everything, in bit/s.
+const PLENTY_BPS: u64 = 400_000;
+/// Who is so loud surely speaks, in -dBov.
+const SPEAKS: u8 = 30;
 
 /// A violation, or what was done.
 pub(crate) type Step<T = ()> = Result<T, String>;
@@ -67,6 +74,8 @@ pub(crate) struct World {
     /// Bindings that another shard has not answered: subscriber and slot, by ticket.
     pub(crate) tickets: BTreeMap<u64, (usize, usize)>,
     pub(crate) next_line: u32,
+    /// When no commands are given any more.
+    end: Instant,
     tasks: BTreeMap<(Instant, u64), Task>,
     scheduled: u64,
 }
@@ -76,6 +85,8 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let now = Instant::now();
         let count = rng.u16(1..=3);
+        let novelty = Novelty::of(seed);
+        let action = if novelty.has_narrow_links { LONG_ACTION } else { ACTION };
         let mut trace = Trace::new(is_traced);
         trace.note(Duration::ZERO, || format!("seed {seed}, {count} shards"));
         let mut world = Self {
@@ -86,11 +97,12 @@ impl World {
             peers: Vec::new(),
             watch: Watch::default(),
             pictures: Pictures::default(),
-            novelty: Novelty::of(seed),
+            novelty,
             trace,
             totals: Totals::default(),
             tickets: BTreeMap::new(),
             next_line: 0,
+            end: now + action,
             tasks: BTreeMap::new(),
             scheduled: 0,
         };
@@ -108,9 +120,9 @@ impl World {
     }
 
     fn play(&mut self) -> Step {
-        self.run_until(self.start + ACTION)?;
+        self.run_until(self.end)?;
         self.close_everything()?;
-        self.run_until(self.start + ACTION + REST)?;
+        self.run_until(self.end + REST)?;
         for (index, router) in self.shards.routers.iter().enumerate() {
             if !router.is_empty() {
                 return Err(format!("all transports have ended and shard {index} keeps something"));
@@ -158,13 +170,11 @@ impl World {
         let now = self.now;
         match task {
             Task::ToRouter { source, contents } => {
+                let (shard, place) = (self.shards.entry(source), self.pictures.place_of(&contents));
                 let dropped = self.dropped();
-                if let Some((from, to, parcel)) =
-                    self.shards.handle_datagram(now, source, &contents)
-                {
-                    self.send_parcel(from, to, parcel);
-                } else if is_media(&contents) && self.dropped() == dropped {
-                    self.pictures.note_taken(&contents);
+                match self.shards.handle_datagram(now, source, &contents) {
+                    Some((from, to, parcel)) => self.send_parcel(from, to, parcel),
+                    None => self.note_taken(shard, place, dropped),
                 }
             }
             Task::ToPeer { peer, address, heard } => {
@@ -174,33 +184,48 @@ impl World {
                     self.send(peer, answers);
                 }
             }
-            Task::Parcel { from, to, parcel } => self.shards.handle_parcel(now, from, to, *parcel),
+            Task::Parcel { from, to, parcel } => {
+                let place = match &*parcel {
+                    Parcel::Media(Media { header, .. }) => {
+                        Some((header.ssrc, header.sequence_number as u16))
+                    }
+                    Parcel::Foreign { contents, .. } => self.pictures.place_of(contents),
+                    Parcel::Message(_) => None,
+                };
+                let dropped = self.dropped();
+                self.shards.handle_parcel(now, from, to, *parcel);
+                self.note_taken(to, place, dropped);
+            }
             Task::Tick(peer) => {
                 let (said, media) = self.peers[peer].tick(now, self.start);
                 self.totals.published += media;
-                // Between shards packets may be lost, and nobody knows which.
-                if self.shards.routers.len() == 1 {
-                    for (packet, frame) in self.peers[peer].take_layered() {
-                        self.pictures.note_sent(packet, frame);
-                    }
+                for (packet, frame) in self.peers[peer].take_layered() {
+                    self.pictures.note_sent(packet, frame);
                 }
                 self.send(peer, said);
                 if !self.peers[peer].has_ended {
                     self.schedule(now + TICK, Task::Tick(peer));
                 }
             }
-            Task::Act if now < self.start + ACTION => {
+            Task::Act if now < self.end => {
                 let pause = Duration::from_millis(self.rng.u64(1..250));
                 self.schedule(now + pause, Task::Act);
                 self.act()?;
             }
-            Task::Look if now < self.start + ACTION => {
+            Task::Look if now < self.end => {
                 self.schedule(now + LOOK, Task::Look);
                 self.look()?;
             }
             Task::Act | Task::Look => {}
         }
         Ok(())
+    }
+
+    /// A shard has a packet with layers inside, if it dropped nothing meanwhile.
+    fn note_taken(&mut self, shard: usize, place: Option<(u32, u16)>, dropped: u64) {
+        if let Some(place) = place.filter(|_| self.dropped() == dropped) {
+            self.pictures.note_taken(shard, place);
+        }
     }
 
     /// A peer sends something.
@@ -245,10 +270,18 @@ impl World {
             self.send_parcel(from, to, parcel);
         }
         for index in 0..self.shards.routers.len() {
+            let mut events = Vec::new();
+            while let Some(event) = self.shards.routers[index].poll_event() {
+                match &event {
+                    // What an audio slot carries from now on is known before it comes.
+                    Event::AudioSlot(_) => self.told(&event)?,
+                    _ => events.push(event),
+                }
+            }
             while let Some(transmit) = self.shards.routers[index].poll_transmit() {
                 self.transmitted(transmit.destination, &transmit.contents)?;
             }
-            while let Some(event) = self.shards.routers[index].poll_event() {
+            for event in events {
                 self.told(&event)?;
             }
             while let Some((ticket, outcome)) = self.shards.routers[index].poll_bound() {
@@ -275,6 +308,7 @@ impl World {
                 _ => Heard::Alive,
             }
         };
+        self.peers[peer].load.note(&heard, contents.len());
         if let Heard::Media(packet) = &heard {
             if has_ended {
                 return Err(format!("{transport:?} has ended and is sent {packet:?}"));
@@ -289,7 +323,8 @@ impl World {
             if let Some(mark) = packet.mark.filter(|_| !packet.is_repeated) {
                 let number = mark.sequence_number as u16;
                 self.totals.layered += u64::from(self.pictures.knows(mark.ssrc, number));
-                self.pictures.leave((transport, packet.mid), mark.ssrc, number)?;
+                let at = (usize::from(transport.shard().0), (transport, packet.mid));
+                self.pictures.leave(self.now, at, (mark.ssrc, number))?;
             }
         }
         let Some(wait) = self.peers[peer].queue.pass(self.now, &weather, contents.len()) else {
@@ -310,13 +345,18 @@ impl World {
         let transport = match event {
             Event::TransportState { transport, .. }
             | Event::Track { transport, .. }
+            | Event::LayersPaused { transport, .. }
             | Event::AudioLevels { transport, .. }
             | Event::VideoFallback { transport, .. } => *transport,
             Event::AudioSlot(told) => told.transport,
             Event::BindingStarted(e) | Event::CodecNotSupported(e) | Event::CodecSupported(e) => {
                 e.transport
             }
-            Event::Statistics(statistics) => statistics.transport,
+            Event::Statistics(statistics) => {
+                let estimate = statistics.estimate_bps;
+                self.note(|| format!("{:?} may be sent {estimate:?} bit/s", statistics.transport));
+                statistics.transport
+            }
             _ => return Ok(()),
         };
         if !matches!(event, Event::Statistics(_) | Event::AudioLevels { .. }) {
@@ -346,14 +386,21 @@ impl World {
                     self.peers[peer].pause(track.mid, paused);
                 }
             }
+            Event::Statistics(statistics) => {
+                let is_plenty = statistics.estimate_bps.is_some_and(|bps| bps >= PLENTY_BPS);
+                let since = &mut self.peers[peer].plenty_since;
+                *since = is_plenty.then_some(since.unwrap_or(self.now));
+            }
+            Event::LayersPaused { mid, rids, .. } => {
+                self.totals.pauses += u64::from(!rids.is_empty());
+                self.peers[peer].pause(*mid, rids);
+            }
             Event::VideoFallback { slot, generation, state, .. } => {
                 self.left_out(peer, *slot, *generation, *state);
             }
             Event::AudioSlot(told) => {
                 self.totals.seated += u64::from(told.of.is_some());
-                // Its turns are counted on with the bindings of the pair.
-                let slot = &mut self.peers[peer].slots[told.slot.0 as usize];
-                slot.generation = slot.generation.max(told.turn.0);
+                self.seated(peer, told)?;
             }
             Event::CodecSupported(e) => self.of_a_binding(peer, e, false)?,
             Event::CodecNotSupported(e) => self.of_a_binding(peer, e, true)?,
@@ -381,6 +428,21 @@ impl World {
         Ok(())
     }
 
+    /// An audio slot carries another stream from now on, or none.
+    fn seated(&mut self, peer: usize, told: &AudioSlotEvent) -> Step {
+        // Its turns are counted on with the bindings of the pair.
+        let slot = &mut self.peers[peer].slots[told.slot.0 as usize];
+        slot.generation = slot.generation.max(told.turn.0);
+        let key = (told.transport, slot.pair.audio_mid);
+        let Some(of) = told.of else { return self.watch.seat(key, None) };
+        let bound = &self.peers[peer].slots[of.slot.0 as usize];
+        let line = self.watch.binding((told.transport, bound.pair.audio_mid));
+        let line = line.filter(|_| bound.generation == of.generation.0).map(|bound| bound.source);
+        let line = line.ok_or_else(|| format!("{told:?}: there is no such binding"))?;
+        let first = told.audio_rtp_timestamp.ok_or("an audio slot begins at no timestamp")?;
+        self.watch.seat(key, Some((line, first)))
+    }
+
     /// A stated reason for what does not come.
     fn left_out(&mut self, peer: usize, at: SlotIndex, of: Generation, state: VideoFallback) {
         let (transport, now) = (self.peers[peer].transport, self.now);
@@ -391,6 +453,8 @@ impl World {
         }
         let Some(watched) = self.watch.binding(key) else { return };
         let is_left_out = state == VideoFallback::Stopped;
+        watched.times_left_out += u32::from(is_left_out);
+        watched.is_warned = state == VideoFallback::Warned;
         self.totals.left_out += u64::from(is_left_out);
         if watched.left_out_since.is_some() && !is_left_out {
             watched.since = now;
@@ -425,8 +489,19 @@ impl World {
         let mut due = Vec::new();
         let now = self.now;
         for peer in &mut self.peers {
+            if peer.narrow_until.is_some_and(|until| until <= now) {
+                peer.narrow_until = None;
+                peer.weather = Weather { dead_until: peer.weather.dead_until, ..Weather::fair() };
+            }
+            let is_ordered = peer.weather.jitter.is_zero();
+            peer.ordered_since = is_ordered.then_some(peer.ordered_since.unwrap_or(now));
             let is_wide = peer.weather.is_wide(now);
             peer.wide_since = is_wide.then_some(peer.wide_since.unwrap_or(now));
+            let is_told = self.watch.is_told_of_narrowness(peer.transport);
+            let is_up = peer.is_alive && !peer.has_ended && peer.connected_at.is_some();
+            let bears = peer.weather.bears(now).filter(|_| is_up);
+            let looked = peer.load.look(now, bears, is_told);
+            looked.map_err(|error| format!("peer {}: {error}", peer.number))?;
         }
         for subscriber in self.peers.iter().filter(|p| !p.has_ended) {
             let Some(ready) = subscriber.connected_at else { continue };
@@ -446,7 +521,9 @@ impl World {
                     let key = (subscriber.transport, mid);
                     if kind == Kind::Audio && self.watch.listens(subscriber.transport) {
                         let since = since.max(ready).max(line.live_since);
-                        self.watch.is_heard(key, since, self.now)?;
+                        if line.level <= SPEAKS {
+                            self.watch.is_heard(key, since, self.now)?;
+                        }
                         continue;
                     }
                     let since = since.max(ready).max(line.live_since);
@@ -456,8 +533,21 @@ impl World {
                     if let Some(wide) = wide.filter(|_| are_both && is_taken && subscriber.is_alive)
                     {
                         self.watch.is_back(key, since.max(wide), now)?;
+                        if kind == Kind::Video
+                            && let Some(best) = line.best()
+                            && let Some(wished) = slot.wants_best_since
+                            && let Some(plenty) = subscriber.plenty_since
+                        {
+                            let upper = self.pictures.upper_left_at(key);
+                            let due = since.max(wide).max(wished).max(plenty);
+                            self.watch.is_best(key, (best, upper), due, now)?;
+                        }
                     }
-                    due.push((key, kind, since, is_taken));
+                    // Four packets of one moment come in any order, and nothing begins at a key frame
+                    // whose first comes after another.
+                    let ordered = publisher.ordered_since.map(|ordered| ordered.max(since));
+                    let since = if line.layered.is_some() { ordered } else { Some(since) };
+                    due.extend(since.map(|since| (key, kind, since, is_taken)));
                 }
             }
         }

@@ -28,7 +28,6 @@ fn what_must_hold_holds_in_two_hundred_runs() {
     assert!(totals.bindings > 10 * RUNS, "bindings were served: {totals:?}");
     assert!(totals.handed_over > 50 * RUNS, "packets crossed shards: {totals:?}");
     assert!(totals.left_out > 0, "some networks were narrow: {totals:?}");
-    assert!(totals.came_back > 0, "and wide again: {totals:?}");
     assert!(totals.layered > 0, "streams had layers inside: {totals:?}");
     assert!(totals.seated > 0, "some heard the loudest only: {totals:?}");
     assert!(totals.repeated > 0, "packets were repeated: {totals:?}");
