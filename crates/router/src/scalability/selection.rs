@@ -176,7 +176,9 @@ mod tests {
         let all = [cell(0, 0), cell(0, 1), cell(1, 0), cell(1, 1)];
         let set = |cells: &[Cell]| {
             let mut set = Cells::NONE;
-            cells.iter().for_each(|cell| set.add(*cell));
+            for cell in cells {
+                set.add(*cell);
+            }
             set
         };
         // The upper spatial layer needs nothing of the lower one; numbers are even below and odd above.
