@@ -113,9 +113,11 @@ impl Router {
             return;
         };
         let mut awaited = Encodings::NONE;
+        let count = feeds.len();
         for feeds in feeds.chunks_mut(AT_ONCE) {
             self.look_at_slots(
                 group.kind(),
+                count,
                 feeds.iter().map(|feed| match feed.sink {
                     Sink::Slot { transport, slot } => (transport, slot),
                     // Of nobody.

@@ -13,6 +13,8 @@ use crate::router::Router;
 
 /// Transports whose memory is read at once: what that is of fits into the nearest cache.
 pub(crate) const AT_ONCE: usize = 16;
+/// With fewer transports what is needed of them is near from the last time, and to look costs more than it gives.
+const MANY: usize = 40;
 
 /// What an engine is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +28,14 @@ pub enum Work {
 }
 
 impl Router {
-    /// These slots are about to be served.
+    /// These slots are about to be served; `of` is how many get the packets in all.
     pub(crate) fn look_at_slots(
         &self,
         kind: Kind,
-        slots: impl ExactSizeIterator<Item = (TransportId, SlotIndex)>,
+        of: usize,
+        slots: impl Iterator<Item = (TransportId, SlotIndex)>,
     ) {
-        if slots.len() < 2 {
+        if of < MANY {
             return;
         }
         let seen = slots.filter_map(|(transport, slot)| {
@@ -45,11 +48,12 @@ impl Router {
         black_box(seen.fold(0, |all, one| all ^ one));
     }
 
-    /// Those that are flushed next are about to be. Returns how many were looked at.
+    /// Those that are flushed next are about to be. Returns after how many to ask again.
     pub(crate) fn look_at_dirty(&self) -> usize {
+        let is_worth_it = self.dirty.len() >= MANY;
         let next = self.dirty.len().saturating_sub(AT_ONCE);
         let next = self.dirty.get(next..).unwrap_or_default();
-        if next.len() > 1 {
+        if is_worth_it {
             let known = next.iter().filter_map(|id| self.transports.get(id));
             let seen = known.map(|transport| {
                 let network = transport.network.as_ref().map_or(0, |network| network.look_at());

@@ -320,8 +320,9 @@ impl Router {
         };
         let mut slots = std::mem::take(&mut line.slots);
         let mut awaited = Encodings::NONE;
+        let count = slots.len();
         for slots in slots.chunks_mut(AT_ONCE) {
-            self.look_at_slots(group.kind(), slots.iter().map(|slot| slot.place));
+            self.look_at_slots(group.kind(), count, slots.iter().map(|slot| slot.place));
             for slot in slots {
                 awaited = awaited.and(self.serve(slot.place, &mut slot.need, group));
             }
