@@ -14,11 +14,9 @@ const SECONDS: f64 = 2.0;
 /// The router never takes a link for narrower, in bit/s: sound needs that.
 const NARROWEST: u64 = 40_000;
 /// So much more of new media than the link carries may be sent, as a part and in bytes: key frames, and
-/// what is sent until the next look.
+/// what is sent until the next look. What is repeated, as an answer or as a probe, has limits of its own.
 const MARGIN: f64 = 1.4;
 const BEYOND: f64 = 3_000.0;
-/// Of what is repeated, as an answer or as a probe, so many bytes may be sent.
-const REPEATS: u64 = 50_000;
 
 /// Bytes, headers of UDP and IP included.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,7 +57,7 @@ impl Load {
         let (media, repeats) = (sum(|s| s.media), sum(|s| s.repeats));
         let overfilled = narrow_bps.filter(|bps| {
             let most = SECONDS * (*bps).max(NARROWEST) as f64 / 8.0 * MARGIN + BEYOND;
-            !is_told && (media as f64 > most || repeats > REPEATS)
+            !is_told && media as f64 > most
         });
         let Some(bps) = overfilled else {
             self.overfilled_since = None;

@@ -31,7 +31,7 @@ const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 const VIDEO_PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long a video may stay left out on a link that carries everything again.
-const BACK_PATIENCE: Duration = Duration::from_secs(10);
+const BACK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a subscriber may wait for the best picture of a source, and miss it meanwhile.
 const BEST_PATIENCE: Duration = Duration::from_secs(8);
