@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tertulia_router_core::Event;
 
-use crate::driver::{Direction, World};
+use crate::driver::{Change, ClientOptions, Direction, World};
 use crate::key_frame_requests_are_throttled::ask;
 
 const RED: u8 = 1;
@@ -205,4 +205,33 @@ fn a_picture_never_stands_still_for_long_although_a_third_is_lost() {
     println!("{pictures} of {} pictures, {stalls} stalls, stood still at most (ms) {longest:?}", seeds * 525);
     assert!(longest.last().is_some_and(|longest| *longest < 5_000), "{longest:?}");
     assert!(pictures as u64 * 10 > seeds * 525 * 8, "{pictures}");
+}
+
+#[test]
+fn a_handshake_completes_although_three_in_ten_datagrams_are_lost() {
+    let lasted: Vec<_> = (1..=400).map(handshake).collect();
+    let within = |longest| lasted.iter().filter(|time| **time <= longest).count();
+    let [soon, at_last] = [3, 25].map(|seconds| within(Duration::from_secs(seconds)));
+    println!("of {}: {soon} within 3 s, {at_last} within 25 s", lasted.len());
+    assert!(soon >= 360 && at_last >= 392, "{soon}, {at_last}");
+}
+
+/// How long the handshake of one client takes, at most 29 s.
+fn handshake(seed: u32) -> Duration {
+    let mut world = World::new();
+    let mut dice = seed.wrapping_mul(2_654_435_761) | 1;
+    world.let_through(move |_, datagram| {
+        dice ^= dice << 13;
+        dice ^= dice >> 17;
+        dice ^= dice << 5;
+        let is_dtls = datagram.first().is_some_and(|first| (20..64).contains(first));
+        !is_dtls || dice % 10 >= 3
+    });
+    let begin = world.now;
+    let change = Change { slots: 1, ..Change::default() };
+    let client = world.open(ClientOptions::default(), &change);
+    while !world.clients[client].is_connected && world.now < begin + Duration::from_secs(29) {
+        world.run_for(Duration::from_millis(20));
+    }
+    world.now - begin
 }

@@ -32,6 +32,13 @@ use super::records::{Handshake, Record, records};
 
 /// At most one cookie request per this time, whoever asks.
 const COOKIE_INTERVAL: Duration = Duration::from_millis(5);
+/// A flight that is not answered leaves again after this long, then after twice as long, and so on. RFC 6347 section 4.2.4.1
+/// recommends a second where nothing is known of the network; browsers take 50 ms. The library answers a client's repeats
+/// no sooner either.
+const FIRST_REPEAT: Duration = Duration::from_millis(100);
+/// More than fit into the time that a handshake has.
+const REPEATS: usize = 12;
+
 /// What the engine has to know of its DTLS, and the reverse.
 #[derive(Debug, Default)]
 pub(super) struct Association {
@@ -104,8 +111,11 @@ fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
     }
     let mut provider = aws_lc_rs::default_provider();
     provider.hmac_provider = &AssociationCookies;
-    let mut builder =
-        dimpl::Config::builder().with_crypto_provider(provider).use_server_cookie(true);
+    let mut builder = dimpl::Config::builder()
+        .with_crypto_provider(provider)
+        .use_server_cookie(true)
+        .flight_start_rto(FIRST_REPEAT)
+        .flight_retries(REPEATS);
     if let Some(mtu) = mtu {
         builder = builder.mtu(mtu);
     }

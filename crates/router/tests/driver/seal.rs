@@ -1,8 +1,8 @@
 //! A client's own SRTP keys, to send what str0m would not send for it.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, KeyingMaterial,
@@ -25,7 +25,22 @@ pub fn crypto_provider() -> CryptoProvider {
 struct Watched;
 
 #[derive(Debug)]
-struct WatchedInstance(Box<dyn DtlsInstance>, Keys);
+struct WatchedInstance(dimpl::Dtls, Keys);
+
+/// As browsers have it: what is not answered is said again after 50 ms, and then after twice as long.
+fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
+    static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(Arc::clone(config));
+    }
+    let mut builder =
+        dimpl::Config::builder().flight_start_rto(Duration::from_millis(50)).flight_retries(12);
+    if let Some(mtu) = mtu {
+        builder = builder.mtu(mtu);
+    }
+    let config = Arc::new(builder.build().map_err(|e| CryptoError::Other(e.to_string()))?);
+    Ok(Arc::clone(CONFIG.get_or_init(|| config)))
+}
 
 impl DtlsProvider for Watched {
     fn generate_certificate(&self) -> Option<DtlsCert> {
@@ -39,7 +54,12 @@ impl DtlsProvider for Watched {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner = from_feature_flags().dtls_provider.new_dtls(certificate, now, version, mtu)?;
+        let (config, certificate) = (config(mtu)?, certificate.clone());
+        let inner = match version {
+            DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, certificate, now),
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
+            _ => dimpl::Dtls::new_auto(config, certificate, now),
+        };
         let keys = Keys::default();
         NEWEST.set(Some(Arc::clone(&keys)));
         Ok(Box::new(WatchedInstance(inner, keys)))
