@@ -395,6 +395,12 @@ impl Line {
                     return if needs_key { Verdict::NeedsKeyFrame } else { Verdict::Ignore };
                 }
             }
+        } else if flow.selection.current().is_some()
+            && packet.sequence_number < flow.sequence.newest()
+        {
+            // It is of layers from before the newest structure, and nobody can tell of which.
+            flow.sequence.leave_out(packet.sequence_number);
+            return Verdict::Ignore;
         } else {
             let (temporal, timestamp) = (incoming.frame.temporal_layer, packet.timestamp);
             if !flow.thinning.keeps(aim.temporal, temporal, timestamp, is_key) {

@@ -247,6 +247,30 @@ fn a_key_frame_tells_a_subscriber_which_decode_targets_it_gets() {
 }
 
 #[test]
+fn what_comes_later_than_other_layers_began_is_for_nobody() {
+    let mut studio = Studio::of(Picture::Av1);
+    let subscriber = studio.subscriber(size(SMALL.0, SMALL.1));
+    studio.play(25);
+    let now = studio.world.now;
+    let client = &mut studio.world.clients[studio.publisher];
+    let mut picture = studio.stream.next_picture(client, now, false);
+    let late = picture.pop().expect("the end of the upper layer");
+    let video = client.streams[0].video;
+    for packet in picture {
+        client.send(video, None, packet);
+    }
+    studio.stream.spatial_layers = 1;
+    studio.begin_anew();
+    studio.play(1);
+    let client = &mut studio.world.clients[studio.publisher];
+    client.send(video, None, late);
+    studio.play(10);
+    let seen = studio.world.seen(subscriber);
+    assert!(seen.iter().all(|packet| packet.colour == 0), "nothing of the upper layer");
+    assert!(seen.last().is_some_and(|packet| packet.at > now + Duration::from_millis(300)), "and it goes on");
+}
+
+#[test]
 fn av1_without_descriptors_is_forwarded_whole() {
     let mut studio = Studio::new(Picture::Av1, false);
     let subscriber = studio.subscriber(size(SMALL.0, SMALL.1));

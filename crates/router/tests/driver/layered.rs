@@ -90,15 +90,23 @@ impl Layered {
         (self.packets, self.pictures.wrapping_sub(1) * 3600)
     }
 
-    /// Sends the next picture of a client's first stream: of each spatial layer two packets that end with
-    /// its index.
+    /// Sends the next picture of a client's first stream.
     pub fn send(&mut self, client: &mut Client, now: Instant, is_key: bool) {
+        for packet in self.next_picture(client, now, is_key) {
+            let video = client.streams[0].video;
+            client.send(video, None, packet);
+        }
+    }
+
+    /// The next picture: of each spatial layer two packets that end with its index.
+    pub fn next_picture(&mut self, client: &Client, now: Instant, is_key: bool) -> Vec<RtpWrite> {
         // After a key frame the temporal layers begin anew.
         if is_key {
             self.pictures += self.pictures % 2;
         }
         self.is_begun |= is_key;
         let temporal = (self.pictures % 2) as u8;
+        let mut packets = Vec::new();
         for spatial in 0..self.spatial_layers {
             for is_last in [false, true] {
                 let payload = self.payload(is_key, spatial, temporal, is_last);
@@ -119,12 +127,12 @@ impl Layered {
                 .marker(is_last && spatial + 1 == self.spatial_layers)
                 .nackable(true)
                 .ext_vals(values);
-                let video = client.streams[0].video;
-                client.send(video, None, packet);
+                packets.push(packet);
             }
             self.frames = self.frames.wrapping_add(1);
         }
         self.pictures += 1;
+        packets
     }
 
     fn dependency(&self, is_key: bool, spatial: u8, temporal: u8, is_last: bool) -> Dependency {
