@@ -255,6 +255,7 @@ async def test_while_the_store_is_away_calls_go_on_and_nothing_is_lost(house: Ho
             assert AWAY_S > 0 or outcomes == [None] * 21
         await ana.until(lambda: ana.heard.get(ana.id) == list(range(20)) and ana.heard.get(ben.id) == [99])
         heard_s = time.monotonic() - back
+        await ben.until(lambda: len(ben.heard.get(ana.id, ())) >= 20)
         assert ben.heard[ana.id] == list(range(20)), "once each, and in order"
         assert [ana.told, ben.told] == [[], []], "nobody was interrupted"
         numbers = [number for number, _ in seen]
