@@ -50,12 +50,12 @@ impl Flight {
         }
     }
 
-    /// The library sends this.
+    /// The library sends this. Its cookie request, which it says again while half of the client's answer
+    /// is there, is no part of what is signed (RFC 6347 section 4.2.1).
     pub(super) fn note_ours(&mut self, datagram: &[u8]) {
-        for message in records(datagram).into_iter().flatten().filter_map(|r| r.handshakes()) {
-            for message in message {
-                self.ours.entry(message.message_seq).or_default().add(&message);
-            }
+        let messages = records(datagram).into_iter().flatten().filter_map(|r| r.handshakes());
+        for message in messages.flatten().filter(|m| m.kind != Handshake::HELLO_VERIFY_REQUEST) {
+            self.ours.entry(message.message_seq).or_default().add(&message);
         }
     }
 
@@ -237,5 +237,28 @@ impl Pieces {
         let mut message = vec![kind, l0, l1, l2, s0, s1, 0, 0, 0, l0, l1, l2];
         message.append(&mut body);
         Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handshake message in a record of its own.
+    fn message(kind: u8, number: u8) -> Vec<u8> {
+        let body = [7; 20];
+        let mut datagram = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12 + 20];
+        datagram.extend([kind, 0, 0, 20, 0, number, 0, 0, 0, 0, 0, 20]);
+        datagram.extend(body);
+        datagram
+    }
+
+    #[test]
+    fn a_cookie_request_that_is_said_again_is_no_part_of_what_is_signed() {
+        const SERVER_HELLO: u8 = 2;
+        let mut flight = Flight::new(None);
+        flight.note_ours(&message(Handshake::HELLO_VERIFY_REQUEST, 0));
+        flight.note_ours(&message(SERVER_HELLO, 1));
+        assert_eq!(flight.ours.keys().copied().collect::<Vec<_>>(), [1]);
     }
 }
