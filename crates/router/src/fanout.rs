@@ -118,10 +118,9 @@ impl Router {
             self.look_at_slots(
                 group.kind(),
                 count,
-                feeds.iter().map(|feed| match feed.sink {
-                    Sink::Slot { transport, slot } => (transport, slot),
-                    // Of nobody.
-                    _ => (TransportId(0), SlotIndex(0)),
+                feeds.iter().filter_map(|feed| match feed.sink {
+                    Sink::Slot { transport, slot } => Some((transport, slot)),
+                    _ => None,
                 }),
             );
             for feed in feeds {

@@ -32,10 +32,12 @@ use super::records::{Handshake, Record, records};
 
 /// At most one cookie request per this time, whoever asks.
 const COOKIE_INTERVAL: Duration = Duration::from_millis(5);
+
 /// A flight that is not answered leaves again after this long, then after twice as long, and so on. RFC 6347 section 4.2.4.1
 /// recommends a second where nothing is known of the network; browsers take 50 ms. The library answers a client's repeats
 /// no sooner either.
 const FIRST_REPEAT: Duration = Duration::from_millis(100);
+
 /// More than fit into the time that a handshake has.
 const REPEATS: usize = 12;
 
