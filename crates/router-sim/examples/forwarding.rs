@@ -563,6 +563,11 @@ impl Engine for OpenEngine {
         None
     }
 
+    fn let_out(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.plane.let_out(mid);
+        Ok(())
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

@@ -268,10 +268,12 @@ impl Engine for ScriptedEngine {
         Ok(self.plane.probe(bytes))
     }
 
-    fn pace(&mut self, _bits_per_second: Option<u64>) {}
+    fn pace(&mut self, bits_per_second: Option<u64>) {
+        self.plane.pace(bits_per_second);
+    }
 
     fn release_at(&self) -> Option<Instant> {
-        None
+        self.plane.release_at()
     }
 
     fn set_redundancy(&mut self, packets: u8) {
@@ -280,6 +282,11 @@ impl Engine for ScriptedEngine {
 
     fn rest(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.rest(mid);
+        Ok(())
+    }
+
+    fn let_out(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.plane.let_out(mid);
         Ok(())
     }
 

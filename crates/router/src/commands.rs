@@ -206,7 +206,7 @@ impl Router {
         Ok(())
     }
 
-    /// Sets both pause flags of a binding.
+    /// Sets both pause flags of a binding. What was held back of a video that pauses now leaves before the answer.
     pub fn pause(&mut self, now: Instant, command: Pause) -> Result<(), RouterError> {
         self.flush(now);
         let slot = self.slot_mut(command.transport, command.slot)?;
@@ -214,12 +214,21 @@ impl Router {
             return Ok(());
         }
         let Pause { transport, slot: index, generation, audio_paused, video_paused } = command;
+        let mid = slot.video.mid;
         if let Some(state) = slot.pause(audio_paused, video_paused) {
             let event = Event::VideoFallback { transport, slot: index, generation, state };
             self.events.push_back(event);
         }
         if audio_paused {
             self.leave_stage(transport, index);
+        }
+        if video_paused {
+            let ending = self.transport_mut(transport)?;
+            if let Err(error) = ending.engine.call(|e| e.let_out(mid)) {
+                self.fail(transport, &error);
+                return Ok(());
+            }
+            self.mark_sending(transport);
         }
         self.choose(now, transport, index);
         self.flush(now);

@@ -154,6 +154,7 @@ impl Router {
         if let Some(mid) = transport.slot_mut(index).map(|slot| slot.video.mid) {
             // An engine that broke is found at its next call.
             let _ = transport.engine.call(|engine| engine.rest(mid));
+            self.mark_sending(id);
         }
     }
 

@@ -9,6 +9,7 @@ use tertulia_router_core::{
 use crate::driver::{Change, ClientId, ClientOptions, World};
 use crate::hostile_clients_are_contained::feedback;
 use crate::losses_are_repaired::losing;
+use crate::pausing_holds_back::pause;
 
 const RED: u8 = 1;
 
@@ -95,6 +96,25 @@ fn video_that_must_not_be_left_out_is_sent_whatever_the_network() {
     assert_eq!(told(&world), []);
     let (_, video) = arrivals(&mut world, subscriber, 2);
     assert!(video > 5, "{video}");
+}
+
+#[test]
+fn what_is_held_back_of_a_video_leaves_before_its_pause_is_answered() {
+    let (mut world, subscriber) = call(false);
+    world.narrow(subscriber, 100);
+    world.play(seconds(12));
+    world.widen(subscriber);
+    // What is on the link has arrived by then, and little room was found yet.
+    world.play(seconds(1));
+    let (_, video) = world.clients[subscriber].slot_mids(0);
+    let seen = |world: &World| world.clients[subscriber].received_on(video).len();
+    let before = seen(&world);
+    pause(&mut world, subscriber, false, true);
+    world.run_for(Duration::from_millis(20));
+    let answered = seen(&world);
+    assert!(answered > before, "{answered} pictures, {before} before: nothing was held back");
+    world.play(seconds(1));
+    assert_eq!(seen(&world), answered);
 }
 
 #[test]

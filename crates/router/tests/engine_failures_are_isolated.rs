@@ -129,6 +129,10 @@ impl Engine for FaultyEngine {
         self.inner.release_at()
     }
 
+    fn let_out(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.inner.let_out(mid)
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.inner.forget_sent(mid)
     }

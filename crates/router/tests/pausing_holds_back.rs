@@ -6,7 +6,12 @@ use tertulia_router_core::{Generation, Pause, SlotIndex};
 
 use crate::driver::{ClientId, World};
 
-fn pause(world: &mut World, subscriber: ClientId, audio_paused: bool, video_paused: bool) {
+pub(crate) fn pause(
+    world: &mut World,
+    subscriber: ClientId,
+    audio_paused: bool,
+    video_paused: bool,
+) {
     let transport = world.clients[subscriber].id();
     let (slot, generation) = (SlotIndex(0), Generation(1));
     let pause = Pause { transport, slot, generation, audio_paused, video_paused };

@@ -380,6 +380,10 @@ pub trait Engine: Send {
     /// How many packets each one of redundant audio repeats from now on; an engine without it does nothing.
     fn set_redundancy(&mut self, _packets: u8) {}
 
+    /// What [`Engine::pace`] holds back of a slot line leaves with the next [`Engine::transmit`]: whoever it was meant
+    /// for gets nothing of it later.
+    fn let_out(&mut self, mid: Mid) -> Result<(), EngineError>;
+
     /// Forgets what was sent on a slot line, so that no retransmission of it leaves any more.
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError>;
 

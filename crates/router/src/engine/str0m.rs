@@ -361,6 +361,11 @@ impl Engine for Str0mEngine {
         self.plane.set_redundancy(packets);
     }
 
+    fn let_out(&mut self, mid: Mid) -> Result<(), EngineError> {
+        self.plane.let_out(mid);
+        Ok(())
+    }
+
     fn forget_sent(&mut self, mid: Mid) -> Result<(), EngineError> {
         self.plane.forget_sent(mid);
         Ok(())

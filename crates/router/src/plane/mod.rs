@@ -522,10 +522,29 @@ impl Plane {
 
     fn stop_repeating(&mut self, index: usize) {
         self.waiting.retain(|waiting| match waiting {
-            Waiting::New { .. } => true,
+            Waiting::New { .. } | Waiting::Last { .. } => true,
             Waiting::Again { line, .. } | Waiting::Same { line, .. } => *line != index,
         });
-        self.pacing.release(index);
+        self.let_out_line(index);
+    }
+
+    /// What is held back of a line leaves with the next [`Self::transmit`], and so does what waits of it: it was sent
+    /// by a binding that has come to its end.
+    pub fn let_out(&mut self, mid: Mid) {
+        if let Some(index) = self.outgoing.index(mid) {
+            self.let_out_line(index);
+        }
+    }
+
+    fn let_out_line(&mut self, index: usize) {
+        let end = |waiting| match waiting {
+            Waiting::New { line, packet } if line == index => Waiting::Last { line, packet },
+            other => other,
+        };
+        self.waiting = std::mem::take(&mut self.waiting).into_iter().map(end).collect();
+        for held in self.pacing.let_out(index) {
+            self.waiting.push_front(held);
+        }
     }
 
     /// Asks the peer for a key frame of an encoding, if something of it came.
@@ -577,6 +596,7 @@ impl Plane {
                 },
             };
             let (Waiting::New { line, .. }
+            | Waiting::Last { line, .. }
             | Waiting::Again { line, .. }
             | Waiting::Same { line, .. }) = &waiting;
             let index = *line;
@@ -593,12 +613,13 @@ impl Plane {
                 }
                 waiting => waiting,
             };
-            let is_new_video = is_video && matches!(waiting, Waiting::New { .. });
+            let is_kept = matches!(waiting, Waiting::New { .. });
+            let is_new_video = is_video && (is_kept || matches!(waiting, Waiting::Last { .. }));
             let sequence = line.has_transport_sequence().then_some(self.next_sequence);
             let room = datagrams.room();
             let mut received = None;
             let (length, number, is_repeat) = match waiting {
-                Waiting::New { mut packet, .. } => {
+                Waiting::New { mut packet, .. } | Waiting::Last { mut packet, .. } => {
                     received = packet.received.take();
                     let number = packet.sequence_number as u16;
                     let Ok(length) = line.write(sealer, room, &packet, sequence, self.redundancy)
@@ -607,6 +628,7 @@ impl Plane {
                     };
                     self.repetition.note_media(length);
                     match line.repetition_of_new(packet.payload_type) {
+                        _ if !is_kept => line.formers.clear(),
                         Repeatable::No => {}
                         Repeatable::By(_) => line.history.push(now, packet, None),
                         Repeatable::AsItWas => {

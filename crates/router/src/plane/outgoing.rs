@@ -365,6 +365,8 @@ fn extensions<'a>(
 pub(super) enum Waiting {
     /// A packet that leaves for the first time.
     New { line: usize, packet: RtpOut },
+    /// As [`Self::New`], of a binding that has ended: it is neither held back nor kept for repetitions.
+    Last { line: usize, packet: RtpOut },
     /// One that leaves again in its repair stream.
     Again { line: usize, packet: RtpOut },
     /// One that leaves again as it was.

@@ -113,6 +113,39 @@ fn a_binding_that_ends_leaves_nothing_behind_and_no_gap() {
 }
 
 #[test]
+fn what_waits_of_a_binding_that_ends_is_not_held_back_any_more() {
+    let mut sending = Sending::new(100_000);
+    for number in 10..20 {
+        sending.send(VIDEO, number);
+    }
+    let mut left = sending.transmit();
+    assert!(left.len() < 10, "{left:?}");
+    for number in 20..25 {
+        sending.send(VIDEO, number);
+    }
+    sending.plane.let_out(mid(VIDEO.0));
+    sending.send(VIDEO, 25);
+    left.extend(sending.transmit());
+    let numbers: Vec<u16> = left.iter().map(|(_, number)| *number).collect();
+    assert_eq!(numbers, (10..25).collect::<Vec<_>>());
+    assert!(sending.plane.has_waiting());
+}
+
+#[test]
+fn nothing_of_a_binding_that_ended_is_kept_for_repetitions() {
+    let mut sending = Sending::new(100_000);
+    for number in 10..20 {
+        sending.send(VIDEO, number);
+    }
+    sending.transmit();
+    sending.plane.forget_sent(mid(VIDEO.0));
+    assert!(!sending.transmit().is_empty());
+    assert!(!sending.plane.probe(1_000));
+    let later = sending.now + Duration::from_millis(500);
+    assert!((10..20).all(|number| !sending.plane.repeat(later, 1, number, Cause::Asked)));
+}
+
+#[test]
 fn a_limit_that_is_forgotten_holds_nothing_back() {
     let mut sending = Sending::new(100_000);
     for number in 10..20 {

@@ -37,8 +37,6 @@ pub(super) struct Pacing {
     credit: i64,
     filled_at: Option<Instant>,
     held: VecDeque<Held>,
-    /// So many of the oldest leave at once.
-    released: usize,
 }
 
 impl Pacing {
@@ -97,14 +95,12 @@ impl Pacing {
     pub(super) fn next(&mut self, now: Instant) -> Option<Waiting> {
         let first = self.held.front()?;
         let is_due = self.rate.is_none()
-            || self.released > 0
             || self.credit > 0
             || self.held.len() > MAX_HELD
             || now >= first.since + LONGEST;
         if !is_due {
             return None;
         }
-        self.released = self.released.saturating_sub(1);
         let Held { line, packet, .. } = self.held.pop_front()?;
         Some(Waiting::New { line, packet })
     }
@@ -112,7 +108,7 @@ impl Pacing {
     /// When something is due.
     pub(super) fn release_at(&self) -> Option<Instant> {
         let first = self.held.front()?;
-        let (Some(rate), Some(filled_at), 0) = (self.rate, self.filled_at, self.released) else {
+        let (Some(rate), Some(filled_at)) = (self.rate, self.filled_at) else {
             return Some(first.since);
         };
         let missing = u64::try_from(1 - self.credit).unwrap_or(0);
@@ -126,16 +122,18 @@ impl Pacing {
         !self.held.is_empty()
     }
 
-    /// What is held of a line, and what is held before that, leaves at once.
-    pub(super) fn release(&mut self, line: usize) {
-        let last = self.held.iter().rposition(|held| held.line == line);
-        self.released = self.released.max(last.map_or(0, |last| last + 1));
+    /// What is held of a line is held no longer: it is handed out, the newest first.
+    pub(super) fn let_out(&mut self, line: usize) -> impl Iterator<Item = Waiting> {
+        let all = std::mem::take(&mut self.held).into_iter();
+        let (ended, others): (VecDeque<_>, _) = all.partition(|held| held.line == line);
+        self.held = others;
+        let ended = ended.into_iter().rev();
+        ended.map(|Held { line, packet, .. }| Waiting::Last { line, packet })
     }
 
     /// Forgets what is held.
     pub(super) fn clear(&mut self) {
         self.held.clear();
-        self.released = 0;
     }
 }
 
