@@ -203,19 +203,9 @@ impl World {
             )
         });
         let now = self.now;
-        self.pictures.begin((transport, pair.video_mid));
-        if source.audio_mid.is_some() {
-            self.watch.bind((transport, pair.audio_mid), ids.0, audio_paused, now);
-        }
-        if source.video_mid.is_some() {
-            self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
-        }
         let slot_index = pair.slot;
         let wishes = self.wishes();
         let audio_fallback = self.rng.bool() || self.novelty.is_mostly_left_out();
-        if let Some(watched) = self.watch.binding((transport, pair.video_mid)) {
-            watched.is_kept = !audio_fallback;
-        }
         let is_screen = self.novelty.rng.bool();
         self.peers[peer].slots[slot].wants_best_since = wants_best(&wishes).then_some(now);
         let command = Bind {
@@ -230,6 +220,18 @@ impl World {
             is_screen,
         };
         let answer = self.shards.of(transport).start_bind(now, &command, ticket);
+        // What was held back of the binding before leaves before the answer.
+        self.let_out(transport)?;
+        self.pictures.begin((transport, pair.video_mid));
+        if source.audio_mid.is_some() {
+            self.watch.bind((transport, pair.audio_mid), ids.0, audio_paused, now);
+        }
+        if source.video_mid.is_some() {
+            self.watch.bind((transport, pair.video_mid), ids.1, video_paused, now);
+        }
+        if let Some(watched) = self.watch.binding((transport, pair.video_mid)) {
+            watched.is_kept = !audio_fallback;
+        }
         match answer {
             Some(outcome) => {
                 // A binding of this shard is there when the command returns.
@@ -300,6 +302,7 @@ impl World {
         let now = self.now;
         let done = self.shards.of(transport).unbind(now, command);
         done.map_err(|error| format!("peer {peer} slot {slot} cannot be unbound: {error}"))?;
+        self.let_out(transport)?;
         if !is_stale {
             self.watch.unbind((transport, pair.audio_mid));
             self.watch.unbind((transport, pair.video_mid));
@@ -324,6 +327,7 @@ impl World {
         let command = Pause { transport, slot: pair.slot, generation, audio_paused, video_paused };
         let done = self.shards.of(transport).pause(now, command);
         done.map_err(|error| format!("peer {peer} slot {slot} cannot be paused: {error}"))?;
+        self.let_out(transport)?;
         for (mid, is_paused) in [(pair.audio_mid, audio_paused), (pair.video_mid, video_paused)] {
             if let Some(watched) = self.watch.binding((transport, mid)) {
                 if watched.is_paused && !is_paused {

@@ -291,6 +291,16 @@ impl World {
         Ok(())
     }
 
+    /// Sends what a transport's shard has for the network, as a shard does before it answers a command.
+    pub(crate) fn let_out(&mut self, transport: TransportId) -> Step {
+        let index = usize::from(transport.shard().0);
+        self.shards.routers[index].flush(self.now);
+        while let Some(transmit) = self.shards.routers[index].poll_transmit() {
+            self.transmitted(transmit.destination, &transmit.contents)?;
+        }
+        Ok(())
+    }
+
     fn transmitted(&mut self, destination: SocketAddr, contents: &[u8]) -> Step {
         let IpAddr::V4(ip) = destination.ip() else { unreachable!("peers have IPv4 addresses") };
         let [_, _, high, low] = ip.octets();
