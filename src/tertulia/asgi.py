@@ -131,7 +131,8 @@ class App:
 
     async def _start_router(self, parts: AsyncExitStack) -> None:
         folder = self._settings.run_folder
-        command = (*router_command(find_router(), self._settings), "--supervisor-pid", str(os.getpid()))
+        router = find_router(self._settings.programs_folder)
+        command = (*router_command(router, self._settings), "--supervisor-pid", str(os.getpid()))
         for leftover in find_leftovers(folder).values():
             await asyncio.to_thread(leftover.end)
         parts.callback(forget, folder)

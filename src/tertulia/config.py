@@ -257,9 +257,14 @@ class ConfiguredProject(_Section, frozen=True):
 
 
 class Settings(_Section, frozen=True):
-    """Everything that can be set."""
+    """Everything that can be set.
+
+    The programs `tertulia-router` and `tertulia-load` are looked for in `programs_folder` alone, if it is set, else
+    where they were installed or built with this package.
+    """
 
     data_folder: Path = msgspec.field(default_factory=lambda: Path("var").absolute())
+    programs_folder: Path | None = None
     log_level: LogLevel = "info"
     http: HttpSettings = HttpSettings()
     media: MediaSettings = MediaSettings()

@@ -23,7 +23,7 @@ def become_server(settings: Settings, *, announce: str, log_to_files: bool) -> N
 
     Raises CannotStartError if a program or the browser files are missing, or the data folder is used or cannot be.
     """
-    router, _ = find_router(), find_web()
+    router, _ = find_router(settings.programs_folder), find_web()
     _check_certificate(settings.http)
     prepare(settings, log_to_files=log_to_files)
     # Before anything is written: a server that runs reads these files again whenever control is restarted.

@@ -19,6 +19,7 @@ from cyclopts import Parameter
 
 from tertulia.cli.store import Config, Data, Json, open_store
 from tertulia.clock import SystemClock
+from tertulia.config import load as settings_from
 from tertulia.domain.project import Project, ProjectStatus
 from tertulia.errors import InvalidParameterError
 from tertulia.supervisor.errors import CannotStartError
@@ -79,7 +80,7 @@ def load(
     json: Json = False,
 ) -> NoReturn:
     """Load a server with clients that have real ICE, DTLS and SRTP, and count what arrives."""
-    program = find_load()
+    program = find_load(settings_from(config, flags={"data_folder": data}).programs_folder)
     _check_counts(publishers, subscribers, participants, sessions, pairs)
     if not i_have_permission:
         _check_reach(url)

@@ -16,21 +16,24 @@ SCRIPT = "tertulia.js"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def find_router() -> Path:
-    """The router program; raises CannotStartError if it is missing."""
-    return _find(ROUTER, "router")
+def find_router(folder: Path | None = None) -> Path:
+    """The router program, in `folder` alone if there is one; raises CannotStartError if it is missing."""
+    return _find(ROUTER, "router", folder)
 
 
-def find_load() -> Path:
-    """The load generator; raises CannotStartError if it is missing."""
-    return _find(LOAD, "load generator")
+def find_load(folder: Path | None = None) -> Path:
+    """The load generator, in `folder` alone if there is one; raises CannotStartError if it is missing."""
+    return _find(LOAD, "load generator", folder)
 
 
-def _find(name: str, what: str) -> Path:
+def _find(name: str, what: str, chosen: Path | None) -> Path:
     checkout = _checkout()
-    if checkout is not None:
-        folders = [checkout / "target" / "release"]
+    if chosen is not None:
+        folders, remedy = [chosen], "correct the setting programs_folder."
+    elif checkout is not None:
+        folders, remedy = [checkout / "target" / "release"], "build it with `make build`."
     else:
+        remedy = "install the wheel of this platform again with `pip`."
         folders = [
             Path(sysconfig.get_path("scripts")),
             Path(sys.executable).parent,
@@ -40,10 +43,7 @@ def _find(name: str, what: str) -> Path:
         program = folder / name
         if program.is_file() and os.access(program, os.X_OK):
             return program
-    raise CannotStartError(
-        f"The {what} program {name} is missing in {folders[0]}; "
-        + ("build it with `make build`." if checkout else "install the wheel of this platform again with `pip`.")
-    )
+    raise CannotStartError(f"The {what} program {name} is missing in {folders[0]}; {remedy}")
 
 
 def find_web() -> Path:

@@ -65,6 +65,20 @@ def test_an_installed_package_uses_what_came_with_it(installed: Path) -> None:
     assert programs.find_docs() == package / "_docs"
 
 
+def test_a_folder_that_is_named_is_the_only_one(checkout: Path, tmp_path: Path) -> None:
+    put(checkout / "target" / "release" / "tertulia-router", executable=True)
+    put(checkout / "target" / "release" / "tertulia-load", executable=True)
+    folder = tmp_path / "programs"
+    for find in (programs.find_router, programs.find_load):
+        with pytest.raises(CannotStartError, match=r"programs; correct the setting programs_folder"):
+            find(folder)
+
+    router = put(folder / "tertulia-router", executable=True)
+    load = put(folder / "tertulia-load", executable=True)
+
+    assert (programs.find_router(folder), programs.find_load(folder)) == (router, load)
+
+
 def test_what_is_missing_in_a_checkout_is_to_be_built(checkout: Path) -> None:
     for find in (programs.find_router, programs.find_load, programs.find_web):
         with pytest.raises(CannotStartError, match="make build"):
