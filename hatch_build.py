@@ -18,12 +18,13 @@ class TertuliaBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling 
         if version == "editable":
             return
         root = Path(self.root)
-        failures = _load(root / "scripts" / "build.py", "tertulia_build").build(["router", "web"])
+        builder = _load(root / "scripts" / "build.py", "tertulia_build")
+        failures = builder.build(["router", "web"])
         if failures:
             raise SystemExit("\n".join(failures.values()))
         _load(root / "scripts" / "reference.py", "tertulia_reference").main()
-        for program in ("tertulia-router", "tertulia-load"):
-            build_data["shared_scripts"][str(root / "target" / "release" / program)] = program
+        for program in builder.PROGRAMS:
+            build_data["shared_scripts"][str(program)] = program.name
         build_data["force_include"][str(root / "web" / "dist")] = "tertulia/_web"
         build_data["force_include"][str(root / "docs")] = "tertulia/_docs"
         build_data["pure_python"] = False

@@ -2,7 +2,8 @@
 
     python3 scripts/build.py [python] [router] [web]
 
-Progress goes to standard error. A part whose inputs did not change is not built again.
+Progress goes to standard error. A part whose inputs did not change is not built again. `ROUTER_PROFILE` names another
+profile of cargo's for the router and the load generator than `release`, which is what is shipped.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 WEB = ROOT / "web"
+PROFILE = os.environ.get("ROUTER_PROFILE", "release")
+PROGRAMS_FOLDER = ROOT / "target" / ("debug" if PROFILE == "dev" else PROFILE)
 # One run of cargo for both: they share nearly everything that they are made of.
-PROGRAMS = [ROOT / "target" / "release" / name for name in ("tertulia-router", "tertulia-load")]
+PROGRAMS = [PROGRAMS_FOLDER / name for name in ("tertulia-router", "tertulia-load")]
 REFERENCE = ROOT / "scripts" / "reference.py"
 UV = "uv>=0.8,<1"
 OLDEST_PYTHON = (3, 11)
@@ -71,13 +74,13 @@ def build_environment() -> None:
 def build_router() -> None:
     cargo = find("cargo", "the Rust toolchain is missing; install it from https://rustup.rs and run this again.")
     inputs = [ROOT / "Cargo.toml", ROOT / "Cargo.lock", ROOT / "rust-toolchain.toml", *files(ROOT / "crates")]
-    with Stamp("router", inputs, *PROGRAMS) as stamp:
+    with Stamp(f"router-{PROFILE}", inputs, *PROGRAMS) as stamp:
         if stamp.is_fresh:
             return
         if not PROGRAMS[0].exists():
             say("The first router takes minutes: everything that it is made of is compiled.")
         packages = [argument for program in PROGRAMS for argument in ("-p", program.name)]
-        command = [cargo, "build", "--release", "--locked", "--quiet", *packages, "--bins"]
+        command = [cargo, "build", "--profile", PROFILE, "--locked", "--quiet", *packages, "--bins"]
         step("router", command, CARGO_TARGET_DIR=str(ROOT / "target"))
 
 

@@ -23,6 +23,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+# The programs that the tests run are made of what `cargo test` is made of anyway. Those that are shipped take about as
+# long to compile as everything else together: ROUTER_PROFILE=release tests them.
+os.environ.setdefault("ROUTER_PROFILE", "dev")
+
 import build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -195,7 +199,12 @@ def exists(argument: str) -> bool:
 
 def execute(folder: Path, command: list[str], output: Path, *, patient: bool) -> tuple[int, str]:
     """Runs a program in a process group of its own, none of which survives it; returns exit status and output."""
-    environment = {**os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
+    environment = {
+        **os.environ,
+        "NO_COLOR": "1",
+        "CARGO_TERM_COLOR": "never",
+        "TERTULIA_PROGRAMS_FOLDER": str(build.PROGRAMS_FOLDER),
+    }
     environment.pop("FORCE_COLOR", None)
     with output.open("wb") as sink:
         try:

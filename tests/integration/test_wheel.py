@@ -39,8 +39,21 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-def run(*command: str | Path, folder: Path = ROOT) -> None:
-    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=BUILD_DEADLINE_S)
+def own_programs(installed: Path) -> dict[str, str]:
+    """Variables with which nothing but the environment's own programs is found, and no checkout to fall back on."""
+    others = ("PYTHONPATH", "TERTULIA_PROGRAMS_FOLDER")
+    return {name: value for name, value in os.environ.items() if name not in others} | {"PATH": str(installed)}
+
+
+def run(*command: str | Path, folder: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_DEADLINE_S,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -61,9 +74,7 @@ def test_the_wheel_carries_programs_browser_files_and_documents(wheel: Path) -> 
 
 def test_an_installed_wheel_serves_without_rust_and_node(installed: Path, tmp_path: Path) -> None:
     command = [str(installed / "tertulia"), "dev", "--json", "--port", "0", "--data", str(tmp_path / "data")]
-    # Nothing but the environment's own programs; and no checkout to fall back on.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["PATH"] = str(installed)
+    environment = own_programs(installed)
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
@@ -79,7 +90,7 @@ def test_an_installed_wheel_serves_without_rust_and_node(installed: Path, tmp_pa
             router = Path(f"/proc/{facts['pids']['router']}/exe").resolve()
             assert router == (installed / "tertulia-router").resolve()
             load = ["load", "--url", facts["url"], "--data", "data", "--subscribers", "1", "--duration", "0.2"]
-            run(installed / "tertulia", *load, folder=tmp_path)
+            run(installed / "tertulia", *load, folder=tmp_path, environment=environment)
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 0
@@ -92,6 +103,7 @@ def test_a_missing_router_program_is_one_sentence(installed: Path, tmp_path: Pat
     try:
         result = subprocess.run(
             [installed / "tertulia", "dev", "--port", "0", "--data", tmp_path],
+            env=own_programs(installed),
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,
