@@ -79,6 +79,8 @@ export class Publisher extends View implements Publication {
   #captions: boolean;
   #destroyed = false;
   #failure: OTError | null = null;
+  /** The silence of the session in which the stream began, until the server says that it did. */
+  #beganIn: symbol | null = null;
 
   constructor(page: Page, target: Target, properties: Properties, done?: Done) {
     super(page.era);
@@ -299,13 +301,16 @@ export class Publisher extends View implements Publication {
   }
 
   /** A moderator or the server muted the stream; it may be unmuted again. */
-  _muteForced(): void {
-    this.#setAudio(false);
+  _muteForced(silence: symbol): void {
+    // Who begins in a muted session is told as well, and the application may have unmuted it before that.
+    if (this.#beganIn !== silence) this.#setAudio(false);
+    this.#beganIn = null;
     if (this.#page.era.tellsMuting) queueEvent(this, new MuteForcedEvent());
   }
 
-  /** The session is muted: the stream begins without sound. */
-  _beginMuted(): void {
+  /** The session is muted: the stream begins without sound, and the server will say so. */
+  _beginMuted(silence: symbol): void {
+    this.#beganIn = silence;
     this.#setAudio(false);
   }
 

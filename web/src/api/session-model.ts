@@ -32,6 +32,8 @@ export class SessionModel {
   mayPublish = true;
   /** Whether streams begin without sound. */
   muted = false;
+  /** Another whenever streams begin with sound again, and when something may have been missed. */
+  silence = Symbol('silence');
   /** The state that all clients of the session share; empty outside a connection. */
   state: ReadonlyMap<string, string> = new Map();
   /** Hears what is different in it, when something is. */
@@ -117,6 +119,7 @@ export class SessionModel {
         if (this.page.era.tellsReconnecting) fire(this.session, new Event('sessionReconnecting'));
         return;
       case 'reconnected':
+        this.silence = Symbol('silence');
         if (this.page.era.tellsReconnecting) fire(this.session, new Event('sessionReconnected'));
         return;
       case 'disconnected':
@@ -156,10 +159,11 @@ export class SessionModel {
         return;
       case 'muteForced':
         this.muted = fact.active;
+        if (!fact.active) this.silence = Symbol('silence');
         if (this.page.era.tellsMuting) fire(this.session, new MuteForcedEvent(fact.active));
         return;
       case 'streamMuted':
-        this.publishers.get(fact.streamId)?._muteForced();
+        this.publishers.get(fact.streamId)?._muteForced(this.silence);
         return;
       case 'stateChanged':
         this.stateChanged(fact.values);

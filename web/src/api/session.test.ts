@@ -447,6 +447,38 @@ describe('muting by force', () => {
     expect(publisher.getAudioSource()?.enabled).toBe(true);
   });
 
+  test('that a stream began with is told late, and mutes nobody who was unmuted since', async () => {
+    const page = await new FakePage(v2).connected();
+    page.server.tell({ type: 'muteForced', active: true });
+    await page.calm();
+    const publisher = page.session.publish();
+    await page.flows();
+    publisher.publishAudio(true);
+    page.listen(publisher, 'publisher', ['muteForced']);
+    page.server.tell({ type: 'streamMuted', streamId: 'own-1' });
+    await page.calm();
+    expect(page.takeLog()).toEqual(['publisher muteForced']);
+    expect(publisher.getAudioSource()?.enabled).toBe(true);
+    page.server.tell({ type: 'streamMuted', streamId: 'own-1' });
+    await page.calm();
+    expect(publisher.getAudioSource()?.enabled).toBe(false);
+  });
+
+  test('mutes a stream that began in a silence which the server had ended', async () => {
+    const page = await new FakePage(v2).connected();
+    page.server.tell({ type: 'muteForced', active: true });
+    await page.calm();
+    const publisher = page.session.publish();
+    await page.calm();
+    expect(page.world.socket.of('publish')[0]).toMatchObject({ hasAudio: false });
+    page.server.tell({ type: 'muteForced', active: false });
+    await page.flows();
+    publisher.publishAudio(true);
+    page.server.tell({ type: 'streamMuted', streamId: 'own-1' });
+    await page.calm();
+    expect(publisher.getAudioSource()?.enabled).toBe(false);
+  });
+
   test('of the session is told, and streams published meanwhile begin without sound', async () => {
     const page = await new FakePage(v2).connected();
     page.listen(page.session, 'session', ['muteForced']);

@@ -403,7 +403,7 @@ export class Session extends Emitter {
       throw new OTError('OT_STREAM_CREATE_FAILED', 'The Publisher was destroyed before it was published.');
     if (publisher.session !== this)
       throw new OTError('OT_STREAM_CREATE_FAILED', 'unpublish() was called before the stream was registered.');
-    if (this.model.muted) publisher._beginMuted();
+    if (this.model.muted) publisher._beginMuted(this.model.silence);
     await engine.publish(publisher, publisher._description(), (stream) => {
       this.model.publishers.set(stream.id, publisher);
       // The application changed its mind while the server was being asked.
