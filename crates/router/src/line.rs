@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::codec::{Format, FrameInfo, Payload, PictureId, payload_type_for};
+use crate::codec::{Codec, Format, FrameInfo, Payload, PictureId, payload_type_for};
 use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
 use crate::layers::{Aim, Encodings, Need};
@@ -130,6 +130,7 @@ struct Binding {
 #[derive(Debug)]
 struct Flow {
     ssrc: u32,
+    codec: Codec,
     encoding: u8,
     sequence: Renumbering,
     pictures: Option<Pictures>,
@@ -316,7 +317,8 @@ impl Line {
             return None;
         }
         let to = payload_type_for(format, payloads);
-        if binding.mapping.is_some_and(|(known, _)| known.codec() != format.codec()) {
+        // Not by the mapping, which another offer makes anew.
+        if binding.flow.as_ref().is_some_and(|flow| flow.codec != format.codec()) {
             binding.flow = None;
         }
         binding.mapping = Some((format, to));
@@ -408,6 +410,12 @@ impl Line {
                 return Verdict::Ignore;
             }
         }
+        let is_late = packet.sequence_number < flow.sequence.newest();
+        if is_late && !flow.has_place_for(&incoming.frame) {
+            // The rest of a picture whose beginning was left out.
+            flow.sequence.leave_out(packet.sequence_number);
+            return Verdict::Ignore;
+        }
         let timestamp = clock.map(packet.timestamp);
         let (Some(sequence_number), false) =
             (flow.sequence.map(packet.sequence_number), is_before(timestamp, *first_timestamp))
@@ -465,6 +473,7 @@ impl Line {
         let Incoming { ref packet, ref frame, encoding, .. } = *incoming;
         let flow = Flow {
             ssrc: packet.ssrc,
+            codec: incoming.format.codec(),
             encoding,
             sequence: Renumbering::new(packet.sequence_number, self.left.sequence_number + 1),
             pictures: frame.picture_id.map(|id| {
@@ -478,8 +487,10 @@ impl Line {
             }),
             thinning: Thinning::new(self.aim.temporal),
             selection: Selection::default(),
-            frames: frame_number(packet)
-                .map_or(0, |first| self.left.frame.wrapping_add(1).wrapping_sub(first)),
+            // Without a descriptor nothing is counted on.
+            frames: frame_number(packet).map_or(self.left.frame, |first| {
+                self.left.frame.wrapping_add(1).wrapping_sub(first)
+            }),
         };
         let target = self.next_timestamp(now, incoming.source_us);
         let floor = if self.binding.as_ref().is_some_and(|b| b.clock.is_some()) {
@@ -571,6 +582,15 @@ impl Flow {
             let number = pictures.extend(id);
             pictures.numbers.leave_out(number);
         }
+    }
+
+    /// Whether its picture was not left out.
+    fn has_place_for(&mut self, frame: &FrameInfo) -> bool {
+        let (Some(pictures), Some(id)) = (&mut self.pictures, frame.picture_id) else {
+            return true;
+        };
+        let number = pictures.extend(id);
+        pictures.numbers.map(number).is_some()
     }
 
     /// The identifiers that the packet leaves with.

@@ -142,7 +142,11 @@ impl Plane {
         let line = self.outgoing.line_mut(index);
         // More than a network bears is not made better by repeats of it.
         let line = line.filter(|line| line.kind == Kind::Audio || !is_short);
-        let sent = line.and_then(|line| line.history.take_again(now, number, round_trip, cause));
+        let repeats_come = self.departures.repeats_come();
+        let sent = line.and_then(|line| {
+            let may_try_again = repeats_come || line.kind == Kind::Audio;
+            line.history.take_again(now, number, round_trip, (cause, may_try_again))
+        });
         let Some(sent) = sent else {
             return false;
         };
@@ -199,6 +203,9 @@ impl Plane {
     /// What the peer says it lacks leaves again before it asks: its request may be lost, or be a round trip
     /// away.
     fn repeat_lost(&mut self, now: Instant, reported: &[ReportedPacket]) {
+        if let Some(newest) = reported.last() {
+            self.departures.note_report(newest.sequence);
+        }
         // The arrivals first: of two copies one is enough.
         for packet in reported.iter().filter(|packet| packet.arrival_us.is_some()) {
             if let Some(Departed { line, number, is_repeat: true }) =

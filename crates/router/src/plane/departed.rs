@@ -10,12 +10,21 @@ const REMEMBERED: usize = 1024;
 const MAX_COPIES: usize = 256;
 /// Beyond the round trip: so much later a repeat is reported, unless it or the report was lost.
 const REPORTED_AFTER: Duration = Duration::from_millis(100);
+/// A peer that tells nothing for so long does not say what came either; before, nobody knows if a repeat did.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+/// How often a packet is watched for the report on it, and how many are.
+const WATCH_EVERY: Duration = Duration::from_millis(20);
+const MAX_WATCHED: usize = 32;
 /// Between a repeat and its second copy: bursts of loss are mostly shorter.
 const COPY_AFTER: Duration = Duration::from_millis(6);
 /// The share of a new report in the loss, for each packet of it: it follows within about 50 packets.
 const SHARE: f32 = 0.02;
 /// From here on one of 25 repeats is lost as well, which is a frame that stands still every few seconds.
 const LOSSY: f32 = 0.04;
+/// The same of a repeat in the share of those that come: it follows within about twenty.
+const REPEAT_SHARE: f32 = 1.0 / 16.0;
+/// Where fewer repeats come it is they that fill the network, for chance alone takes 30 in 100 at worst.
+const WORTHWHILE: f32 = 0.35;
 
 /// A packet that left with a number of the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,20 +54,44 @@ struct Entry {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Departures {
     /// By number of the transport.
     entries: Vec<Entry>,
     copies: VecDeque<Copy>,
-    /// Repeats whose arrival is to be known by then.
-    awaited: VecDeque<Copy>,
+    /// Repeats whose arrival is to be known by then, and when each left.
+    awaited: VecDeque<(Instant, Copy)>,
     /// Share of the packets that does not come, as the peer says.
     loss: f32,
+    /// Share of the repeats that comes.
+    repeats_come: f32,
+    /// Some of the packets that no report has told of yet, the oldest first, and when they left.
+    watched: VecDeque<(u16, Instant)>,
+    /// All that left until then was told of, as far as its report came.
+    told_until: Option<Instant>,
+}
+
+impl Default for Departures {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            copies: VecDeque::new(),
+            awaited: VecDeque::new(),
+            loss: 0.0,
+            repeats_come: 1.0,
+            watched: VecDeque::new(),
+            told_until: None,
+        }
+    }
 }
 
 impl Departures {
     /// A packet left with this number of the transport.
-    pub(super) fn note(&mut self, sequence: u16, departed: Departed) {
+    pub(super) fn note(&mut self, now: Instant, sequence: u16, departed: Departed) {
+        let is_due = self.watched.back().is_none_or(|(_, at)| now >= *at + WATCH_EVERY);
+        if is_due && self.watched.len() < MAX_WATCHED {
+            self.watched.push_back((sequence, now));
+        }
         if self.entries.is_empty() {
             self.entries.resize(REMEMBERED, Entry::default());
         }
@@ -82,7 +115,26 @@ impl Departures {
         let departed = Departed { line: line.into(), number, is_repeat };
         let lost = if came { 0.0 } else { 1.0 };
         self.loss += SHARE * (lost - self.loss);
+        if is_repeat {
+            self.repeats_come += REPEAT_SHARE * (1.0 - lost - self.repeats_come);
+        }
         Some(departed)
+    }
+
+    /// The peer told of all packets up to this one.
+    pub(super) fn note_report(&mut self, newest: u16) {
+        let is_reported = |watched: u16| newest.wrapping_sub(watched) < u16::MAX / 2;
+        while let Some((watched, at)) = self.watched.front().copied()
+            && is_reported(watched)
+        {
+            self.watched.pop_front();
+            self.told_until = Some(at);
+        }
+    }
+
+    /// Whether a packet is worth to be repeated more than once.
+    pub(super) fn repeats_come(&self) -> bool {
+        self.repeats_come >= WORTHWHILE
     }
 
     /// Reads what [`Self::note`] is about to write to.
@@ -112,20 +164,28 @@ impl Departures {
         number: u16,
     ) {
         if self.awaited.len() < MAX_COPIES {
-            self.awaited.push_back(Copy { at: now + round_trip + REPORTED_AFTER, line, number });
+            let at = now + round_trip + REPORTED_AFTER;
+            self.awaited.push_back((now, Copy { at, line, number }));
         }
     }
 
     /// When [`Self::take_due`] or [`Self::take_awaited`] has something.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let fronts = self.copies.front().into_iter().chain(self.awaited.front());
-        fronts.map(|copy| copy.at).min()
+        let copy = self.copies.front().map(|copy| copy.at);
+        copy.into_iter().chain(self.awaited_at()).min()
+    }
+
+    /// When the first repeat that is awaited is missed. Behind a queue the reports on it are late as well.
+    fn awaited_at(&self) -> Option<Instant> {
+        let (left, copy) = self.awaited.front()?;
+        let is_told = self.told_until.is_some_and(|until| until >= *left);
+        Some(if is_told { copy.at } else { copy.at.max(*left + LONGEST_SILENCE) })
     }
 
     /// Line and number of the next packet of which a repeat should have been reported by now.
     pub(super) fn take_awaited(&mut self, now: Instant) -> Option<(usize, u16)> {
-        self.awaited.front().filter(|copy| copy.at <= now)?;
-        let Copy { line, number, .. } = self.awaited.pop_front()?;
+        self.awaited_at().filter(|at| *at <= now)?;
+        let (_, Copy { line, number, .. }) = self.awaited.pop_front()?;
         Some((line, number))
     }
 
@@ -147,10 +207,10 @@ mod tests {
 
     #[test]
     fn a_packet_is_found_once_by_its_number_while_it_is_remembered() {
-        let mut departures = Departures::default();
+        let (t, mut departures) = (Instant::now(), Departures::default());
         assert_eq!(departures.take(7, false), None);
         for sequence in 65_000..66_100_u32 {
-            departures.note(sequence as u16, departed(sequence as u16 ^ 1));
+            departures.note(t, sequence as u16, departed(sequence as u16 ^ 1));
         }
         assert_eq!(departures.take(65_000, false), None, "too long ago");
         assert_eq!(departures.take(500, false), Some(departed(501)));
@@ -164,7 +224,7 @@ mod tests {
         let mut departures = Departures::default();
         let report = |departures: &mut Departures, every: u16| {
             for sequence in 0..500 {
-                departures.note(sequence, departed(sequence));
+                departures.note(t, sequence, departed(sequence));
                 departures.take(sequence, sequence % every != 0);
             }
         };

@@ -117,13 +117,14 @@ impl History {
         newest ^ u64::from(self.none_over_before_ms)
     }
 
-    /// The packet with these lower bits, if it may leave again now; it counts as repeated.
+    /// The packet with these lower bits, if it may leave again now; it counts as repeated. Unless it may be tried
+    /// again, it leaves again only once.
     pub(super) fn take_again(
         &mut self,
         now: Instant,
         number: u16,
         round_trip: Option<Duration>,
-        cause: Cause,
+        (cause, may_try_again): (Cause, bool),
     ) -> Option<&Sent> {
         let round_trip = round_trip.unwrap_or_default().clamp(LEAST_SPACING, MOST_SPACING);
         let spacing = match cause {
@@ -135,7 +136,8 @@ impl History {
         let sent = self.find(number)?;
         let repeated_for = Duration::from_millis(now_ms.wrapping_sub(sent.repeated_ms).into());
         let is_under_way = sent.repetitions > 0 && repeated_for < spacing;
-        let is_over = sent.is_over(now_ms) || sent.repetitions >= MAX_REPETITIONS;
+        let most = if may_try_again { MAX_REPETITIONS } else { 1 };
+        let is_over = sent.is_over(now_ms) || sent.repetitions >= most;
         let is_there = sent.arrived && cause != Cause::Asked;
         if is_under_way || is_over || is_there {
             return None;
@@ -215,7 +217,7 @@ mod tests {
     fn again(history: &mut History, now: Instant, number: u16) -> Option<u64> {
         let round_trip = Some(Duration::from_millis(40));
         history
-            .take_again(now, number, round_trip, Cause::Asked)
+            .take_again(now, number, round_trip, (Cause::Asked, true))
             .map(|sent| sent.packet.sequence_number)
     }
 
@@ -243,7 +245,7 @@ mod tests {
         history.push(t, packet(t, 7), None);
         let mut again = |ms, cause| {
             let (now, round_trip) = (t + Duration::from_millis(ms), Duration::from_millis(40));
-            history.take_again(now, 7, Some(round_trip), cause).is_some()
+            history.take_again(now, 7, Some(round_trip), (cause, true)).is_some()
         };
         assert!(again(10, Cause::Lost));
         assert!(!again(20, Cause::Asked), "the repeat is under way");
@@ -253,10 +255,13 @@ mod tests {
         history.note_arrived(7);
         for cause in [Cause::Lost, Cause::RepeatLost, Cause::Copy] {
             let now = t + Duration::from_millis(500);
-            assert!(history.take_again(now, 7, None, cause).is_none());
+            assert!(history.take_again(now, 7, None, (cause, true)).is_none());
         }
         let now = t + Duration::from_millis(500);
-        assert!(history.take_again(now, 7, None, Cause::Asked).is_some(), "who asks lacks it");
+        assert!(
+            history.take_again(now, 7, None, (Cause::Asked, true)).is_some(),
+            "who asks lacks it"
+        );
     }
 
     #[test]
@@ -272,7 +277,7 @@ mod tests {
         assert_eq!(history.packets.len(), 1);
         assert_eq!(history.largest_of_newest().map(|packet| packet.sequence_number), Some(15));
         for cause in [Cause::Asked, Cause::Lost, Cause::RepeatLost, Cause::Copy] {
-            assert!(history.take_again(t, 15, None, cause).is_none());
+            assert!(history.take_again(t, 15, None, (cause, true)).is_none());
         }
     }
 

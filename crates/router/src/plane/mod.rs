@@ -659,7 +659,7 @@ impl Plane {
             self.pacing.note_sent(length, is_new_video);
             if let Some(sequence) = sequence {
                 self.next_sequence = sequence.wrapping_add(1);
-                self.departures.note(sequence, Departed { line: index, number, is_repeat });
+                self.departures.note(now, sequence, Departed { line: index, number, is_repeat });
                 self.sent.push(SentPacket { sequence, at: now, bytes: length as u32 });
             }
         }

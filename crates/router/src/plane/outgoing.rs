@@ -275,7 +275,11 @@ impl SendLine {
         let length = sealer.seal_written(media, buffer, start, end, packet.sequence_number)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add((end - start) as u32);
-        self.captured = Some((packet.timestamp, packet.captured));
+        // One that comes late may not know well when it was captured.
+        let is_late = |newest: u32| (packet.timestamp.wrapping_sub(newest) as i32) < 0;
+        if !self.captured.is_some_and(|(newest, _)| is_late(newest)) {
+            self.captured = Some((packet.timestamp, packet.captured));
+        }
         if redundancy.is_some() {
             self.formers.push(packet);
         }

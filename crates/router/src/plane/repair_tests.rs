@@ -51,6 +51,8 @@ struct Pair {
     /// When each arrives; whether it is media.
     under_way: VecDeque<(Instant, bool, Vec<u8>)>,
     came: Vec<u64>,
+    /// What the way to the receiver carries, in bits per second, and until when it is busy; none: everything.
+    narrow: Option<(u64, Instant)>,
     key_frames_asked: usize,
 }
 
@@ -70,6 +72,7 @@ impl Pair {
             receiver: plane(false, srtp::Role::Server),
             under_way: VecDeque::new(),
             came: Vec::new(),
+            narrow: None,
             key_frames_asked: 0,
         }
     }
@@ -121,10 +124,27 @@ impl Pair {
         }
         while self.sender.poll_control().is_some() {}
         for (is_media, datagram) in leaving {
-            if passes(is_media) {
-                self.under_way.push_back((now + WAY, is_media, datagram));
+            if passes(is_media)
+                && let Some(wait) = self.wait(is_media, datagram.len())
+            {
+                let arrives = now + wait + WAY;
+                let place = self.under_way.partition_point(|(at, ..)| *at <= arrives);
+                self.under_way.insert(place, (arrives, is_media, datagram));
             }
         }
+    }
+
+    /// How long a datagram waits; none if the queue of 400 ms is full.
+    fn wait(&mut self, is_media: bool, bytes: usize) -> Option<Duration> {
+        let Some((bps, busy_until)) = self.narrow.as_mut().filter(|_| is_media) else {
+            return Some(Duration::ZERO);
+        };
+        let begins = self.now.max(*busy_until);
+        if begins > self.now + Duration::from_millis(400) {
+            return None;
+        }
+        *busy_until = begins + Duration::from_micros(8_000_000 * bytes as u64 / *bps);
+        Some(*busy_until - self.now)
     }
 
     /// So many packets, 10 ms apart, and then half a second of which nothing is lost, whose first packet
@@ -159,6 +179,25 @@ fn a_third_lost_both_ways_is_repaired() {
         let missing = 501 - pair.came.len();
         assert!(missing <= 1, "seed {seed}: {missing} of 501 are missing");
     }
+}
+
+#[test]
+fn a_way_that_is_too_narrow_is_not_filled_with_repeats() {
+    const BPS: u64 = 33_000;
+    let mut pair = Pair::new();
+    for second in 0..20 {
+        if second == 2 {
+            pair.narrow = Some((BPS, pair.now));
+        }
+        for n in 0..13 {
+            // 63 kbit/s.
+            let packet = pair.packet(second * 13 + n);
+            pair.sender.send(mid(), packet);
+            (0..77).for_each(|_| pair.step(&mut |_| true));
+        }
+    }
+    let repeated = pair.sender.report.retransmissions;
+    assert!(repeated > 0 && repeated < 234, "{repeated} repeats of 234 packets");
 }
 
 #[test]
