@@ -16,7 +16,7 @@ use tertulia_router_core::{
     PeerAddress, Plane, Reception, RtpOut, SentPacket, SourceDescription, Transmit, Urgency,
 };
 
-use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of, repaired_by};
+use crate::keys::{self, AV1, OPUS, RED, VP8, VP9, repair_of, repaired_by};
 use crate::wire::{Message, is_media};
 
 /// Without checks for this long the peer is away, and later gone.
@@ -124,6 +124,7 @@ impl ScriptedEngine {
                     OPUS => Format::Opus,
                     VP8 => Format::Vp8,
                     VP9 => Format::Vp9 { profile: 0 },
+                    AV1 => Format::Av1,
                     _ => return None,
                 };
                 Some(Payload { payload_type: *payload_type, format })

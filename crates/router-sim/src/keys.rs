@@ -10,6 +10,7 @@ pub(crate) const OPUS: u8 = 111;
 pub(crate) const RED: u8 = 63;
 pub(crate) const VP8: u8 = 96;
 pub(crate) const VP9: u8 = 98;
+pub(crate) const AV1: u8 = 45;
 
 /// Sources of one association are bounded by the router; those who listen take all.
 const ANY_NUMBER: usize = 1 << 20;
@@ -24,6 +25,7 @@ pub(crate) const fn repaired_by(payload_type: u8) -> Option<u8> {
     match payload_type {
         97 => Some(VP8),
         99 => Some(VP9),
+        46 => Some(AV1),
         _ => None,
     }
 }

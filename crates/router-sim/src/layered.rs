@@ -1,8 +1,9 @@
-//! A stream of VP9 with two spatial and two temporal layers inside, the upper spatial one of which needs
-//! the lower one of key frames only (`L2T2_KEY`), with dependency descriptors or without.
+//! A stream of VP9 or AV1 with two spatial and two temporal layers inside, the upper spatial one of which needs
+//! the lower one of key frames only (`L2T2_KEY`), with dependency descriptors or, of VP9, without.
 
 use fastrand::Rng;
 
+use crate::keys::{AV1, VP9};
 use crate::peer::{Encoding, SendingLine};
 use crate::pictures::Frame;
 use crate::structure::{fields, structure};
@@ -13,8 +14,10 @@ const SIZES: [(u16, u16); 2] = [(320, 180), (640, 360)];
 const BYTES: [usize; 2] = [150, 500];
 
 /// How far such a stream is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layered {
+    /// That of its codec.
+    pub(crate) payload_type: u8,
     has_descriptor: bool,
     frames: u64,
     /// The router said that nobody needs the upper spatial layer.
@@ -27,8 +30,10 @@ pub(crate) struct Layered {
 
 impl Layered {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        let has_descriptor = rng.bool();
+        let payload_type = if rng.u8(..3) == 0 { AV1 } else { VP9 };
+        let has_descriptor = payload_type == AV1 || rng.bool();
         Self {
+            payload_type,
             has_descriptor,
             frames: 1,
             is_upper_paused: false,
@@ -40,6 +45,11 @@ impl Layered {
     /// The router said which layers nobody needs. Returns whether that is news: it takes a key frame.
     pub(crate) fn pause(&mut self, is_upper_paused: bool) -> bool {
         std::mem::replace(&mut self.is_upper_paused, is_upper_paused) != is_upper_paused
+    }
+
+    /// Whether the router said that nobody needs the upper spatial layer.
+    pub(crate) fn rests(&self) -> bool {
+        self.is_upper_paused
     }
 
     /// Whether subscribers could have the upper spatial layer, and the simulator would know it.
@@ -80,7 +90,10 @@ pub(crate) fn picture(line: &mut SendingLine, voice: &mut Voice, said: &mut Vec<
         for is_last in [false, true] {
             let place = Place { is_key, spatial, temporal, is_last };
             let sizes = &SIZES[..usize::from(layers)];
-            let payload = payload(encoding, place, sizes);
+            let payload = match layered.payload_type {
+                AV1 => coded(place),
+                _ => payload(encoding, place, sizes),
+            };
             let descriptor =
                 layered.has_descriptor.then(|| descriptor(layered.frames as u16, place, sizes));
             let is_end = is_last && spatial + 1 == layers;
@@ -124,6 +137,17 @@ fn payload(encoding: &Encoding, place: Place, sizes: &[(u16, u16)]) -> Vec<u8> {
         payload.push((sizes.len() as u8 - 1) << 5 | 0x10);
         payload.extend(sizes.iter().flat_map(|(w, h)| [*w, *h]).flat_map(u16::to_be_bytes));
     }
+    payload.resize(BYTES[usize::from(spatial)], 0);
+    payload
+}
+
+/// An aggregation header (RTP Payload Format For AV1, section 4.4) before half a frame.
+fn coded(place: Place) -> Vec<u8> {
+    let Place { is_key, spatial, is_last, .. } = place;
+    let starts_sequence = is_key && spatial == 0 && !is_last;
+    // Z or Y; W: one element; N.
+    let header = if is_last { 0x80 } else { 0x40 } | 0x10 | u8::from(starts_sequence) << 3;
+    let mut payload = vec![header];
     payload.resize(BYTES[usize::from(spatial)], 0);
     payload
 }

@@ -24,12 +24,16 @@ pub mod engine;
 mod keys;
 mod layered;
 mod load;
+mod moves;
 mod network;
 mod novelty;
+mod numbers;
 mod peer;
 mod pictures;
+mod requests;
 mod script;
 pub mod shards;
+mod sound;
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -74,6 +78,16 @@ pub struct Totals {
     pub seated: u64,
     /// Packets that went from one shard to another.
     pub handed_over: u64,
+    /// Packets of video that subscribers asked for again, and those of them that left again.
+    pub asked_again: u64,
+    /// See there.
+    pub answered: u64,
+    /// Packets that publishers were asked for again.
+    pub missed: u64,
+    /// How often somebody came back on another transport.
+    pub returns: u64,
+    /// Datagrams that were forged or repeated by somebody else.
+    pub forged: u64,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -90,6 +104,31 @@ impl std::ops::AddAssign for Totals {
         self.layered += other.layered;
         self.seated += other.seated;
         self.handed_over += other.handed_over;
+        self.asked_again += other.asked_again;
+        self.answered += other.answered;
+        self.missed += other.missed;
+        self.returns += other.returns;
+        self.forged += other.forged;
+    }
+}
+
+impl Totals {
+    /// What is missing of what so many runs do, if something is; what is not done is not proved either.
+    pub fn lack(&self, runs: u64) -> Option<&'static str> {
+        let some = runs / 100;
+        let is_done = [
+            ("bindings", self.bindings > 10 * runs),
+            ("packets across shards", self.handed_over > 50 * runs),
+            ("sizes that rest", self.pauses > runs),
+            ("videos left out", self.left_out > some),
+            ("layers", self.layered > 5 * runs),
+            ("audio slots", self.seated > some),
+            ("repeats", self.answered * 2 > self.asked_again && self.answered > some),
+            ("requests for what is lost", self.missed > some),
+            ("returns", self.returns > some),
+            ("forged datagrams", self.forged > runs),
+        ];
+        is_done.iter().find(|(_, is_done)| !is_done).map(|(name, _)| *name)
     }
 }
 

@@ -7,16 +7,19 @@ use std::time::{Duration, Instant};
 use crate::wire::Heard;
 
 /// How long more may be sent than the link carries.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(7);
 /// So many looks, of half a second each, are taken together.
 const LOOKS: usize = 4;
 const SECONDS: f64 = 2.0;
 /// The router never takes a link for narrower, in bit/s: sound needs that.
 const NARROWEST: u64 = 40_000;
 /// So much more of new media than the link carries may be sent, as a part and in bytes: key frames, and
-/// what is sent until the next look. What is repeated, as an answer or as a probe, has limits of its own.
+/// what is sent until the next look.
 const MARGIN: f64 = 1.4;
-const BEYOND: f64 = 3_000.0;
+const BEYOND: f64 = 6_000.0;
+/// What is repeated and what probes takes no more bytes in as much time: some probes, and what is repeated before
+/// it is known that repeats do not come.
+const REPEATS: u64 = 160_000;
 
 /// Bytes, headers of UDP and IP included.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,6 +62,11 @@ impl Load {
             let most = SECONDS * (*bps).max(NARROWEST) as f64 / 8.0 * MARGIN + BEYOND;
             !is_told && media as f64 > most
         });
+        if narrow_bps.is_some() && repeats > REPEATS {
+            return Err(format!(
+                "{repeats} bytes of repeats left in two seconds for {narrow_bps:?} bit/s"
+            ));
+        }
         let Some(bps) = overfilled else {
             self.overfilled_since = None;
             return Ok(());

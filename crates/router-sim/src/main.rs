@@ -35,6 +35,10 @@ fn main() -> ExitCode {
         eprintln!("seed {}: {}", failure.seed, failure.violation);
     }
     println!("{totals:?}");
+    if let Some(what) = totals.lack(seeds).filter(|_| seeds >= 60) {
+        eprintln!("too few {what}");
+        return ExitCode::from(1);
+    }
     let took = began.elapsed().as_secs_f64();
     println!("{seeds} runs in {took:.1} s, {} failed", failures.len());
     ExitCode::from(u8::from(!failures.is_empty()))

@@ -13,6 +13,8 @@ pub(crate) struct Novelty {
     pub(crate) has_narrow_links: bool,
     /// Some subscribers have audio slots for a while.
     pub(crate) has_audio_slots: bool,
+    /// More happens: see [`crate::moves`].
+    pub(crate) has_moves: bool,
 }
 
 impl Novelty {
@@ -29,6 +31,7 @@ impl Novelty {
             has_layers: !is_plain && rng.bool(),
             has_narrow_links: !is_plain && rng.bool(),
             has_audio_slots: !is_plain && rng.bool(),
+            has_moves: !is_plain,
             rng,
         }
     }

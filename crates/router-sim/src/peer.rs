@@ -1,6 +1,6 @@
 //! A scripted peer: what it publishes, and on which lines it receives.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tertulia_router_core::rtp::{Outgoing, red};
 use tertulia_router_core::{Kind, Mid, SlotPair, Source, TransportId};
 
 use crate::engine::with_repair;
-use crate::keys::{self, OPUS, RED, VP8, VP9, repair_of};
+use crate::keys::{self, AV1, OPUS, RED, VP8, VP9, repair_of};
 use crate::layered::{self, Layered};
 use crate::load::Load;
 use crate::network::{Queue, Weather};
@@ -35,7 +35,7 @@ pub(crate) const LOUD: u8 = 20;
 pub(crate) const SILENCE: u8 = 127;
 
 /// One size of a line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Encoding {
     pub(crate) rid: u8,
     pub(crate) ssrc: u32,
@@ -56,7 +56,7 @@ pub(crate) struct Encoding {
 }
 
 /// A packet that can be asked for again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Sent {
     header: Outgoing,
     payload: Vec<u8>,
@@ -98,6 +98,16 @@ impl Encoding {
         self.former = None;
     }
 
+    /// The same source on another transport, whose receiver knows nothing of it.
+    fn begin_elsewhere(&mut self, rng: &mut Rng) {
+        self.sent.clear();
+        self.former = None;
+        self.key_frame_due = true;
+        if self.sequence_number.max(self.repair.1) >= 32_768 {
+            self.begin_anew(rng);
+        }
+    }
+
     /// A new source with numbers of its own, as after a change of the sender.
     pub(crate) fn begin_anew(&mut self, rng: &mut Rng) {
         self.ssrc = rng.u32(100..);
@@ -112,7 +122,7 @@ impl Encoding {
 }
 
 /// A line on which the peer sends.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SendingLine {
     pub(crate) id: u32,
     pub(crate) mid: Mid,
@@ -131,9 +141,59 @@ pub(crate) struct SendingLine {
 }
 
 impl SendingLine {
+    /// Whether its codec of now is the one with layers inside.
+    pub(crate) fn sends_layers(&self) -> bool {
+        self.layered.as_ref().is_some_and(|layered| layered.payload_type == self.payload_type)
+    }
+
+    /// Time passes for encodings that are not sent, too.
+    fn pass_time(&mut self, is_for_video: bool) {
+        let ticks = match (self.kind, is_for_video) {
+            (Kind::Audio, false) => AUDIO_TICKS,
+            (Kind::Video, true) => FRAME_TICKS,
+            _ => return,
+        };
+        let is_sending = self.is_sending;
+        for encoding in &mut self.encodings {
+            if !is_sending || !encoding.is_active || encoding.is_paused {
+                encoding.timestamp = encoding.timestamp.wrapping_add(ticks);
+            }
+        }
+    }
+
+    /// Its sender is another one.
+    pub(crate) fn forget_pauses(&mut self) {
+        self.encodings.iter_mut().for_each(|encoding| encoding.is_paused = false);
+        if let Some(layered) = &mut self.layered {
+            layered.pause(false);
+        }
+    }
+
+    /// The other codec that it sends.
+    pub(crate) fn other_codec(&self) -> u8 {
+        match self.payload_type {
+            VP8 => self.layered.as_ref().map_or(VP9, |layered| layered.payload_type),
+            _ => VP8,
+        }
+    }
+
+    /// The smallest size that it sends, if it sends several and tells them.
+    pub(crate) fn least(&self) -> Option<Best> {
+        let several = self.encodings.len() > 1 && self.payload_type == VP8;
+        several.then(|| Best::Source(self.encodings[0].ssrc))
+    }
+
+    /// Whether the router said that nobody needs this.
+    pub(crate) fn rests(&self, best: Best) -> bool {
+        match best {
+            Best::Source(ssrc) => self.encodings.iter().any(|e| e.ssrc == ssrc && e.is_paused),
+            Best::Upper => self.layered.as_ref().is_some_and(Layered::rests),
+        }
+    }
+
     /// The best that it offers, if it is known which that is.
     pub(crate) fn best(&self) -> Option<Best> {
-        if let Some(layered) = self.layered.as_ref().filter(|_| self.payload_type == VP9) {
+        if let Some(layered) = self.layered.as_ref().filter(|_| self.sends_layers()) {
             return layered.shows_upper().then_some(Best::Upper);
         }
         // Without layers inside VP9 tells no size here.
@@ -143,7 +203,7 @@ impl SendingLine {
 }
 
 /// What one publisher object sends.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stream {
     pub(crate) lines: [SendingLine; 2],
     /// Whether the newest offer has it.
@@ -172,6 +232,18 @@ impl Stream {
         lines[0].is_redundant = rng.bool();
         Self { lines, is_offered: true }
     }
+
+    /// The same on another transport, as other lines of the simulation.
+    pub(crate) fn elsewhere(&self, now: Instant, id: u32, rng: &mut Rng) -> Self {
+        let mut stream = self.clone();
+        for (line, id) in stream.lines.iter_mut().zip(id..) {
+            (line.id, line.live_since) = (id, now);
+            line.encodings.iter_mut().for_each(|encoding| encoding.begin_elsewhere(rng));
+            line.forget_pauses();
+            line.layered.as_mut().map(Layered::take_sent);
+        }
+        stream
+    }
 }
 
 /// What control knows of a slot pair.
@@ -182,8 +254,11 @@ pub(crate) struct Slot {
     pub(crate) binding: Option<Binding>,
     /// Its audio line carries one of the loudest.
     pub(crate) carries_loudest: bool,
-    /// Since when its subscriber has wished for no size and no frame rate.
+    /// Since when its subscriber has wished for no size and no frame rate, or for the smallest size.
     pub(crate) wants_best_since: Option<Instant>,
+    pub(crate) wants_least_since: Option<Instant>,
+    /// Whether its video is a screen, and since when.
+    pub(crate) screen: Option<(bool, Instant)>,
 }
 
 /// The best that a line offers.
@@ -215,6 +290,8 @@ pub(crate) struct Peer {
     pub(crate) load: Load,
     /// Its link stays narrow until then.
     pub(crate) narrow_until: Option<Instant>,
+    /// Until then it is as it was decided.
+    pub(crate) settled_until: Option<Instant>,
     /// Since when the router has taken its link for one that bears everything.
     pub(crate) plenty_since: Option<Instant>,
     /// Since when its datagrams have come in order.
@@ -240,10 +317,22 @@ pub(crate) struct Peer {
     pub(crate) hears_router: bool,
     /// When the router said that it is connected.
     pub(crate) connected_at: Option<Instant>,
+    /// How often its seat had a transport, this one included.
+    pub(crate) epoch: u32,
+    /// Which peer it was before.
+    pub(crate) seat: usize,
+    /// It said goodbye, or broke its transport.
+    pub(crate) is_leaving: bool,
+    /// Since when its link has let something through.
+    pub(crate) reachable_since: Option<Instant>,
+    /// What it asked for again, and has not been sent again.
+    asked: HashSet<(u32, u64)>,
     /// The router said that the transport ended.
     pub(crate) has_ended: bool,
     /// Bytes that are added to each packet of video, for each step of its size.
     pub(crate) padding: usize,
+    /// Packets that it asked for again.
+    pub(crate) asked_again: u64,
     ticks: u32,
     /// Source and greatest number of each line on which something came.
     newest: HashMap<Mid, (u32, u64)>,
@@ -260,6 +349,7 @@ impl Peer {
             queue: Queue::default(),
             load: Load::default(),
             narrow_until: None,
+            settled_until: None,
             plenty_since: None,
             ordered_since: None,
             wide_since: None,
@@ -276,8 +366,14 @@ impl Peer {
             is_alive: true,
             hears_router: false,
             connected_at: None,
+            epoch: 1,
+            seat: number,
+            is_leaving: false,
+            reachable_since: None,
+            asked: HashSet::new(),
             has_ended: false,
             padding: 20,
+            asked_again: 0,
             ticks: 0,
             newest: HashMap::new(),
         }
@@ -298,6 +394,8 @@ impl Peer {
                 binding: None,
                 carries_loudest: false,
                 wants_best_since: None,
+                wants_least_since: None,
+                screen: None,
             });
         }
         self.slots[self.slots.len() - count..].iter().map(|slot| slot.pair).collect()
@@ -325,6 +423,7 @@ impl Peer {
                     RED => "red/48000/2",
                     VP8 => "VP8/90000",
                     VP9 => "VP9/90000",
+                    AV1 => "AV1/90000",
                     _ => "rtx/90000",
                 };
                 let _ = write!(sdp, "a=rtpmap:{number} {name}\r\n");
@@ -333,7 +432,7 @@ impl Peer {
                 sdp.push_str("a=rtcp-fb:111 nack\r\n");
             }
         };
-        let video = with_repair(&[VP8, VP9], self.has_repair);
+        let video = with_repair(&[VP8, VP9, AV1], self.has_repair);
         for stream in &self.streams {
             let direction = if stream.is_offered { "sendonly" } else { "inactive" };
             line(Kind::Audio, stream.lines[0].mid, &[OPUS, RED], direction);
@@ -355,7 +454,10 @@ impl Peer {
             let name = self.router_ufrag.split('r').next().unwrap_or_default();
             let (opener, sealer) = keys::of_peer(name);
             self.voice = Some(Voice::new(sealer));
-            self.witness = Some(Witness::new(opener));
+            let mut takes = with_repair(&self.takes, self.has_repair);
+            takes.push(OPUS);
+            takes.extend(self.has_redundancy.then_some(RED));
+            self.witness = Some(Witness::new(opener, takes));
         }
     }
 
@@ -389,7 +491,11 @@ impl Peer {
             said.extend(voice.feedback(any));
         }
         let lines = self.streams.iter_mut().filter(|s| s.is_offered).flat_map(|s| &mut s.lines);
-        for line in lines.filter(|line| line.is_sending) {
+        for line in lines {
+            line.pass_time(ticks.is_multiple_of(2));
+            if !line.is_sending {
+                continue;
+            }
             if ticks % 20 == u32::from(line.kind == Kind::Audio) {
                 let encodings = line.encodings.iter();
                 said.extend(encodings.map(|encoding| {
@@ -402,7 +508,7 @@ impl Peer {
                     line.encodings[0].rest();
                 }
                 (Kind::Audio, false) => said.push(audio(line, voice)),
-                (Kind::Video, true) if line.layered.is_some() && line.payload_type == VP9 => {
+                (Kind::Video, true) if line.sends_layers() => {
                     layered::picture(line, voice, &mut said);
                 }
                 (Kind::Video, true) => frames(line, voice, self.padding, &mut said),
@@ -437,6 +543,10 @@ impl Peer {
                 let holes = newest.saturating_add(1)..number;
                 *newest = number.max(*newest);
                 if !holes.is_empty() && holes.end - holes.start <= LARGEST_HOLE {
+                    if !packet.is_audio && self.has_repair {
+                        self.asked.extend(holes.clone().map(|number| (ssrc, number)));
+                        self.asked_again += holes.end - holes.start;
+                    }
                     let lost: Vec<u16> = holes.map(|number| number as u16).collect();
                     return vec![voice.nack(ssrc, &lost)];
                 }
@@ -463,6 +573,21 @@ impl Peer {
             }
         }
         Vec::new()
+    }
+
+    /// Something is repeated for it. Returns whether it asked for that.
+    pub(crate) fn note_repeat(&mut self, packet: &Packet) -> bool {
+        self.asked.remove(&(packet.ssrc, packet.sequence_number))
+    }
+
+    /// Asks for a key frame so often, and for what came lately on that line once more.
+    pub(crate) fn clamour(&mut self, mid: Mid, times: usize) -> Vec<Vec<u8>> {
+        let Some((ssrc, newest)) = self.newest.get(&mid).copied() else { return Vec::new() };
+        let Some(voice) = self.voice.as_mut().filter(|_| self.is_alive) else { return Vec::new() };
+        let lately: Vec<u16> = (newest.saturating_sub(8)..=newest).map(|n| n as u16).collect();
+        (0..times)
+            .flat_map(|_| [voice.key_frame_request(ssrc), voice.nack(ssrc, &lately)])
+            .collect()
     }
 
     /// Packets with layers inside that it sent since this was last asked.
@@ -524,7 +649,8 @@ fn frames(line: &mut SendingLine, voice: &mut Voice, padding: usize, said: &mut 
         let (is_key, _) = encoding.begin_picture();
         for is_first in [true, false] {
             let mut payload = descriptor(payload_type, encoding, is_first, is_key);
-            payload.resize(payload.len() + padding * usize::from(encoding.rid.max(1)), 0);
+            let size = usize::from(encoding.rid.max(1)) + 1;
+            payload.resize(payload.len() + padding * size / 2, 0);
             let payload = encoding.marked(id, payload);
             said.push(encoding.send(voice, Kind::Video, mid, payload_type, !is_first, payload));
         }
@@ -558,8 +684,8 @@ impl Encoding {
     /// A payload that tells whose it is; the packet's number is the next.
     fn marked(&mut self, line: u32, mut payload: Vec<u8>) -> Vec<u8> {
         self.sequence_number += 1;
-        let Encoding { ssrc, sequence_number, timestamp, .. } = *self;
-        Mark { line, ssrc, sequence_number, timestamp }.write(&mut payload);
+        let Encoding { ssrc, sequence_number, timestamp, picture_id: picture, .. } = *self;
+        Mark { line, ssrc, sequence_number, timestamp, picture }.write(&mut payload);
         payload
     }
 

@@ -4,10 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use tertulia_router_core::rtp::{Header, is_rtcp};
-
 use crate::watch::LineKey;
-use crate::wire::is_media;
 
 /// Which frame a packet is of, and which one a decoder needs for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +38,6 @@ impl Pictures {
         self.packets.insert((ssrc, number), frame);
     }
 
-    /// Whose packet it is and which, if such streams have to be watched.
-    pub(crate) fn place_of(&self, datagram: &[u8]) -> Option<(u32, u16)> {
-        if self.packets.is_empty() || !is_media(datagram) || is_rtcp(datagram) {
-            return None;
-        }
-        let Header { ssrc, sequence_number, .. } = Header::parse(datagram).ok()?;
-        Some((ssrc, sequence_number))
-    }
-
     /// A shard took a packet.
     pub(crate) fn note_taken(&mut self, shard: usize, (ssrc, number): (u32, u16)) {
         let Some(frame) = self.packets.get(&(ssrc, number)) else { return };
@@ -61,9 +49,9 @@ impl Pictures {
         }
     }
 
-    /// Whether a packet is of such a stream.
-    pub(crate) fn knows(&self, ssrc: u32, number: u16) -> bool {
-        self.packets.contains_key(&(ssrc, number))
+    /// The number of the frame that a packet is of, if its stream is such a one.
+    pub(crate) fn frame_of(&self, ssrc: u32, number: u16) -> Option<u64> {
+        self.packets.get(&(ssrc, number)).map(|frame| frame.number)
     }
 
     /// A line begins with something else.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tertulia_router_core::{
     Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Prefer, Renegotiate,
-    RequestKeyFrame, RouterError, SetAudioSlots, Source, Unbind, Wishes,
+    RequestKeyFrame, RouterError, SetAudioSlots, SlotPair, Source, Unbind, Wishes,
 };
 
-use crate::keys::{VP8, VP9};
+use crate::keys::{AV1, VP8, VP9};
 use crate::layered::Layered;
 use crate::load::Load;
 use crate::network::Weather;
@@ -16,6 +16,8 @@ use crate::peer::{Binding, LOUD, Peer, SILENCE, SendingLine, Stream};
 use crate::wire::Message;
 use crate::world::{Step, World};
 
+/// Where links get narrow they do so in the beginning, mostly.
+const EARLY: Duration = Duration::from_secs(5);
 /// Peers at once.
 const CROWD: usize = 6;
 
@@ -56,7 +58,7 @@ impl World {
         }
     }
 
-    fn command(&mut self) {
+    pub(crate) fn command(&mut self) {
         self.totals.commands += 1;
     }
 
@@ -67,16 +69,19 @@ impl World {
     fn open(&mut self) -> Step {
         self.command();
         let number = self.peers.len();
-        let takes = match self.rng.u8(..4) {
+        let mut takes = match self.rng.u8(..4) {
             0 => vec![VP8],
             1 => vec![VP9],
             _ => vec![VP8, VP9],
         };
+        if self.novelty.has_layers && self.novelty.rng.bool() {
+            takes.push(AV1);
+        }
         let weather = Weather::random(&mut self.rng);
         let mut peer = Peer::new(number, takes, weather, &mut self.rng);
         if self.novelty.has_narrow_links {
             // So much that it matters on a narrow link.
-            peer.padding = 300;
+            peer.padding = 600;
         }
         for _ in 0..self.rng.u8(..3) {
             peer.streams.push(self.new_stream());
@@ -90,8 +95,19 @@ impl World {
         self.note(|| {
             format!("peer {number} opens a transport on shard {shard}, {} slots", slots.len())
         });
-        let seat = format!("seat {number}");
-        let command = OpenTransport { seat, epoch: 1, offer, slots, group: None };
+        self.open_as(peer, offer, slots, shard)
+    }
+
+    pub(crate) fn open_as(
+        &mut self,
+        mut peer: Peer,
+        offer: String,
+        slots: Vec<SlotPair>,
+        shard: usize,
+    ) -> Step {
+        let number = peer.number;
+        let (seat, epoch) = (format!("seat {}", peer.seat), peer.epoch);
+        let command = OpenTransport { seat, epoch, offer, slots, group: None };
         let opened = self.shards.routers[shard].open_transport(self.now, command);
         let opened = opened.map_err(|error| format!("a good offer was refused: {error}"))?;
         peer.transport = opened.transport;
@@ -107,9 +123,10 @@ impl World {
         self.next_line += 2;
         let mut stream = Stream::new(self.now, id, &mut self.rng);
         let video = &mut stream.lines[1];
-        if self.novelty.has_layers && video.encodings.len() == 1 && self.novelty.rng.bool() {
-            video.payload_type = VP9;
-            video.layered = Some(Layered::new(&mut self.novelty.rng));
+        if self.novelty.has_layers && video.encodings.len() == 1 && self.novelty.rng.u8(..4) > 0 {
+            let layered = Layered::new(&mut self.novelty.rng);
+            video.payload_type = layered.payload_type;
+            video.layered = Some(layered);
         }
         stream
     }
@@ -117,6 +134,11 @@ impl World {
     /// By command, with a goodbye, without one, or because its engine breaks.
     fn leave(&mut self, peer: usize) -> Step {
         let way = self.rng.u8(..4);
+        if self.successors.contains_key(&peer) {
+            // Somebody else is at its address.
+            return Ok(());
+        }
+        self.peers[peer].is_leaving = true;
         self.note(|| {
             format!("peer {peer} {}", ["is closed", "says bye", "vanishes", "breaks"][way as usize])
         });
@@ -129,7 +151,7 @@ impl World {
         Ok(())
     }
 
-    fn close(&mut self, peer: usize) -> Step {
+    pub(crate) fn close(&mut self, peer: usize) -> Step {
         self.command();
         let transport = self.peers[peer].transport;
         let now = self.now;
@@ -174,11 +196,22 @@ impl World {
     }
 
     fn bind(&mut self, peer: usize, slot: usize, publisher: usize) -> Step {
-        let streams = &self.peers[publisher].streams;
-        if streams.is_empty() {
+        let count = self.peers[publisher].streams.len();
+        if count == 0 {
             return Ok(());
         }
-        let stream = &streams[self.rng.usize(..streams.len())];
+        let stream = self.rng.usize(..count);
+        self.bind_to(peer, slot, publisher, stream)
+    }
+
+    pub(crate) fn bind_to(
+        &mut self,
+        peer: usize,
+        slot: usize,
+        publisher: usize,
+        stream: usize,
+    ) -> Step {
+        let stream = &self.peers[publisher].streams[stream];
         let halves = self.rng.u8(..6);
         let [audio, video] = &stream.lines;
         let source = Source {
@@ -207,7 +240,7 @@ impl World {
         let wishes = self.wishes();
         let audio_fallback = self.rng.bool() || self.novelty.is_mostly_left_out();
         let is_screen = self.novelty.rng.bool();
-        self.peers[peer].slots[slot].wants_best_since = wants_best(&wishes).then_some(now);
+        self.note_wishes(peer, slot, &wishes, is_screen);
         let command = Bind {
             transport,
             slot: slot_index,
@@ -286,7 +319,7 @@ impl World {
         }
     }
 
-    fn unbind(&mut self, peer: usize, slot: usize) -> Step {
+    pub(crate) fn unbind(&mut self, peer: usize, slot: usize) -> Step {
         self.command();
         let transport = self.peers[peer].transport;
         let of = &mut self.peers[peer].slots[slot];
@@ -331,7 +364,7 @@ impl World {
         for (mid, is_paused) in [(pair.audio_mid, audio_paused), (pair.video_mid, video_paused)] {
             if let Some(watched) = self.watch.binding((transport, mid)) {
                 if watched.is_paused && !is_paused {
-                    watched.since = now;
+                    watched.begin(now);
                 }
                 watched.is_paused = is_paused;
             }
@@ -350,7 +383,7 @@ impl World {
     }
 
     /// A subscriber begins to hear the loudest only, or hears everybody again.
-    fn set_audio_slots(&mut self, peer: usize) -> Step {
+    pub(crate) fn set_audio_slots(&mut self, peer: usize) -> Step {
         if self.novelty.rng.u8(..3) == 0 {
             self.talk(peer);
             return Ok(());
@@ -358,7 +391,8 @@ impl World {
         let one = &mut self.peers[peer];
         let had_some = one.slots.iter().any(|slot| slot.carries_loudest);
         let free = one.slots.iter_mut().filter(|slot| had_some || slot.binding.is_none());
-        for slot in free.take(if had_some { usize::MAX } else { 2 }) {
+        let count = self.novelty.rng.usize(1..3);
+        for slot in free.take(if had_some { usize::MAX } else { count }) {
             slot.carries_loudest = !had_some;
         }
         let chosen = one.slots.iter().filter(|slot| slot.carries_loudest);
@@ -375,7 +409,7 @@ impl World {
     }
 
     /// Somebody speaks up, or falls silent.
-    fn talk(&mut self, peer: usize) {
+    pub(crate) fn talk(&mut self, peer: usize) {
         let (now, rng) = (self.now, &mut self.novelty.rng);
         let lines: Vec<&mut SendingLine> =
             self.peers[peer].sending_lines().filter(|line| line.kind == Kind::Audio).collect();
@@ -390,19 +424,36 @@ impl World {
         });
     }
 
+    /// Notes what a subscriber wishes for from now on.
+    fn note_wishes(&mut self, peer: usize, slot: usize, wishes: &Wishes, is_screen: bool) {
+        let now = self.now;
+        let slot = &mut self.peers[peer].slots[slot];
+        slot.wants_best_since = wants_best(wishes).then_some(now);
+        slot.wants_least_since = wants_least(wishes).then_some(now);
+        if slot.screen.is_none_or(|(known, _)| known != is_screen) {
+            slot.screen = Some((is_screen, now));
+        }
+    }
+
     fn prefer(&mut self, peer: usize) -> Step {
         let slots = &self.peers[peer].slots;
-        let Some(slot) = slots.iter().position(|slot| slot.binding.is_some()) else {
-            return Ok(());
-        };
+        match slots.iter().position(|slot| slot.binding.is_some()) {
+            Some(slot) => {
+                let wishes = self.wishes();
+                self.prefer_in(peer, slot, wishes)
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn prefer_in(&mut self, peer: usize, slot: usize, wishes: Wishes) -> Step {
         self.command();
-        let wishes = self.wishes();
         let (transport, of) = (self.peers[peer].transport, &self.peers[peer].slots[slot]);
         let (index, generation) = (of.pair.slot, Generation(of.generation));
         self.note(|| format!("peer {peer} would like {wishes:?} in slot {slot:?}"));
         let now = self.now;
         let is_screen = self.novelty.rng.bool();
-        self.peers[peer].slots[slot].wants_best_since = wants_best(&wishes).then_some(now);
+        self.note_wishes(peer, slot, &wishes, is_screen);
         let command = Prefer { transport, slot: index, generation, wishes, is_screen };
         let done = self.shards.of(transport).prefer(now, command);
         done.map_err(|error| format!("peer {peer} cannot have wishes: {error}"))?;
@@ -431,6 +482,7 @@ impl World {
                     for line in &mut stream.lines {
                         line.live_since = now;
                         line.encodings.iter_mut().for_each(|e| e.begin_anew(&mut self.rng));
+                        line.forget_pauses();
                     }
                     changed = Some(stream.is_offered);
                 }
@@ -476,7 +528,7 @@ impl World {
             }
             2 => {}
             3 if line.kind == Kind::Video => {
-                line.payload_type = if line.payload_type == VP8 { VP9 } else { VP8 };
+                line.payload_type = line.other_codec();
                 line.encodings.iter_mut().for_each(|encoding| encoding.key_frame_due = true);
             }
             _ => {
@@ -502,6 +554,8 @@ impl World {
             let one = &mut self.peers[peer];
             let source = one.source_of(mid).filter(|_| one.is_alive);
             let asked = source.and_then(|ssrc| Some(one.voice.as_mut()?.key_frame_request(ssrc)));
+            let key = (one.transport, mid);
+            self.pleas.extend(asked.iter().map(|asked| (asked.clone(), key)));
             self.send(peer, asked.into_iter().collect());
             return Ok(());
         }
@@ -518,8 +572,8 @@ impl World {
 
     fn change_weather(&mut self, peer: usize) {
         let now = self.now;
-        let is_early = self.peers[peer].narrow_until.is_some_and(|until| now < until);
-        if !is_early {
+        let is_settled = self.peers[peer].settled_until.is_some_and(|until| now < until);
+        if !is_settled {
             self.turn_weather(peer);
         }
     }
@@ -540,12 +594,18 @@ impl World {
         if self.rng.u8(..3) == 0 {
             let pause = Duration::from_millis(self.rng.u64(200..6000));
             weather.dead_until = Some(former.unwrap_or(self.now).max(self.now + pause));
+            self.peers[peer].reachable_since = None;
         }
-        if self.novelty.has_narrow_links && self.novelty.rng.bool() {
+        let is_early = self.now < self.start + EARLY;
+        if self.novelty.has_narrow_links && (is_early || self.novelty.rng.u8(..3) == 0) {
             weather = Weather { dead_until: weather.dead_until, ..Weather::fair() };
             weather.narrow_bps = Some(self.novelty.rng.u64(15_000..90_000));
-            let while_s = self.novelty.rng.u64(8..12);
-            self.peers[peer].narrow_until = Some(self.now + Duration::from_secs(while_s));
+            let narrow = Duration::from_secs(self.novelty.rng.u64(8..12));
+            // Most stay wide afterwards, so that it is seen what comes back.
+            let wide = Duration::from_secs(if self.novelty.rng.u8(..4) > 0 { 20 } else { 0 });
+            let one = &mut self.peers[peer];
+            one.narrow_until = Some(self.now + narrow);
+            one.settled_until = Some(self.now + narrow + wide);
         }
         self.peers[peer].weather = weather;
         let now = self.now;
@@ -568,6 +628,12 @@ impl World {
         };
         self.send_as_stranger(source, contents);
     }
+}
+
+/// Whether somebody who wishes for this is given the smallest there is.
+fn wants_least(wishes: &Wishes) -> bool {
+    let is_small = |side: Option<u32>, least| side.is_some_and(|side| side <= least);
+    is_small(wishes.width, 320) && is_small(wishes.height, 180) && wishes.frame_rate.is_none()
 }
 
 /// Whether somebody who wishes for this is given the best there is.

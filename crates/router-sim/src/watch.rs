@@ -6,6 +6,7 @@
 //! - No sequence number of a line is used for two packets; those of a binding follow those before, and
 //!   packets of one source leave in its order.
 //! - Timestamps of a binding begin where it was promised, after all before.
+//! - Of sound nothing is missing that came, and no number that its source had not.
 //! - What is bound to a live source gets media in time, or control was told why not; and on a good
 //!   network the best of it, if its subscriber wishes for nothing less.
 //! - What is left out for its subscriber's network carries nothing, and is back when there is room.
@@ -23,12 +24,13 @@ use std::time::{Duration, Instant};
 use tertulia_router_core::{Kind, Mid, TransportId};
 
 use crate::peer::Best;
+use crate::sound::Sound;
 use crate::wire::{Mark, Packet};
 
 /// How long a live audio source may be silent for a subscriber: fifteen packets.
 const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 /// The same of video: a request and a key frame may be lost, and are asked for every half second.
-const VIDEO_PATIENCE: Duration = Duration::from_secs(8);
+const VIDEO_PATIENCE: Duration = Duration::from_secs(11);
 
 /// How long a video may stay left out on a link that carries everything again.
 const BACK_PATIENCE: Duration = Duration::from_secs(20);
@@ -36,6 +38,13 @@ const BACK_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a subscriber may wait for the best picture of a source, and miss it meanwhile.
 const BEST_PATIENCE: Duration = Duration::from_secs(8);
 const BEST_MISSED: Duration = Duration::from_secs(3);
+/// How long a size may rest that somebody wishes for.
+const REST_PATIENCE: Duration = Duration::from_secs(5);
+/// What left so lately flows: a picture comes every 200 ms.
+const FLOWING: Duration = Duration::from_millis(500);
+/// A video is left out after five seconds; one that was sent for longer, and is so much later still sent, fitted.
+const BEFORE_LEFT_OUT: Duration = Duration::from_secs(6);
+const AFTER_LEFT_OUT: Duration = Duration::from_secs(3);
 
 /// A slot line of a subscriber.
 pub(crate) type LineKey = (TransportId, Mid);
@@ -65,6 +74,15 @@ pub(crate) struct Watched {
     earliest: Option<u32>,
     /// What left of the source that is forwarded now, by its own numbers.
     run: (u32, BTreeMap<u64, Left>),
+    /// From this number of the source on everything is to leave that comes.
+    whole_from: Option<(u64, Instant)>,
+}
+
+impl Watched {
+    /// Media is due from now on.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        (self.since, self.whole_from) = (now, None);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +143,7 @@ impl Watch {
             newest_before: line.newest_timestamp,
             earliest: None,
             run: (0, BTreeMap::new()),
+            whole_from: None,
         });
     }
 
@@ -160,8 +179,14 @@ impl Watch {
         }
     }
 
-    /// A media packet left the router for a subscriber.
-    pub(crate) fn media(&mut self, key: LineKey, packet: &Packet, now: Instant) -> Verdict {
+    /// A media packet left the router for a subscriber. `sound` is what came to its shard.
+    pub(crate) fn media(
+        &mut self,
+        key: LineKey,
+        packet: &Packet,
+        now: Instant,
+        sound: &Sound,
+    ) -> Verdict {
         let Some(mark) = packet.mark else {
             return Err(format!("{key:?} carries a packet that nobody sent"));
         };
@@ -220,6 +245,7 @@ impl Watch {
         }
         if binding.run.0 != mark.ssrc {
             binding.run = (mark.ssrc, BTreeMap::new());
+            binding.whole_from = None;
             if let Some(newest) = line.newest_timestamp.filter(|newest| is_before(out, *newest)) {
                 return Err(format!(
                     "{key:?}: the timestamp goes back from {newest} to {out} at another source"
@@ -231,6 +257,17 @@ impl Watch {
         in_order(&binding.run.1, mark.sequence_number, left)
             .map_err(|e| format!("{key:?}: {e}"))?;
         binding.run.1.insert(mark.sequence_number, left);
+        if packet.is_audio {
+            let first = *binding.whole_from.get_or_insert((mark.sequence_number, now));
+            let shard = usize::from(key.0.shard().0);
+            let mut came = sound.before(shard, mark.ssrc, first, mark.sequence_number);
+            if let Some(missing) = came.find(|number| !binding.run.1.contains_key(number)) {
+                return Err(format!(
+                    "{key:?} carries packet {} of line {}, and not {missing}, which came",
+                    mark.sequence_number, mark.line
+                ));
+            }
+        }
         binding.last_media = Some(now);
         if line.newest_timestamp.is_none_or(|newest| is_before(newest, out)) {
             line.newest_timestamp = Some(out);
@@ -248,7 +285,7 @@ impl Watch {
         }
         let lines = self.lines.iter_mut().filter(|((of, _), _)| *of == transport);
         for binding in lines.filter_map(|(_, line)| line.binding.as_mut()) {
-            binding.since = now;
+            binding.begin(now);
         }
     }
 
@@ -289,7 +326,7 @@ impl Watch {
     pub(crate) fn is_best(
         &mut self,
         key: LineKey,
-        (best, upper_at): (Best, Option<Instant>),
+        (best, upper_at, rests): (Best, Option<Instant>, bool),
         due: Instant,
         now: Instant,
     ) -> Verdict {
@@ -302,18 +339,60 @@ impl Watch {
             }
         };
         let waited = now.saturating_duration_since(due);
-        if is_best
+        // To end a rest takes no more than a word to another shard.
+        let patience = if rests { REST_PATIENCE } else { BEST_PATIENCE };
+        if (is_best && !rests)
             || binding.is_paused
             || binding.left_out_since.is_some()
-            || waited <= BEST_PATIENCE
+            || waited <= patience
         {
             return Ok(());
         }
         Err(format!(
-            "{key:?} is on a good network, wishes for the best of line {} and has not got it for {:.1} s",
+            "{key:?} is on a good network, wishes for {best:?} of line {} and has not got it for {:.1} s{}",
             binding.source,
-            waited.as_secs_f64()
+            waited.as_secs_f64(),
+            if rests { "; it rests" } else { "" }
         ))
+    }
+
+    /// The line that a line is bound to, if something of it came just now.
+    pub(crate) fn flowing(&self, key: LineKey, now: Instant) -> Option<u32> {
+        let binding = self.lines.get(&key)?.binding.as_ref()?;
+        let last = binding.last_media.filter(|_| !binding.is_paused)?;
+        (now.saturating_duration_since(last) < FLOWING).then_some(binding.source)
+    }
+
+    /// The line that a line has been bound to since then.
+    pub(crate) fn settled(&self, key: LineKey, since: Instant) -> Option<u32> {
+        let binding = self.lines.get(&key)?.binding.as_ref()?;
+        let is_sent = !binding.is_paused && binding.left_out_since.is_none();
+        (is_sent && binding.since <= since).then_some(binding.source)
+    }
+
+    /// Since when a video has been left out, if that is the first time.
+    pub(crate) fn first_left_out(&self, key: LineKey) -> Option<Instant> {
+        let binding = self.lines.get(&key)?.binding.as_ref()?;
+        binding.left_out_since.filter(|_| binding.times_left_out == 1 && !binding.is_paused)
+    }
+
+    /// Whether this video was and is sent while another was left out, and could be left out as well.
+    pub(crate) fn is_preferred(
+        &self,
+        key: LineKey,
+        left_out: Instant,
+        changed: Instant,
+        now: Instant,
+    ) -> bool {
+        let binding = self.lines.get(&key).and_then(|line| line.binding.as_ref());
+        binding.is_some_and(|binding| {
+            let may_go = !(binding.is_kept || binding.is_paused || binding.is_warned);
+            let is_sent =
+                binding.last_media.is_some_and(|at| now.saturating_duration_since(at) < FLOWING);
+            let before = binding.since.max(changed) + BEFORE_LEFT_OUT;
+            let is_long = left_out + AFTER_LEFT_OUT < now;
+            may_go && is_sent && binding.times_left_out == 0 && before < left_out && is_long
+        })
     }
 
     pub(crate) fn listens(&self, transport: TransportId) -> bool {
@@ -446,6 +525,12 @@ fn in_order(run: &BTreeMap<u64, Left>, number: u64, left: Left) -> Verdict {
         if first.sequence_number >= second.sequence_number {
             return Err(format!(
                 "packets {a} and {b} of one source left as {} and {}",
+                first.sequence_number, second.sequence_number
+            ));
+        }
+        if second.sequence_number - first.sequence_number > b - a {
+            return Err(format!(
+                "between packets {a} and {b} of one source are more numbers, {} to {}",
                 first.sequence_number, second.sequence_number
             ));
         }

@@ -12,16 +12,19 @@ pub(crate) struct Mark {
     pub(crate) ssrc: u32,
     pub(crate) sequence_number: u64,
     pub(crate) timestamp: u32,
+    /// The picture that it is of, as its source counts them (mod 2^15).
+    pub(crate) picture: u16,
 }
 
 impl Mark {
-    const BYTES: usize = 20;
+    const BYTES: usize = 22;
 
     pub(crate) fn write(&self, payload: &mut Vec<u8>) {
         payload.extend(self.line.to_be_bytes());
         payload.extend(self.ssrc.to_be_bytes());
         payload.extend(self.sequence_number.to_be_bytes());
         payload.extend(self.timestamp.to_be_bytes());
+        payload.extend(self.picture.to_be_bytes());
     }
 
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
@@ -31,6 +34,7 @@ impl Mark {
             ssrc: reader.take().map(u32::from_be_bytes)?,
             sequence_number: reader.take().map(u64::from_be_bytes)?,
             timestamp: reader.take().map(u32::from_be_bytes)?,
+            picture: reader.take().map(u16::from_be_bytes)?,
         })
     }
 }
@@ -54,6 +58,10 @@ pub(crate) struct Packet {
     /// Of the line, extended; that of the packet which is repeated.
     pub(crate) sequence_number: u64,
     pub(crate) timestamp: u32,
+    /// Identifiers of its picture, and of the lowest temporal layer's, as far as its codec has some.
+    pub(crate) picture: Option<(u16, u8)>,
+    /// The number of its frame in its dependency descriptor.
+    pub(crate) frame: Option<u16>,
     /// In the transport.
     pub(crate) transport_sequence: Option<u16>,
     pub(crate) is_audio: bool,

@@ -1,24 +1,29 @@
 //! One run: the clock, what is on its way, and the router's outputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tertulia_router_core::{
-    AudioSlotEvent, BindingEvent, Bound, Event, Generation, Kind, Media, Router, RouterError,
-    SlotIndex, TransportId, TransportState, VideoFallback,
+    AudioSlotEvent, BindingEvent, Bound, DropCause, Event, Generation, Kind, Media, Mid, Router,
+    RouterError, SlotIndex, TransportId, TransportState, VideoFallback,
 };
 
 use crate::Totals;
+use crate::keys::{OPUS, RED};
 use crate::network::Weather;
 use crate::novelty::Novelty;
+use crate::numbers::Numbers;
 use crate::peer::{Peer, TICK};
 use crate::pictures::Pictures;
+use crate::requests::{Plea, Requests};
 use crate::shards::{Parcel, Shards};
+use crate::sound::Sound;
 use crate::trace::Trace;
-use crate::watch::Watch;
-use crate::wire::{Heard, Message, is_media};
+use crate::watch::{LineKey, Watch};
+use crate::wire::{Heard, Message, Packet, Request, is_media};
+use tertulia_router_core::rtp::{Header, is_rtcp};
 
 /// How long commands are given and media flows,
 const ACTION: Duration = Duration::from_secs(16);
@@ -31,6 +36,13 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What bears the best of everything, in bit/s.
 const PLENTY_BPS: u64 = 400_000;
+/// How long media may go to a shard where nobody wants it: the time that a message takes, and more.
+const UNWANTED: Duration = Duration::from_secs(1);
+/// Nobody is given up whose link has let something through for so long: eight checks are not lost all.
+const REACHABLE: Duration = Duration::from_secs(4);
+/// Datagrams of peers that are remembered, to be repeated by others.
+const OVERHEARD: usize = 48;
+
 /// Who is so loud surely speaks, in -dBov.
 const SPEAKS: u8 = 30;
 
@@ -56,6 +68,7 @@ enum Task {
     },
     Tick(usize),
     Act,
+    Move,
     Look,
 }
 
@@ -68,6 +81,18 @@ pub(crate) struct World {
     pub(crate) peers: Vec<Peer>,
     pub(crate) watch: Watch,
     pub(crate) pictures: Pictures,
+    numbers: Numbers,
+    sound: Sound,
+    requests: Requests,
+    /// Requests for a key frame that are under way, and the line that each is for.
+    pub(crate) pleas: HashMap<Vec<u8>, LineKey>,
+    /// What peers sent lately and the router took, and what nobody may take.
+    pub(crate) overheard: Vec<(SocketAddr, Vec<u8>)>,
+    pub(crate) forged: HashSet<Vec<u8>>,
+    /// Who came back, by whom it was before.
+    pub(crate) successors: BTreeMap<usize, usize>,
+    /// Since when a shard has been handed what nobody there wants.
+    unwanted: HashMap<(usize, TransportId, Mid), Instant>,
     pub(crate) novelty: Novelty,
     pub(crate) trace: Trace,
     pub(crate) totals: Totals,
@@ -97,6 +122,14 @@ impl World {
             peers: Vec::new(),
             watch: Watch::default(),
             pictures: Pictures::default(),
+            numbers: Numbers::default(),
+            sound: Sound::default(),
+            requests: Requests::default(),
+            pleas: HashMap::new(),
+            overheard: Vec::new(),
+            forged: HashSet::new(),
+            successors: BTreeMap::new(),
+            unwanted: HashMap::new(),
             novelty,
             trace,
             totals: Totals::default(),
@@ -108,6 +141,9 @@ impl World {
         };
         world.schedule(now, Task::Act);
         world.schedule(now + LOOK, Task::Look);
+        if world.novelty.has_moves {
+            world.schedule(now, Task::Move);
+        }
         world
     }
 
@@ -170,31 +206,43 @@ impl World {
         let now = self.now;
         match task {
             Task::ToRouter { source, contents } => {
-                let (shard, place) = (self.shards.entry(source), self.pictures.place_of(&contents));
-                let dropped = self.dropped();
+                let shard = self.shards.entry(source);
+                let dropped = self.dropped(shard);
                 match self.shards.handle_datagram(now, source, &contents) {
-                    Some((from, to, parcel)) => self.send_parcel(from, to, parcel),
-                    None => self.note_taken(shard, place, dropped),
+                    Some((from, to, parcel)) => self.send_parcel(from, to, parcel)?,
+                    None => self.note_taken(shard, source, &contents, dropped)?,
                 }
             }
             Task::ToPeer { peer, address, heard } => {
                 let one = &mut self.peers[peer];
                 if one.is_alive && one.address == address {
                     let answers = one.handle(now, self.start, heard);
+                    self.totals.asked_again += std::mem::take(&mut one.asked_again);
                     self.send(peer, answers);
                 }
             }
             Task::Parcel { from, to, parcel } => {
-                let place = match &*parcel {
-                    Parcel::Media(Media { header, .. }) => {
-                        Some((header.ssrc, header.sequence_number as u16))
+                let dropped = self.dropped(to);
+                match *parcel {
+                    Parcel::Media(media) => {
+                        let Media { header, .. } = &media;
+                        let place = (header.ssrc, header.sequence_number as u16);
+                        let is_audio = header.kind == Kind::Audio;
+                        self.shards.handle_parcel(now, from, to, Parcel::Media(media));
+                        if self.dropped(to) == dropped {
+                            self.note_place(to, place, is_audio);
+                        }
                     }
-                    Parcel::Foreign { contents, .. } => self.pictures.place_of(contents),
-                    Parcel::Message(_) => None,
-                };
-                let dropped = self.dropped();
-                self.shards.handle_parcel(now, from, to, *parcel);
-                self.note_taken(to, place, dropped);
+                    Parcel::Foreign { source, contents, is_known } => {
+                        let parcel =
+                            Parcel::Foreign { source, contents: contents.clone(), is_known };
+                        self.shards.handle_parcel(now, from, to, parcel);
+                        self.note_taken(to, source, &contents, dropped)?;
+                    }
+                    message @ Parcel::Message(_) => {
+                        self.shards.handle_parcel(now, from, to, message);
+                    }
+                }
             }
             Task::Tick(peer) => {
                 let (said, media) = self.peers[peer].tick(now, self.start);
@@ -216,16 +264,101 @@ impl World {
                 self.schedule(now + LOOK, Task::Look);
                 self.look()?;
             }
-            Task::Act | Task::Look => {}
+            Task::Move if now < self.end => {
+                let pause = Duration::from_millis(self.novelty.rng.u64(50..600));
+                self.schedule(now + pause, Task::Move);
+                self.make_move()?;
+            }
+            Task::Act | Task::Move | Task::Look => {}
         }
         Ok(())
     }
 
-    /// A shard has a packet with layers inside, if it dropped nothing meanwhile.
-    fn note_taken(&mut self, shard: usize, place: Option<(u32, u16)>, dropped: u64) {
-        if let Some(place) = place.filter(|_| self.dropped() == dropped) {
+    /// A shard got a datagram, and took it if it dropped nothing meanwhile.
+    fn note_taken(
+        &mut self,
+        shard: usize,
+        source: SocketAddr,
+        contents: &[u8],
+        dropped: u64,
+    ) -> Step {
+        if !is_media(contents) {
+            return Ok(());
+        }
+        let is_taken = self.dropped(shard) == dropped;
+        if !self.forged.is_empty() && self.forged.contains(contents) {
+            self.totals.forged += 1;
+            if is_taken {
+                return Err(format!("a forged or repeated datagram from {source} was taken"));
+            }
+            return Ok(());
+        }
+        if !is_taken {
+            return Ok(());
+        }
+        if self.novelty.has_moves {
+            if self.overheard.len() == OVERHEARD {
+                self.overheard.swap_remove(self.novelty.rng.usize(..OVERHEARD));
+            }
+            self.overheard.push((source, contents.to_vec()));
+        }
+        if is_rtcp(contents) {
+            if let Some(key) = self.pleas.remove(contents) {
+                self.note_plea(key);
+            }
+            return Ok(());
+        }
+        if let Ok(header) = Header::parse(contents) {
+            let is_audio = matches!(header.payload_type, OPUS | RED);
+            self.note_place(shard, (header.ssrc, header.sequence_number), is_audio);
+        }
+        Ok(())
+    }
+
+    fn note_place(&mut self, shard: usize, place: (u32, u16), is_audio: bool) {
+        if is_audio {
+            self.sound.note_taken(self.now, shard, place);
+        } else {
             self.pictures.note_taken(shard, place);
         }
+    }
+
+    /// A subscriber asks for a key frame of what a line carries.
+    fn note_plea(&mut self, key: LineKey) {
+        let Some(publisher) = self.publisher_of(key) else { return };
+        let line = self.peers[publisher].sending_lines();
+        let source = self.watch.flowing(key, self.now);
+        let mut line = line.filter(|line| source == Some(line.id) && line.is_sending);
+        let settled = self.now.checked_sub(Duration::from_secs(1));
+        if line.any(|line| settled.is_some_and(|settled| line.live_since < settled)) {
+            self.requests.plead(Plea { at: self.now, key, publisher });
+        }
+    }
+
+    /// Whose video a line is bound to.
+    fn publisher_of(&self, (transport, mid): LineKey) -> Option<usize> {
+        let subscriber = self.peer_of(transport)?;
+        let slot = self.peers[subscriber].slots.iter().find(|slot| slot.pair.video_mid == mid)?;
+        slot.binding.filter(|binding| binding.ticket.is_none()).map(|binding| binding.publisher)
+    }
+
+    /// A request of a subscriber for a key frame was passed on, or nothing of what it watched is left.
+    fn check_pleas(&mut self) -> Step {
+        while let Some(Plea { at, key, publisher }) = self.requests.take_forgotten(self.now) {
+            let is_there = self.publisher_of(key) == Some(publisher);
+            let source = self.watch.settled(key, at);
+            let one = &mut self.peers[publisher];
+            let is_live = one.is_alive && !one.has_ended;
+            let mut lines = one.sending_lines();
+            let is_same = lines
+                .any(|line| Some(line.id) == source && line.is_sending && line.live_since < at);
+            if is_there && is_live && is_same {
+                return Err(format!(
+                    "a key frame was asked for on {key:?}, and its publisher was not"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// A peer sends something.
@@ -252,13 +385,38 @@ impl World {
         self.schedule(self.now + offset, Task::Tick(peer));
     }
 
-    fn send_parcel(&mut self, from: usize, to: usize, parcel: Parcel) {
-        if matches!(parcel, Parcel::Media(_)) {
+    fn send_parcel(&mut self, from: usize, to: usize, parcel: Parcel) -> Step {
+        if let Parcel::Media(Media { header, .. }) = &parcel {
             self.totals.handed_over += 1;
+            self.check_is_wanted(to, header.transport, header.mid)?;
         }
         if let Some(at) = self.shards.arrival(self.now, (from, to), &parcel, &mut self.rng) {
             self.schedule(at, Task::Parcel { from, to, parcel: Box::new(parcel) });
         }
+        Ok(())
+    }
+
+    /// What is handed to another shard is wanted there.
+    fn check_is_wanted(&mut self, to: usize, transport: TransportId, mid: Mid) -> Step {
+        let there = self.peers.iter().filter(|peer| !peer.has_ended);
+        let there = there.filter(|peer| usize::from(peer.transport.shard().0) == to);
+        let mut sources =
+            there.flat_map(|peer| &peer.slots).filter_map(|s| Some(s.binding?.source));
+        let is_wanted = sources.any(|source| {
+            source.transport == transport
+                && [source.audio_mid, source.video_mid].contains(&Some(mid))
+        });
+        if is_wanted {
+            self.unwanted.remove(&(to, transport, mid));
+            return Ok(());
+        }
+        let since = *self.unwanted.entry((to, transport, mid)).or_insert(self.now);
+        if self.now.saturating_duration_since(since) > UNWANTED {
+            return Err(format!(
+                "shard {to} is handed {transport:?} {mid}, which nobody there wants"
+            ));
+        }
+        Ok(())
     }
 
     /// Takes everything that the router has to say.
@@ -267,7 +425,7 @@ impl World {
             self.shards.routers[index].flush(self.now);
         }
         for (from, to, parcel) in self.shards.parcels() {
-            self.send_parcel(from, to, parcel);
+            self.send_parcel(from, to, parcel)?;
         }
         for index in 0..self.shards.routers.len() {
             let mut events = Vec::new();
@@ -301,41 +459,51 @@ impl World {
         Ok(())
     }
 
-    fn transmitted(&mut self, destination: SocketAddr, contents: &[u8]) -> Step {
+    /// Whose a datagram is that leaves for an address, and what it says.
+    fn see(&mut self, destination: SocketAddr, contents: &[u8]) -> Step<(usize, Heard)> {
         let IpAddr::V4(ip) = destination.ip() else { unreachable!("peers have IPv4 addresses") };
         let [_, _, high, low] = ip.octets();
-        let peer = usize::from(u16::from_be_bytes([high, low]));
-        let Some(one) = self.peers.get_mut(peer) else {
+        let first = usize::from(u16::from_be_bytes([high, low]));
+        if first >= self.peers.len() {
             return Err(format!("the stranger at {destination} was sent something"));
-        };
-        let (transport, weather, has_ended) = (one.transport, one.weather, one.has_ended);
-        let heard = if is_media(contents) {
-            let witness = one.witness.as_mut().ok_or("media left before the first answer")?;
-            witness.see(contents).map_err(|error| format!("{transport:?}: {error}"))?
-        } else {
-            match Message::parse(contents).expect("the engine's own words") {
+        }
+        let successors =
+            std::iter::successors(Some(first), |one| self.successors.get(one).copied());
+        let all: Vec<usize> = successors.collect();
+        let newest = *all.last().unwrap_or(&first);
+        if !is_media(contents) {
+            let heard = match Message::parse(contents).expect("the engine's own words") {
                 Message::Bye => Heard::Bye,
                 _ => Heard::Alive,
+            };
+            return Ok((newest, heard));
+        }
+        // Of several at one address its keys tell who it is for; an index is looked at before them.
+        let mut violation = format!("nobody at {destination} can open what is sent there");
+        for peer in all.into_iter().rev() {
+            let one = &mut self.peers[peer];
+            let Some(witness) = one.witness.as_mut() else { continue };
+            match witness.see(self.now, contents) {
+                Ok(Some(heard)) => return Ok((peer, heard)),
+                Ok(None) => {}
+                Err(error) => violation = format!("{:?}: {error}", one.transport),
             }
-        };
-        self.peers[peer].load.note(&heard, contents.len());
-        if let Heard::Media(packet) = &heard {
-            if has_ended {
+        }
+        Err(violation)
+    }
+
+    fn transmitted(&mut self, destination: SocketAddr, contents: &[u8]) -> Step {
+        let (peer, heard) = self.see(destination, contents)?;
+        let one = &mut self.peers[peer];
+        one.load.note(&heard, contents.len());
+        let (transport, weather, has_ended) = (one.transport, one.weather, one.has_ended);
+        match &heard {
+            Heard::Media(packet) if has_ended => {
                 return Err(format!("{transport:?} has ended and is sent {packet:?}"));
             }
-            self.watch.media((transport, packet.mid), packet, self.now)?;
-            let counter = if packet.is_repeated {
-                &mut self.totals.repeated
-            } else {
-                &mut self.totals.forwarded
-            };
-            *counter += 1;
-            if let Some(mark) = packet.mark.filter(|_| !packet.is_repeated) {
-                let number = mark.sequence_number as u16;
-                self.totals.layered += u64::from(self.pictures.knows(mark.ssrc, number));
-                let at = (usize::from(transport.shard().0), (transport, packet.mid));
-                self.pictures.leave(self.now, at, (mark.ssrc, number))?;
-            }
+            Heard::Media(packet) => self.media_left(peer, packet)?,
+            Heard::Control(requests) => self.requested(peer, requests)?,
+            Heard::Alive | Heard::Bye => {}
         }
         let Some(wait) = self.peers[peer].queue.pass(self.now, &weather, contents.len()) else {
             return Ok(());
@@ -343,6 +511,35 @@ impl World {
         for at in weather.arrivals(self.now, &mut self.rng).into_iter().flatten() {
             let (at, heard) = (at + wait, heard.clone());
             self.schedule(at, Task::ToPeer { peer, address: destination, heard });
+        }
+        Ok(())
+    }
+
+    fn media_left(&mut self, peer: usize, packet: &Packet) -> Step {
+        let transport = self.peers[peer].transport;
+        let key = (transport, packet.mid);
+        self.watch.media(key, packet, self.now, &self.sound)?;
+        if packet.is_repeated {
+            self.totals.repeated += 1;
+            self.totals.answered += u64::from(self.peers[peer].note_repeat(packet));
+            return Ok(());
+        }
+        self.totals.forwarded += 1;
+        let Some(mark) = packet.mark else { return Ok(()) };
+        let number = mark.sequence_number as u16;
+        let frame = self.pictures.frame_of(mark.ssrc, number);
+        self.totals.layered += u64::from(frame.is_some());
+        self.numbers.leave(key, packet, frame)?;
+        let shard = usize::from(transport.shard().0);
+        self.pictures.leave(self.now, (shard, key), (mark.ssrc, number))
+    }
+
+    fn requested(&mut self, peer: usize, requests: &[Request]) -> Step {
+        for request in requests {
+            match request {
+                Request::KeyFrame(ssrc) => self.requests.ask(self.now, peer, *ssrc)?,
+                Request::Again(..) => self.totals.missed += 1,
+            }
         }
         Ok(())
     }
@@ -380,9 +577,16 @@ impl World {
                 self.peers[peer].connected_at.get_or_insert(self.now);
             }
             Event::TransportState {
-                state: TransportState::Failed | TransportState::Closed,
+                state: state @ (TransportState::Failed | TransportState::Closed),
+                reason,
                 ..
             } => {
+                let one = &self.peers[peer];
+                let reachable = one.reachable_since.filter(|_| one.is_alive && !one.is_leaving);
+                let is_there = reachable.is_some_and(|since| since + REACHABLE < self.now);
+                if *state == TransportState::Failed && is_there {
+                    return Err(format!("peer {peer} is there and was given up: {reason:?}"));
+                }
                 self.peers[peer].has_ended = true;
                 self.watch.forget(transport);
             }
@@ -406,7 +610,7 @@ impl World {
                 self.peers[peer].pause(*mid, rids);
             }
             Event::VideoFallback { slot, generation, state, .. } => {
-                self.left_out(peer, *slot, *generation, *state);
+                self.left_out(peer, *slot, *generation, *state)?;
             }
             Event::AudioSlot(told) => {
                 self.totals.seated += u64::from(told.of.is_some());
@@ -454,23 +658,33 @@ impl World {
     }
 
     /// A stated reason for what does not come.
-    fn left_out(&mut self, peer: usize, at: SlotIndex, of: Generation, state: VideoFallback) {
+    fn left_out(
+        &mut self,
+        peer: usize,
+        at: SlotIndex,
+        of: Generation,
+        state: VideoFallback,
+    ) -> Step {
         let (transport, now) = (self.peers[peer].transport, self.now);
         let slot = &self.peers[peer].slots[at.0 as usize];
         let key = (transport, slot.pair.video_mid);
         if slot.generation != of.0 {
-            return;
+            return Ok(());
         }
-        let Some(watched) = self.watch.binding(key) else { return };
+        let Some(watched) = self.watch.binding(key) else { return Ok(()) };
         let is_left_out = state == VideoFallback::Stopped;
+        if is_left_out && watched.is_kept {
+            return Err(format!("{key:?} is left out, and was to be kept"));
+        }
         watched.times_left_out += u32::from(is_left_out);
         watched.is_warned = state == VideoFallback::Warned;
         self.totals.left_out += u64::from(is_left_out);
         if watched.left_out_since.is_some() && !is_left_out {
-            watched.since = now;
+            watched.begin(now);
             self.totals.came_back += 1;
         }
         watched.left_out_since = is_left_out.then_some(watched.left_out_since.unwrap_or(now));
+        Ok(())
     }
 
     /// A binding to another shard's source was answered.
@@ -486,16 +700,15 @@ impl World {
         }
     }
 
-    fn dropped(&self) -> u64 {
-        if !self.novelty.has_layers {
-            return 0;
-        }
-        let all = self.shards.routers.iter().flat_map(|router| router.drops().list());
-        all.map(|dropped| dropped.count).sum()
+    fn dropped(&self, shard: usize) -> u64 {
+        let drops = self.shards.routers[shard].drops();
+        DropCause::ALL.iter().map(|cause| drops.of(*cause)).sum()
     }
 
     /// Everybody who is bound to something live is served.
     fn look(&mut self) -> Step {
+        self.check_pleas()?;
+        self.check_screens()?;
         let mut due = Vec::new();
         let now = self.now;
         for peer in &mut self.peers {
@@ -507,6 +720,8 @@ impl World {
             peer.ordered_since = is_ordered.then_some(peer.ordered_since.unwrap_or(now));
             let is_wide = peer.weather.is_wide(now);
             peer.wide_since = is_wide.then_some(peer.wide_since.unwrap_or(now));
+            let is_reachable = peer.weather.dead_until.is_none_or(|until| until <= now);
+            peer.reachable_since = is_reachable.then_some(peer.reachable_since.unwrap_or(now));
             let is_told = self.watch.is_told_of_narrowness(peer.transport);
             let is_up = peer.is_alive && !peer.has_ended && peer.connected_at.is_some();
             let bears = peer.weather.bears(now).filter(|_| is_up);
@@ -550,7 +765,14 @@ impl World {
                         {
                             let upper = self.pictures.upper_left_at(key);
                             let due = since.max(wide).max(wished).max(plenty);
-                            self.watch.is_best(key, (best, upper), due, now)?;
+                            self.watch.is_best(key, (best, upper, line.rests(best)), due, now)?;
+                        }
+                        if kind == Kind::Video
+                            && let Some(least) = line.least()
+                            && let Some(wished) = slot.wants_least_since
+                        {
+                            let due = since.max(wide).max(wished);
+                            self.watch.is_best(key, (least, None, line.rests(least)), due, now)?;
                         }
                     }
                     // Four packets of one moment come in any order, and nothing begins at a key frame
@@ -565,6 +787,33 @@ impl World {
             let told = self.watch.binding(key).is_some_and(|watched| watched.is_unsupported);
             if is_taken || !told {
                 self.watch.is_served(key, kind, since, self.now)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// No screen is left out for a network that bears a camera.
+    fn check_screens(&mut self) -> Step {
+        for peer in self.peers.iter().filter(|_| self.novelty.has_narrow_links) {
+            let of = |is_screen: bool| {
+                let slots = peer.slots.iter().filter(|slot| slot.binding.is_some());
+                slots.filter_map(move |slot| {
+                    let (known, since) = slot.screen?;
+                    (known == is_screen).then_some(((peer.transport, slot.pair.video_mid), since))
+                })
+            };
+            for (screen, is_one_since) in of(true) {
+                let Some(missing) = self.watch.first_left_out(screen) else { continue };
+                for (camera, is_none_since) in of(false) {
+                    let changed = is_one_since.max(is_none_since);
+                    if self.watch.is_preferred(camera, missing, changed, self.now) {
+                        return Err(format!(
+                            "the screen {screen:?} is left out, the camera {camera:?} not"
+                        ));
+                    }
+                }
             }
         }
         Ok(())

@@ -25,12 +25,7 @@ fn what_must_hold_holds_in_two_hundred_runs() {
     println!("seeds {first} to {}", first + RUNS - 1);
     let totals = hold(first..first + RUNS);
     println!("{totals:?}");
-    assert!(totals.bindings > 10 * RUNS, "bindings were served: {totals:?}");
-    assert!(totals.handed_over > 50 * RUNS, "packets crossed shards: {totals:?}");
-    assert!(totals.left_out > 0, "some networks were narrow: {totals:?}");
-    assert!(totals.layered > 0, "streams had layers inside: {totals:?}");
-    assert!(totals.seated > 0, "some heard the loudest only: {totals:?}");
-    assert!(totals.repeated > 0, "packets were repeated: {totals:?}");
+    assert_eq!(totals.lack(RUNS), None);
 }
 
 #[test]
