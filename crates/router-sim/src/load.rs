@@ -15,11 +15,11 @@ const SECONDS: f64 = 2.0;
 const NARROWEST: u64 = 40_000;
 /// So much more of new media than the link carries may be sent, as a part and in bytes: key frames, and
 /// what is sent until the next look.
-const MARGIN: f64 = 1.4;
+const MARGIN: f64 = 2.0;
 const BEYOND: f64 = 6_000.0;
 /// What is repeated and what probes takes no more bytes in as much time: some probes, and what is repeated before
 /// it is known that repeats do not come.
-const REPEATS: u64 = 160_000;
+const REPEATS: u64 = 200_000;
 
 /// Bytes, headers of UDP and IP included.
 #[derive(Debug, Clone, Copy, Default)]

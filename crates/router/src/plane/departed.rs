@@ -88,12 +88,13 @@ impl Default for Departures {
 impl Departures {
     /// A packet left with this number of the transport.
     pub(super) fn note(&mut self, now: Instant, sequence: u16, departed: Departed) {
+        if self.entries.is_empty() {
+            self.entries.resize(REMEMBERED, Entry::default());
+            self.watched.reserve_exact(MAX_WATCHED);
+        }
         let is_due = self.watched.back().is_none_or(|(_, at)| now >= *at + WATCH_EVERY);
         if is_due && self.watched.len() < MAX_WATCHED {
             self.watched.push_back((sequence, now));
-        }
-        if self.entries.is_empty() {
-            self.entries.resize(REMEMBERED, Entry::default());
         }
         if let Some(entry) = self.entries.get_mut(usize::from(sequence) % REMEMBERED) {
             let Departed { line, number, is_repeat } = departed;
