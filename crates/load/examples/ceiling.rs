@@ -1,8 +1,8 @@
 //! What one core could send if forwarding cost nothing: packets are sealed with AES-GCM and sent, and nothing else.
 //!
-//!     cargo run --release -p tertulia-load --example ceiling -- <receivers> <packet bytes> <seconds> [core core]
+//!     cargo run --release -p tertulia-load --example ceiling -- <receivers> <packet bytes> <seconds> [core core [run]]
 //!
-//! One key and one socket for each receiver, `sendmmsg` with runs of four packets by UDP GSO. A second thread reads the
+//! One key and one socket for each receiver, `sendmmsg` with runs of four packets by UDP GSO, or of `run`, 1 to 50. A second thread reads the
 //! sockets with `recvmmsg` and without UDP GRO, as clients do, and opens nothing. With two core numbers, sender and reader
 //! are pinned to them. Prints one line of JSON; `bench/router.py` compares the router with it.
 
@@ -23,8 +23,9 @@ use tertulia_load::datagrams::{Inbox, UdpPort};
 
 const RTP_HEADER: usize = 12;
 const TAG: usize = 16;
-/// Packets of one GSO run.
+/// Packets of one GSO run, if nothing else is said, and at most: 64 KiB of video.
 const RUN: usize = 4;
+const LONGEST_RUN: usize = 50;
 /// Receivers of one system call.
 const BATCH: usize = 32;
 
@@ -39,12 +40,18 @@ struct Receiver {
 fn main() -> Result<(), Failure> {
     let words: Vec<usize> =
         std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
-    let (count, packet, seconds, cores) = match words[..] {
-        [count, packet, seconds] => (count, packet, seconds, None),
+    let (count, packet, seconds, cores, run) = match words[..] {
+        [count, packet, seconds] => (count, packet, seconds, None, RUN),
         [count, packet, seconds, sender, reader] => {
-            (count, packet, seconds, Some((sender, reader)))
+            (count, packet, seconds, Some((sender, reader)), RUN)
         }
-        _ => return Err("usage: ceiling <receivers> <packet bytes> <seconds> [core core]".into()),
+        [count, packet, seconds, sender, reader, run @ 1..=LONGEST_RUN] => {
+            (count, packet, seconds, Some((sender, reader)), run)
+        }
+        _ => {
+            let usage = "usage: ceiling <receivers> <packet bytes> <seconds> [core core [run]]";
+            return Err(usage.into());
+        }
     };
     let ports = (0..count)
         .map(|_| UdpPort::open(Ipv4Addr::LOCALHOST.into()))
@@ -56,7 +63,7 @@ fn main() -> Result<(), Failure> {
         thread::spawn(move || read(ports, &stop, cores.map(|(_, reader)| reader)))
     };
     pin(cores.map(|(sender, _)| sender))?;
-    let (sent, elapsed) = send(receivers, packet, Duration::from_secs(seconds as u64))?;
+    let (sent, elapsed) = send(receivers, packet, run, Duration::from_secs(seconds as u64))?;
     stop.store(true, Ordering::Relaxed);
     let received = reader.join().map_err(|_| "the reader panicked")??;
     let line = serde_json::json!({
@@ -85,22 +92,23 @@ fn pin(core: Option<usize>) -> Result<(), Failure> {
 fn send(
     mut receivers: Vec<Receiver>,
     packet: usize,
+    run: usize,
     time: Duration,
 ) -> Result<(u64, Duration), Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let sealed = packet + TAG;
     let segment = u16::try_from(sealed)?;
     let plain: Vec<u8> = (0..packet).map(|byte| byte as u8).collect();
-    let mut arena = vec![0; sealed * RUN * BATCH];
+    let mut arena = vec![0; sealed * run * BATCH];
     let (mut sent, started) = (0, Instant::now());
     while started.elapsed() < time {
         for batch in receivers.chunks_mut(BATCH) {
-            for (receiver, run) in batch.iter_mut().zip(arena.chunks_exact_mut(sealed * RUN)) {
-                for place in run.chunks_exact_mut(sealed) {
+            for (receiver, places) in batch.iter_mut().zip(arena.chunks_exact_mut(sealed * run)) {
+                for place in places.chunks_exact_mut(sealed) {
                     seal(receiver, &plain, place)?;
                 }
             }
-            sent += submit(&socket, batch, &arena, sealed * RUN, segment)?;
+            sent += submit(&socket, batch, &arena, sealed * run, segment)? * run as u64;
         }
     }
     Ok((sent, started.elapsed()))
@@ -122,6 +130,7 @@ fn seal(receiver: &mut Receiver, plain: &[u8], place: &mut [u8]) -> Result<(), F
     Ok(())
 }
 
+/// Returns how many runs were sent.
 fn submit(
     socket: &UdpSocket,
     batch: &[Receiver],
@@ -136,7 +145,7 @@ fn submit(
     let mut headers = MultiHeaders::preallocate(batch.len(), Some(nix::cmsg_space!(u16)));
     let flags = MsgFlags::empty();
     let results = sendmmsg(socket.as_raw_fd(), &mut headers, &slices, &addresses, control, flags)?;
-    Ok(results.count() as u64 * RUN as u64)
+    Ok(results.count() as u64)
 }
 
 /// Reads everything until it is told to stop; returns the packets.
