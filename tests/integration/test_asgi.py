@@ -61,7 +61,13 @@ class House(Hooks):
 
 def settings(folder: Path) -> Settings:
     project = ConfiguredProject(api_key=API_KEY, api_secret=API_SECRET)
-    return Settings(data_folder=folder / "data", media=MediaSettings(port=0), projects=(project,))
+    programs = os.environ.get("TERTULIA_PROGRAMS_FOLDER")
+    return Settings(
+        data_folder=folder / "data",
+        programs_folder=Path(programs) if programs else None,
+        media=MediaSettings(port=0),
+        projects=(project,),
+    )
 
 
 async def has_all_it_loads(http: httpx.AsyncClient, page: str) -> None:
