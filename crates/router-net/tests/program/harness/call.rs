@@ -65,10 +65,13 @@ impl Call {
             .enable_opus(true, false)
             .enable_vp8(true)
             .set_rtp_mode(true);
-        // A dead path is noticed within a second.
         config.set_initial_stun_rto(Duration::from_millis(100));
         config.set_max_stun_rto(Duration::from_millis(200));
-        config.set_max_stun_retransmits(3);
+        if ways.tcp {
+            // A dead path is noticed within a second. Who has but one keeps it while the machine stands still: a path
+            // that is given up never comes back, as the router makes no checks of its own.
+            config.set_max_stun_retransmits(3);
+        }
         let mut rtc = config.build(now);
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("a candidate"));
         let tcp = ways.tcp.then(|| {
