@@ -69,10 +69,10 @@ DECODED = """async () => {
 }"""
 SENT = """async () => {
     const [{ rtcStatsReport }] = await person.publisher.getRtcStatsReport();
-    const { scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight } = [...rtcStatsReport.values()].find(
-        ({ type, kind }) => type === 'outbound-rtp' && kind === 'video',
-    );
-    return { scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight };
+    const sent = [...rtcStatsReport.values()].find(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+    const { scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight } = sent;
+    const codec = rtcStatsReport.get(sent.codecId).mimeType.split('/')[1].toLowerCase();
+    return { codec, scalabilityMode, keyFramesEncoded, framesEncoded, frameHeight };
 }"""
 SENDS = f"async mode => (await ({SENT})()).scalabilityMode === mode"
 DECODES = f"async frames => (await ({DECODED})()).framesDecoded >= frames"
@@ -110,17 +110,19 @@ def test_each_element_gets_its_spatial_layer_of_one_vp9_stream_and_the_other_one
 
 
 @pytest.mark.timeout(240)
-def test_three_elements_get_their_layers_of_one_stream_and_one_its_frame_rate(arrive: Arrive) -> None:
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+def test_three_elements_get_their_layers_of_one_stream_and_one_its_frame_rate(arrive: Arrive, codec: str) -> None:
     publisher, *viewers = (arrive(subscribe_to_all=False) for _ in range(4))
     stream = publisher.publish(
-        resolution="1280x720", frameRate=7, audioSource=None, scalableVideo=True, preferredVideoCodecs=["vp9"]
+        resolution="1280x720", frameRate=7, audioSource=None, scalableVideo=True, preferredVideoCodecs=[codec]
     )
     sizes = ((320, 180), (640, 360), (1280, 720))
     for viewer, (width, height) in zip(viewers, sizes, strict=True):
         watch(viewer, stream, preferredResolution={"width": width, "height": height})
     for viewer, (width, _) in zip(viewers, sizes, strict=True):
         viewer.wait(SHOWS, width, deadline_s=DEADLINE_S)
-    assert publisher.page.evaluate(SENDS, "L3T3_KEY")
+    sent = publisher.page.evaluate(SENT)
+    assert (sent["codec"], sent["scalabilityMode"]) == (codec, "L3T3_KEY")
 
     small, *larger = viewers
     for viewer in larger:
