@@ -36,8 +36,8 @@ from bench.router import (
 ADAPTER = ROOT / "target" / "release" / "examples" / "janus"
 START_S = 20
 TIMES = 2
-# Half of ours, so that its core has some air.
-AUDIO_PUBLISHERS = 5
+# A quarter of ours, so that its core has some air.
+AUDIO_PUBLISHERS, AUDIO_FRAME_MS = 5, 10
 
 # One event loop: on one core more threads only take it from each other.
 GENERAL = """
@@ -71,23 +71,23 @@ def peer_figures() -> list[Figure]:
         return []
     build_example("janus")
     video = f"video, {VIDEO_BYTES}-byte packets, 1 publisher to {RECEIVERS}"
-    audio = f"audio, {AUDIO_BYTES}-byte packets, {AUDIO_PUBLISHERS} publishers to {RECEIVERS}"
+    audio = f"audio, {AUDIO_BYTES}-byte packets every {AUDIO_FRAME_MS} ms, {AUDIO_PUBLISHERS} publishers to {RECEIVERS}"
     figures = []
-    for what, kind, publishers, bitrate, size in (
+    for what, kind, publishers, rate, size in (
         (video, "video", 1, FIRST_BITRATE, VIDEO_BYTES),
-        (audio, "audio", AUDIO_PUBLISHERS, 0, AUDIO_BYTES),
+        (audio, "audio", AUDIO_PUBLISHERS, AUDIO_FRAME_MS, AUDIO_BYTES),
     ):
         try:
-            figures += measured(what, kind, publishers, bitrate, size)
+            figures += measured(what, kind, publishers, rate, size)
         except RuntimeError as error:
             # What another server cannot do on this machine is no reason to go without our own figures.
             sys.stderr.write(f"{what}: {error}\n")
     return figures
 
 
-def measured(what: str, kind: str, publishers: int, bitrate: int, packet_bytes: int) -> list[Figure]:
+def measured(what: str, kind: str, publishers: int, rate: int, packet_bytes: int) -> list[Figure]:
     """The best of some runs, each with a Janus of its own."""
-    runs = [run(kind, publishers, bitrate, packet_bytes) for _ in range(TIMES)]
+    runs = [run(kind, publishers, rate, packet_bytes) for _ in range(TIMES)]
     packets, busy, cpu, latency = max(runs, key=lambda one: one[0] / one[1])
     name = f"Janus {version()}, {what}"
     return [
@@ -99,11 +99,11 @@ def measured(what: str, kind: str, publishers: int, bitrate: int, packet_bytes: 
     ]
 
 
-def run(kind: str, publishers: int, bitrate: int, packet_bytes: int) -> tuple[int, float, float, dict[str, float]]:
+def run(kind: str, publishers: int, rate: int, packet_bytes: int) -> tuple[int, float, float, dict[str, float]]:
     """Packets, busy and processor seconds between `ready` and `stopped`, and the latency."""
     with janus() as (process, port, ip):
         command = [str(ADAPTER), f"127.0.0.1:{port}", ip, kind, str(publishers), str(RECEIVERS)]
-        command += [str(bitrate), str(packet_bytes), str(SECONDS)]
+        command += [str(rate), str(packet_bytes), str(SECONDS)]
         samples: dict[str, tuple[int, float, float]] = {}
         line: dict[str, Any] = {}
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as adapter:

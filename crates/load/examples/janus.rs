@@ -2,7 +2,7 @@
 //! clients and packets as `tertulia-load` has.
 //!
 //!     cargo run --release -p tertulia-load --example janus -- <ws address> <local ip> <audio|video> <publishers>
-//!         <subscribers> <bit/s of each> <packet bytes> <seconds>
+//!         <subscribers> <bit/s of a video, or ms of an audio frame> <packet bytes> <seconds>
 //!
 //! Speaks the JSON of Janus and its `VideoRoom` plugin over one WebSocket. Prints lines of JSON: `ready` when everybody has
 //! packets, `stopped` after so many seconds, with the packets received so far. `bench/peers.py` starts it.
@@ -39,7 +39,8 @@ struct Plan {
     kind: LineKind,
     publishers: usize,
     subscribers: usize,
-    bitrate_bps: u32,
+    /// In bit/s, or of audio the length of a frame in ms.
+    rate: u32,
     packet_bytes: usize,
     time: Duration,
 }
@@ -73,7 +74,7 @@ impl Plan {
         };
         let numbers: Vec<u32> =
             numbers.iter().map(|word| word.parse()).collect::<Result<_, _>>()?;
-        let [publishers, subscribers, bitrate_bps, packet_bytes, seconds] = numbers[..] else {
+        let [publishers, subscribers, rate, packet_bytes, seconds] = numbers[..] else {
             return Err("five numbers are needed".into());
         };
         Ok(Self {
@@ -82,7 +83,7 @@ impl Plan {
             kind: if kind == "audio" { LineKind::Audio } else { LineKind::Video },
             publishers: publishers as usize,
             subscribers: subscribers as usize,
-            bitrate_bps,
+            rate,
             packet_bytes: packet_bytes as usize,
             time: Duration::from_secs(u64::from(seconds)),
         })
@@ -338,10 +339,10 @@ impl<'a> Room<'a> {
         let mark = u32::try_from(number)? + 1;
         let packet_bytes = self.plan.packet_bytes;
         if self.plan.kind == LineKind::Audio {
-            return Ok(Source::Audio(AudioSource::new(AudioOptions { packet_bytes }, mark, at)));
+            let options = AudioOptions { packet_bytes, frame_ms: self.plan.rate };
+            return Ok(Source::Audio(AudioSource::new(options, mark, at)));
         }
-        let options =
-            VideoOptions { bitrate_bps: self.plan.bitrate_bps, frame_rate: 30, packet_bytes };
+        let options = VideoOptions { bitrate_bps: self.plan.rate, frame_rate: 30, packet_bytes };
         Ok(Source::Video(Box::new(VideoSource::new(options, mark, at))))
     }
 

@@ -27,7 +27,8 @@ Clients with real ICE, DTLS and SRTP that join sessions, publish, subscribe and 
   --bitrate <bit/s>      of each published video; 0: none (default 1000000)
   --frame-rate <n>       frames per second of each published video (default 30)
   --packet-bytes <n>     largest video packet (default 1150)
-  --audio-bytes <n>      every audio packet, 50 per second; 0: none (default 100)
+  --audio-bytes <n>      every audio packet; 0: none (default 100)
+  --audio-frame <ms>     of each audio packet: 5, 10 or 20 (default 20, 50 packets per second)
   --streams <n>          streams that a client subscribes to at most (default 48)
   --loudest              clients take the loudest only where a session has many speakers, as browsers do
   --drop <percent>       received media packets that are dropped on purpose (default 0)
@@ -129,7 +130,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
     let (mut duration_s, mut ramp, mut churn, mut drop_percent) = (10.0, 20.0, 0.0, 0.0);
     let (mut bitrate_bps, mut frame_rate, mut packet_bytes) = (1_000_000, 30, 1_150);
     let (mut audio_bytes, mut max_streams, mut threads, mut seed) = (100, 48, 1, None);
-    let mut stay_s = None;
+    let (mut stay_s, mut audio_frame_ms) = (None, 20);
     let mut speakers = Speakers::All;
     let (mut no_limits, mut has_permission, mut json) = (false, false, false);
     while let Some(word) = parser.next().map_err(usage)? {
@@ -146,6 +147,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
                 packet_bytes = number(&mut parser, "packet-bytes", 400..=1_200)?;
             }
             Long("audio-bytes") => audio_bytes = number(&mut parser, "audio-bytes", 0..=1_200)?,
+            Long("audio-frame") => {
+                audio_frame_ms = number(&mut parser, "audio-frame", 5..=20)?;
+                if !AudioOptions::may_last(audio_frame_ms) {
+                    let why = format!("--audio-frame: `{audio_frame_ms}` is not 5, 10 or 20");
+                    return Err(UsageError(why));
+                }
+            }
             Long("streams") => max_streams = number(&mut parser, "streams", 0..=48)?,
             Long("loudest") => speakers = Speakers::Loudest,
             Long("threads") => threads = number(&mut parser, "threads", 1..=64)?,
@@ -175,7 +183,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         churn,
         stay: stay_s.map(Duration::from_secs_f64),
         video: (bitrate_bps > 0).then_some(VideoOptions { bitrate_bps, frame_rate, packet_bytes }),
-        audio: (audio_bytes > 0).then_some(AudioOptions { packet_bytes: audio_bytes }),
+        audio: (audio_bytes > 0)
+            .then_some(AudioOptions { packet_bytes: audio_bytes, frame_ms: audio_frame_ms }),
         max_streams,
         speakers,
         drop_share: drop_percent / 100.0,
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn every_flag_is_read() {
         let line = "--url http://x --duration 2.5 --ramp 0 --churn 3 --bitrate 2000000 --frame-rate 15 \
-                    --packet-bytes 1000 --audio-bytes 0 --streams 9 --loudest --drop 5 --threads 2 --seed 8 --no-limits \
+                    --packet-bytes 1000 --audio-bytes 0 --audio-frame 5 --streams 9 --loudest --drop 5 --threads 2 --seed 8 --no-limits \
                     --i-have-permission --json";
         let Ok(Parsed::Run(args)) = run(line) else { panic!("not run") };
         assert_eq!(args.duration, Duration::from_millis(2_500));
@@ -243,8 +252,11 @@ mod tests {
         assert_eq!((args.video, args.audio), (Some(video), None));
         assert_eq!((args.max_streams, args.threads, args.seed), (9, 2, Some(8)));
         assert_eq!(args.stay, None);
-        let Ok(Parsed::Run(short)) = run("--url x --stay 1.5") else { panic!("not run") };
+        let Ok(Parsed::Run(short)) = run("--url x --stay 1.5 --audio-frame 10") else {
+            panic!("not run")
+        };
         assert_eq!(short.stay, Some(Duration::from_millis(1_500)));
+        assert_eq!(short.audio, Some(AudioOptions { packet_bytes: 100, frame_ms: 10 }));
         assert!(args.no_limits && args.has_permission && args.json);
         assert_eq!((args.speakers, short.speakers), (Speakers::Loudest, Speakers::All));
     }
@@ -258,6 +270,7 @@ mod tests {
             ("--url x --duration NaN", "--duration: `NaN`"),
             ("--url x --frame-rate 0", "--frame-rate: `0` is not between 1 and 120"),
             ("--url x --packet-bytes 9000", "--packet-bytes"),
+            ("--url x --audio-frame 15", "--audio-frame: `15` is not 5, 10 or 20"),
             ("--url x --colour red", "--colour"),
             ("--url x --stay 5 --churn 1", "--stay and --churn exclude each other"),
         ] {

@@ -31,7 +31,7 @@ impl Scene {
             role,
             token: "a token".into(),
             video: None,
-            audio: Some(AudioOptions { packet_bytes: 100 }),
+            audio: Some(AudioOptions { packet_bytes: 100, frame_ms: 20 }),
             max_streams: 3,
             knows_audio_slots: true,
             expected_streams: 1,

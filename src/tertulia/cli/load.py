@@ -63,7 +63,8 @@ def load(
     bitrate: Annotated[int, Parameter(help="Bit/s of each published video; 0: no video.")] = 1_000_000,
     frame_rate: Annotated[int, Parameter(help="Frames per second of each published video.")] = 30,
     packet_bytes: Annotated[int, Parameter(help="Largest video packet.")] = 1_150,
-    audio_bytes: Annotated[int, Parameter(help="Every audio packet, 50 per second; 0: no audio.")] = 100,
+    audio_bytes: Annotated[int, Parameter(help="Every audio packet; 0: no audio.")] = 100,
+    audio_frame: Annotated[int, Parameter(help="Milliseconds of each audio packet: 5, 10 or 20.")] = 20,
     streams: Annotated[int, Parameter(help="Streams that a client subscribes to at most.")] = 48,
     loudest: Annotated[
         bool, Parameter(help="Clients take the loudest only where a session has many speakers, as browsers do.")
@@ -98,7 +99,8 @@ def load(
     plan = {"sessions": [{"token": token, **one} for token, one in zip(tokens, groups, strict=True)]}
     command = [str(program), "--url", url, "--duration", str(duration), "--ramp", str(ramp), "--churn", str(churn)]
     command += ["--bitrate", str(bitrate), "--frame-rate", str(frame_rate), "--packet-bytes", str(packet_bytes)]
-    command += ["--audio-bytes", str(audio_bytes), "--streams", str(streams), "--drop", str(drop)]
+    command += ["--audio-bytes", str(audio_bytes), "--audio-frame", str(audio_frame)]
+    command += ["--streams", str(streams), "--drop", str(drop)]
     command += [] if stay is None else ["--stay", str(stay)]
     command += ["--threads", str(threads), *([] if seed is None else ["--seed", str(seed)])]
     flags = {"--loudest": loudest, "--no-limits": no_limits, "--i-have-permission": i_have_permission, "--json": json}

@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::{LARGEST_DELAY, MediaPacket, RTP_HEADER_BYTES, STAMP_BYTES, Stamp};
 
-/// One CELT frame of silence in full band, mono, 20 ms: config 31 (RFC 6716 section 3.1).
-const CONFIG: u8 = 31 << 3;
+/// CELT frames in full band, mono, of 5, 10 and 20 ms: configs 29 to 31 (RFC 6716 section 3.1).
+const CONFIGS: [(u32, u8); 3] = [(5, 29 << 3), (10, 30 << 3), (20, 31 << 3)];
 const SILENCE: [u8; 2] = [0xff, 0xfe];
 /// Code 3: a frame count and padding follow (RFC 6716 section 3.2.5).
 const CODE_3: u8 = 3;
 const PADDED: u8 = 0x40;
 const CLOCK_HZ: u32 = 48_000;
-const TICKS: u32 = CLOCK_HZ / 50;
-const FRAME: Duration = Duration::from_millis(20);
 /// Smallest payload: table of contents, count, one length byte, silence and the stamp.
 const SMALLEST: usize = 3 + SILENCE.len() + STAMP_BYTES;
 
@@ -21,9 +19,34 @@ const SMALLEST: usize = 3 + SILENCE.len() + STAMP_BYTES;
 pub struct AudioOptions {
     /// Every RTP packet without header extensions, in bytes.
     pub packet_bytes: usize,
+    /// Length of a frame, which is a packet, in ms: 5, 10 or 20.
+    pub frame_ms: u32,
 }
 
-/// A microphone with its encoder: one packet every 20 ms.
+impl AudioOptions {
+    /// Whether frames may be so long, in ms.
+    #[must_use]
+    pub fn may_last(frame_ms: u32) -> bool {
+        CONFIGS.iter().any(|(ms, _)| *ms == frame_ms)
+    }
+
+    fn frame(self) -> Duration {
+        Duration::from_millis(u64::from(self.frame_ms))
+    }
+
+    fn ticks(self) -> u32 {
+        CLOCK_HZ / 1_000 * self.frame_ms
+    }
+
+    fn config(self) -> u8 {
+        CONFIGS
+            .iter()
+            .find(|(ms, _)| *ms == self.frame_ms)
+            .map_or(CONFIGS[2].1, |(_, config)| *config)
+    }
+}
+
+/// A microphone with its encoder: one packet for each frame.
 #[derive(Debug)]
 pub struct AudioSource {
     options: AudioOptions,
@@ -68,13 +91,14 @@ impl AudioSource {
         }
         let late = now - self.next;
         if late > LARGEST_DELAY {
-            let skipped = late.as_nanos().div_euclid(FRAME.as_nanos()) as u32;
+            let skipped = late.as_nanos().div_euclid(self.options.frame().as_nanos()) as u32;
             self.frames_left_out += u64::from(skipped);
-            self.next += skipped * FRAME;
-            self.timestamp = self.timestamp.wrapping_add(TICKS.wrapping_mul(skipped));
+            self.next += skipped * self.options.frame();
+            self.timestamp =
+                self.timestamp.wrapping_add(self.options.ticks().wrapping_mul(skipped));
         }
-        let mut payload =
-            padded_silence(self.options.packet_bytes.saturating_sub(RTP_HEADER_BYTES));
+        let length = self.options.packet_bytes.saturating_sub(RTP_HEADER_BYTES);
+        let mut payload = padded_silence(self.options.config(), length);
         Stamp { source: self.source, number: self.number, made_at_ns: wall_ns }.write(&mut payload);
         let packet = MediaPacket {
             number: self.number,
@@ -85,22 +109,22 @@ impl AudioSource {
             due: self.next,
         };
         self.number += 1;
-        self.timestamp = self.timestamp.wrapping_add(TICKS);
-        self.next += FRAME;
+        self.timestamp = self.timestamp.wrapping_add(self.options.ticks());
+        self.next += self.options.frame();
         Some(packet)
     }
 }
 
 /// A packet of `length` bytes: table of contents, frame count, length of the padding (255 stands for 254 and more),
 /// the frame, the padding. A decoder must take any padding.
-fn padded_silence(length: usize) -> Vec<u8> {
+fn padded_silence(config: u8, length: usize) -> Vec<u8> {
     let length = length.max(SMALLEST);
     let room = length - 2 - SILENCE.len();
     // Each length byte of 255 stands for 254 bytes of padding, so `n` of them and a last one cover the room.
     let full = (room - 1) / 255;
     let last = room - 1 - full * 255;
     let mut payload = Vec::with_capacity(length);
-    payload.extend([CONFIG | CODE_3, PADDED | 1]);
+    payload.extend([config | CODE_3, PADDED | 1]);
     payload.extend(std::iter::repeat_n(255, full));
     payload.push(last as u8);
     payload.extend(SILENCE);
@@ -132,7 +156,7 @@ mod tests {
     #[test]
     fn a_packet_of_any_length_is_one_frame_of_silence() {
         for length in SMALLEST..1_200 {
-            let payload = padded_silence(length);
+            let payload = padded_silence(CONFIGS[2].1, length);
             assert_eq!(payload.len(), length);
             assert_eq!(frame_of(&payload), SILENCE, "length {length}");
         }
@@ -141,7 +165,8 @@ mod tests {
     #[test]
     fn fifty_packets_a_second_have_the_size_and_the_stamp() {
         let start = Instant::now();
-        let mut source = AudioSource::new(AudioOptions { packet_bytes: 100 }, 5, start);
+        let mut source =
+            AudioSource::new(AudioOptions { packet_bytes: 100, frame_ms: 20 }, 5, start);
         let mut packets = Vec::new();
         while source.deadline() < start + Duration::from_secs(2) {
             let level = source.level_dbov();
@@ -159,9 +184,26 @@ mod tests {
     }
 
     #[test]
+    fn shorter_frames_are_as_many_packets_and_say_how_long_they_are() {
+        for (frame_ms, config) in [(5, 29), (10, 30), (20, 31)] {
+            let start = Instant::now();
+            let options = AudioOptions { packet_bytes: 100, frame_ms };
+            let mut source = AudioSource::new(options, 0, start);
+            let mut packets = Vec::new();
+            while source.deadline() < start + Duration::from_secs(1) {
+                packets.extend(source.poll(source.deadline(), 7));
+            }
+            assert_eq!(packets.len() as u32, 1_000 / frame_ms);
+            assert_eq!(packets[1].timestamp, 48 * frame_ms);
+            assert!(packets.iter().all(|packet| packet.payload[0] >> 3 == config));
+        }
+    }
+
+    #[test]
     fn a_source_that_was_stopped_leaves_out_what_it_missed() {
         let start = Instant::now();
-        let mut source = AudioSource::new(AudioOptions { packet_bytes: 100 }, 0, start);
+        let mut source =
+            AudioSource::new(AudioOptions { packet_bytes: 100, frame_ms: 20 }, 0, start);
         let packet = source.poll(start + Duration::from_secs(10), 7).unwrap();
         assert_eq!(packet.timestamp, 480_000);
         assert_eq!(source.frames_left_out, 500);
