@@ -19,6 +19,10 @@ const MAX_AGE: Duration = Duration::from_secs(120);
 const MAX_SPANS: usize = 160;
 /// Spans that the base is made of: at 100 packets/s and 10 % its standard deviation is 1.2 %.
 const NEWEST: usize = 8;
+/// Packets at lower rates that say more than those at the same rate.
+const ENOUGH: u32 = 100;
+/// Standard deviations between what was seen and what the base is said to be at most.
+const CERTAINTY: f32 = 2.0;
 /// What loss has nothing to do with the rate also came at a rate that is lower by this.
 const LOWER: f32 = 0.8;
 /// A rate that is not higher than another by more is the same.
@@ -30,14 +34,13 @@ const MARGIN: f32 = 1.2;
 const MOST: f32 = 0.4;
 /// Packets that may go unmentioned in a row or by chance beyond the share.
 const MAX_ALLOWANCE: f32 = 16.0;
+/// Packets that a share was earned by count so long: where nothing is lost, next to nothing goes unmentioned.
+const EARNING: f32 = 80.0;
 /// From here on one of 25 requests is lost.
 const MANY: f32 = 0.04;
 /// From here on a third copy of feedback keeps what a publisher hears of above two of three packets. Browsers let their
 /// estimate grow to 1.5 times of what they hear that came.
 const VERY_MANY: f32 = 0.15;
-/// Before anything is known this share goes unmentioned: it takes a browser's estimate minutes to rise again from what the
-/// first second costs.
-const SHARE_AT_START: f32 = 0.3;
 /// A queue that stands for a whole span is one that this publisher fills: browsers act on less.
 const STANDING: Duration = Duration::from_millis(40);
 
@@ -73,7 +76,8 @@ impl Default for Losses {
             lost: 0,
             bytes: 0,
             spans: VecDeque::new(),
-            share: SHARE_AT_START,
+            // It takes a browser's estimate minutes to rise again from what the first second costs.
+            share: MOST,
             allowance: MAX_ALLOWANCE / 2.0,
         }
     }
@@ -103,7 +107,8 @@ impl Losses {
             self.allowance = 0.0;
         }
         let earned = self.share * (came.saturating_add(lost)) as f32;
-        self.allowance = (self.allowance + earned).min(MAX_ALLOWANCE);
+        let most = (self.share * EARNING).min(MAX_ALLOWANCE);
+        self.allowance = (self.allowance + earned).min(most);
     }
 
     fn close(&mut self, now: Instant, elapsed: Duration) {
@@ -121,16 +126,12 @@ impl Losses {
         {
             self.spans.pop_front();
         }
-        if self.spans.is_empty() {
-            // What was given in advance.
-            self.allowance = 0.0;
-        }
         self.spans.push_back(Span { ended: now, packets, lost, rate });
-        self.share = (self.base(rate) * MARGIN).min(MOST);
+        self.share = self.base(rate).min(MOST);
     }
 
-    /// The share that is lost at lower rates than this one too; where there were none, at this one: what comes of
-    /// saying nothing shows whether it is the rate's fault.
+    /// The share that is lost at lower rates than this one too, at most as far as can be said; where there were none,
+    /// at this one: what comes of saying nothing shows whether it is the rate's fault.
     fn base(&self, rate: f32) -> f32 {
         let below = |most: f32| {
             let spans = self.spans.iter().rev().filter(move |span| span.rate <= most);
@@ -140,8 +141,8 @@ impl Losses {
             spans.take(NEWEST).fold((0, 0), sum)
         };
         let lower = below(rate * LOWER);
-        let (packets, lost) = if lower.0 >= LEAST_PACKETS { lower } else { below(rate * SAME) };
-        if packets == 0 { 0.0 } else { lost as f32 / packets as f32 }
+        let (packets, lost) = if lower.0 >= ENOUGH { lower } else { below(rate * SAME) };
+        at_most(lost, packets).max(MARGIN * lost as f32 / packets.max(1) as f32)
     }
 
     /// Whether so much is lost that requests are made twice: what is lost one way mostly is the other way too.
@@ -170,6 +171,17 @@ impl Losses {
         }
         is_covered
     }
+}
+
+/// The upper end of Wilson's interval: what few packets say of a share is off by much.
+fn at_most(lost: u32, packets: u32) -> f32 {
+    if packets == 0 {
+        return 1.0;
+    }
+    let (n, squared) = (packets as f32, CERTAINTY * CERTAINTY);
+    let seen = lost as f32 / n;
+    let spread = CERTAINTY * (seen * (1.0 - seen) / n + squared / (4.0 * n * n)).sqrt();
+    (seen + squared / (2.0 * n) + spread) / (1.0 + squared / n)
 }
 
 #[cfg(test)]
