@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,19 +20,16 @@ from tertulia.domain.commands import (
     Resume,
     SetLayoutClasses,
 )
-from tertulia.domain.connection import Connection, Origin
+from tertulia.domain.connection import Origin
 from tertulia.domain.events import (
     Answered,
     Change,
     CloseTransport,
     ConnectionCreated,
     ConnectionDestroyed,
-    ConnectionInterrupted,
     ConnectionRemoved,
-    ConnectionRestored,
     ConnectionSaved,
     Event,
-    Fact,
     Failed,
     Happened,
     Joined,
@@ -40,8 +37,6 @@ from tertulia.domain.events import (
     Resumed,
     RouterIntent,
     SeatEnded,
-    StreamCreated,
-    StreamDestroyed,
 )
 from tertulia.domain.reports import Report, Reporter
 from tertulia.domain.roles import Reason
@@ -54,10 +49,12 @@ from tertulia.errors import (
     UnavailableError,
 )
 from tertulia.ids import ApiKey, ConnectionId, SessionId, TransportId
-from tertulia.services.audience import Audience, is_for
+from tertulia.services.audience import Audience
+from tertulia.services.backlog import BacklogGoneError, read_backlog
 from tertulia.services.hooks import Watch
 from tertulia.services.inbox import Ask, Entry, Inbox, LostSocket, Order, Seat, Stop, Synchronise, Tell, Wake
 from tertulia.services.kept_replies import Arrival, KeptReplies
+from tertulia.services.lifecycle_log import log_fact
 from tertulia.services.ports import (
     Backlog,
     ClientSocket,
@@ -73,24 +70,14 @@ from tertulia.services.ports import (
 )
 from tertulia.services.router_lanes import RouterLanes
 
-__all__ = ["BACKLOG_ROWS", "Directory", "Environment", "LiveSession"]
+__all__ = ["Directory", "Environment", "LiveSession"]
 
 _INBOX_LIMIT = 1000
 _ENDS_LIMIT = 10_000
 """Connections whose end is remembered, about 200 bytes each. Our own choice."""
 
-BACKLOG_ROWS = 200
-"""Rows of the log that are read at once for a client that resumes; at most 1.7 MB, usually 50 KB. Our own choice."""
-
 _IDLE_S = 10.0
 """How long an empty session stays in memory, for whoever comes next."""
-
-
-class _BacklogGoneError(ConnectFailedError):
-    """The log no longer reaches back to what a client has handled last: it needs the state as a whole."""
-
-    def __init__(self) -> None:
-        super().__init__("What the client missed is no longer in the log.")
 
 
 class Directory:
@@ -139,40 +126,6 @@ class Environment:
     watch: Watch | None = None
     report: Callable[[Report, ApiKey], OutboxEntry] | None = None
     reported: Callable[[], None] = lambda: None
-
-
-class _Pages:
-    """The frames of the log with `after` < number <= `up_to` that are for this connection, by the page.
-
-    Raises _BacklogGoneError when the log no longer has them.
-    """
-
-    def __init__(
-        self, environment: Environment, session_id: SessionId, connection: Connection, after: int, up_to: int
-    ) -> None:
-        self._env = environment
-        self._session_id = session_id
-        self._connection = connection
-        self._after = after
-        self._up_to = up_to
-
-    def __aiter__(self) -> "_Pages":
-        return self
-
-    async def __anext__(self) -> list[str]:
-        if self._after >= self._up_to:
-            raise StopAsyncIteration
-        end = min(self._after + BACKLOG_ROWS, self._up_to)
-        rows = await self._env.store.read_log(self._session_id, self._after, end)
-        if len(rows) != end - self._after:
-            raise _BacklogGoneError()
-        self._after = end
-        own, spared = self._connection.connection_id, self._connection.connection_events_suppressed
-        return [
-            self._env.codec.frame(row.number, row.body)
-            for row in rows
-            if is_for(row.recipients, own) and not (row.about_connections and spared)
-        ]
 
 
 @dataclass(slots=True)
@@ -446,7 +399,7 @@ class LiveSession:
         self._round.log.append(row)
         frame = self._env.codec.frame(row.number, row.body)
         self._round.then.append(partial(self._audience.deliver, row, frame))
-        self._round.then.append(partial(self._log_fact, event.fact))
+        self._round.then.append(partial(log_fact, self._log, event.fact))
         if self._env.report is not None and self._api_key is not None and Reporter.listens_to(event.fact):
             for report in self._reporter.reports(event, self._env.clock.wall()):
                 self._round.reports.append(self._env.report(report, self._api_key))
@@ -563,26 +516,21 @@ class LiveSession:
         await self._finish_round()
 
     async def _missed(self, resumed: Resumed, after: int) -> tuple[list[str], Backlog | None]:
-        """Return what brings a client up to date: `resumed` and what followed `after`, or the whole state.
-
-        The log's first page comes at once, the rest as the client takes it: nobody makes us hold a whole log in memory.
-        """
+        """Return what brings a client up to date: `resumed` and what followed `after`, or the whole state."""
         connection, codec = resumed.connection, self._env.codec
-        start = max(after, connection.joined_number)
         # What this very round logged is not for the client itself, and stands nowhere yet.
         stored_up_to = resumed.number - len(self._round.log)
-        pages = _Pages(self._env, self.session_id, connection, start, stored_up_to)
+        missed: list[str] = []
+        more: Backlog | None = None
         snapshot: Joined | None = None
-        first: Sequence[str] | None = None
         try:
-            if start > resumed.number:
-                raise _BacklogGoneError()
-            first = await anext(pages, None)
-        except _BacklogGoneError:
+            if after > resumed.number:
+                raise BacklogGoneError()
+            missed, more = await read_backlog(self._env.store, codec, self.session_id, connection, after, stored_up_to)
+        except BacklogGoneError:
             snapshot = self._session.seen_by(connection)
         welcome = self._env.welcome(connection.connection_id, connection.key_issued)
-        frames = [codec.frame(0, codec.notice(resumed, welcome, snapshot)), *(first or ())]
-        return frames, pages if snapshot is None and stored_up_to - start > BACKLOG_ROWS else None
+        return [codec.frame(0, codec.notice(resumed, welcome, snapshot)), *missed], more
 
     def _seat_again(self, resumed: Resumed, entry: Seat, frames: list[str], more: Backlog | None) -> None:
         self._audience.attach(
@@ -635,23 +583,6 @@ class LiveSession:
                     _fail(future, error)
                 case _:
                     pass
-
-    def _log_fact(self, fact: Fact) -> None:
-        match fact:
-            case ConnectionCreated(connection):
-                self._log.info("connection joined", connection_id=connection.connection_id, role=connection.role.value)
-            case ConnectionDestroyed(connection_id, reason):
-                self._log.info("connection left", connection_id=connection_id, reason=reason.value)
-            case ConnectionInterrupted(connection_id):
-                self._log.info("connection interrupted", connection_id=connection_id)
-            case ConnectionRestored(connection_id):
-                self._log.info("connection restored", connection_id=connection_id)
-            case StreamCreated(stream):
-                self._log.info("stream published", connection_id=stream.connection_id, stream_id=stream.stream_id)
-            case StreamDestroyed(stream_id, connection_id, reason):
-                self._log.info("stream ended", connection_id=connection_id, stream_id=stream_id, reason=reason.value)
-            case _:
-                pass
 
 
 def _succeed(future: "asyncio.Future[None]") -> None:
