@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
+from tertulia.client.answer import Answer
 from tertulia.client.core import Core, State
 from tertulia.client.dispatch import EventDispatcher
 from tertulia.client.emitter import Emitter
@@ -22,7 +23,6 @@ from tertulia.client.errors import (
     not_connected,
     signal_too_long,
     stream_not_found,
-    unexpected_answer,
 )
 from tertulia.client.events import (
     SESSION_EVENTS,
@@ -125,7 +125,7 @@ class Session(Emitter):
         super().__init__(EventDispatcher(SESSION_EVENTS, self._read_on))
         self._connect_waiters: list[asyncio.Future[None]] = []
         self._disconnect_waiters: list[asyncio.Future[None]] = []
-        self._answers: dict[int, _Answer] = {}
+        self._answers: dict[int, Answer] = {}
         self._effects: deque[Effect] = deque()
         self._carrying_out = False
         self._media = SessionMedia(self._core.presence, self._ask)
@@ -421,7 +421,7 @@ class Session(Emitter):
             raise invalid_parameter(f"The request is longer than {most} bytes.")
         self._tickets += 1
         ticket = self._tickets
-        answer = self._answers[ticket] = _Answer(name, now)
+        answer = self._answers[ticket] = Answer(name, now)
         self._feed(Ask(ticket, request))
         try:
             return await answer.future
@@ -541,38 +541,6 @@ class Session(Emitter):
         """The socket with this number has ended. Called by the socket."""
         why = "the connection was closed" if code is None else f"the connection was closed with code {code}"
         self._feed(SocketLost(number, code, _jitter(), why))
-
-
-class _Answer:
-    """Where the answer to one request goes."""
-
-    __slots__ = ("_name", "_now", "future")
-
-    def __init__(self, name: str, now: Callable[[wire.Result], None] | None) -> None:
-        self._name = name
-        self._now = now
-        self.future: asyncio.Future[wire.Result] = asyncio.get_running_loop().create_future()
-
-    def settle(self, error: SessionError | None, reply: wire.Reply | None) -> None:
-        """Takes the answer. A result that is not what the request is answered with is the server's mistake."""
-        result: wire.Result = wire.Empty()
-        failure: Exception | None = error
-        try:
-            if error is None and reply is not None:
-                result = wire.decode_result(self._name, reply)
-                if self._now is not None:
-                    self._now(result)
-        except MalformedFrameError as malformed:
-            failure = unexpected_answer(f"{malformed} Ask the operator of the server which version it is.")
-            failure.__cause__ = malformed
-        except Exception as raised:  # noqa: BLE001 - whoever asked gets it, and the socket goes on
-            failure = raised
-        if self.future.done():
-            return
-        if failure is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(failure)
 
 
 class _Ear:
