@@ -17,6 +17,19 @@ from tests.unit.client.virtual_time import VirtualTimeLoop
 
 CONTRACT = Path(__file__).parents[3] / "contract"
 
+IDA = {"id": "22222222-0000-4000-8000-000000000000", "creationTime": 500, "data": "Ida"}
+DESK = {
+    "id": "33333333-0000-4000-8000-000000000000",
+    "connectionId": IDA["id"],
+    "creationTime": 600,
+    "name": "Desk",
+    "hasAudio": True,
+    "hasVideo": True,
+    "hasCaptions": False,
+    "videoType": "camera",
+    "videoDimensions": {"width": 640, "height": 480},
+}
+
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every asynchronous test here runs in virtual time, except those of real sockets."""
@@ -44,6 +57,12 @@ async def server(loop: VirtualTimeLoop) -> FakeSignallingServer:
 async def session(server: FakeSignallingServer) -> Session:
     """A session that is not connected yet."""
     return Session("12345678", "1_session", server="http://server.test:8080", dial=server.dial)
+
+
+async def settle() -> None:
+    """Lets everything that can happen without time passing happen."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 class Diary:

@@ -29,7 +29,7 @@ from tertulia.client.session_media import SessionMedia
 from tests.fakes.peer import FakePeer, FakeReceiver
 from tests.fakes.signalling_server import FakeSignallingServer
 from tests.signs import counter, tone
-from tests.unit.client.test_session import DESK, IDA, settle
+from tests.unit.client.conftest import DESK, IDA, settle
 from tests.unit.client.virtual_time import VirtualTimeLoop
 
 OWN = {**DESK, "id": "44444444-0000-4000-8000-000000000000", "name": "bot"}
