@@ -18,6 +18,7 @@ mod command;
 mod commands;
 mod config;
 mod demux;
+mod driving;
 mod engine;
 mod error;
 mod event;
