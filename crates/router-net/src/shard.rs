@@ -1,5 +1,8 @@
 //! A shard thread: it alone touches its sockets and its forwarding core.
 
+mod connections;
+mod requests;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -11,29 +14,25 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use tertulia_router_core::{
     Buffers, Datagram, Datagrams, Departure, DropCause, Drops, Event, Foreign, PeerAddress,
-    Recipient, Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, TransportId, Urgency,
+    Recipient, Router, ShardIndex, ShardMessage, ShardStatistics, Transmit, Urgency,
 };
 
 use crate::batch::{Arrived, MAX_DATAGRAM_BYTES, Moved, Receiver, Sender};
 use crate::doorbell::Doorbell;
 use crate::impair::{Stage, Way};
-use crate::link::message::{Empty, Refusal, Reply, Request};
+use crate::link::message::{Refusal, Reply};
 use crate::link::{self, Link, Outbox};
 use crate::parcels::{Label, Parcels};
 use crate::peers::Peers;
 use crate::shards::{Job, Mail, Shards};
-use crate::tcp::{Arrival, Connection, Connections, DoorMail};
+use crate::tcp::{Connections, DoorMail};
 
 /// Receive calls of one socket before everything else has its turn.
 const RECEIVES: usize = 2;
 /// Packets of one other shard before everything else has its turn.
 const PARCELS: usize = 128;
-/// Requests before everything else has its turn.
-const JOBS: usize = 32;
 /// One datagram of so many is followed until it has left again.
 const FOLLOWED: u32 = 100;
-/// TCP connections of one transport; the oldest goes. A browser opens one per local address.
-const MAX_CONNECTIONS_OF_TRANSPORT: usize = 4;
 /// How often control is told what was counted, by the first shard.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
 /// How often the others tell it to the first.
@@ -327,67 +326,6 @@ impl Shard {
         }
     }
 
-    /// A connection whose first frame was for this shard. It stays if that frame was genuine.
-    fn take_in(&mut self, now: Instant, arrival: Arrival) {
-        let Arrival { stream, address, frames } = arrival;
-        let mut connection = Connection::new(stream, address, frames);
-        let mut is_proven = false;
-        while let Some(contents) = connection.next_frame() {
-            let datagram = Datagram { socket: address.socket, source: address.source, contents };
-            let _ = self.router.handle_datagram(now, datagram);
-            is_proven = self.router.transport_at(address).is_some();
-            if !is_proven {
-                break;
-            }
-        }
-        let transport = self.router.transport_at(address).filter(|_| is_proven);
-        let Some(transport) = transport else {
-            self.drops.count(DropCause::TcpRefused);
-            return;
-        };
-        if self.connections.insert(self.poll.registry(), connection).is_err() {
-            self.drops.count(DropCause::TcpRefused);
-            self.router.handle_disconnect(address);
-            return;
-        }
-        self.limit_connections(transport);
-    }
-
-    fn limit_connections(&mut self, transport: TransportId) {
-        let of_transport = self.connections_of(transport);
-        let surplus = of_transport.len().saturating_sub(MAX_CONNECTIONS_OF_TRANSPORT);
-        for address in of_transport.into_iter().take(surplus) {
-            self.drops.count(DropCause::TcpRefused);
-            self.hang_up(address);
-        }
-    }
-
-    /// Oldest first.
-    fn connections_of(&self, transport: TransportId) -> Vec<PeerAddress> {
-        let addresses = self.connections.addresses().into_iter();
-        addresses.filter(|a| self.router.transport_at(*a) == Some(transport)).collect()
-    }
-
-    fn read_connections(&mut self, now: Instant) {
-        if !self.connections.has_readable() {
-            return;
-        }
-        let router = &mut self.router;
-        let ended = self.connections.read(|address, contents| {
-            let datagram = Datagram { socket: address.socket, source: address.source, contents };
-            // Another shard's user name does not belong on this connection.
-            let _ = router.handle_datagram(now, datagram);
-        });
-        for address in ended {
-            self.hang_up(address);
-        }
-    }
-
-    fn hang_up(&mut self, address: PeerAddress) {
-        self.router.handle_disconnect(address);
-        self.connections.close(self.poll.registry(), address);
-    }
-
     /// Lets the core act on what it was given, and carries out all that it says.
     fn settle(&mut self, now: Instant) -> io::Result<()> {
         self.router.flush(now);
@@ -499,86 +437,6 @@ impl Shard {
         if std::mem::take(&mut self.is_door_due) { self.shards.ring_door() } else { Ok(()) }
     }
 
-    /// Does what control asks; returns whether more may be waiting.
-    fn work(&mut self) -> io::Result<bool> {
-        for _ in 0..JOBS {
-            // A mailbox that is full would be fuller by every request.
-            if !self.unposted.to_shards.is_empty() {
-                return Ok(true);
-            }
-            let Ok(job) = self.jobs.try_recv() else {
-                return Ok(false);
-            };
-            let now = Instant::now();
-            match job {
-                Job::List(gathering) => {
-                    self.settle(now)?;
-                    self.shards.gather(&gathering, self.router.list());
-                }
-                Job::Request { id, request, outbox } => {
-                    let outcome = self.execute(now, request, id, &outbox);
-                    // What left before the reply must have left: see `Router::unbind`.
-                    self.settle(now)?;
-                    if let Some(outcome) = outcome {
-                        link::answer(&outbox, id, &outcome);
-                    }
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// `None`: the answer comes later.
-    fn execute(
-        &mut self,
-        now: Instant,
-        request: Request,
-        id: u64,
-        outbox: &Arc<Outbox>,
-    ) -> Option<Result<Reply, Refusal>> {
-        let router = &mut self.router;
-        let empty = |()| Reply::Empty(Empty {});
-        let outcome = match request {
-            Request::OpenTransport(r) => {
-                let group = r.group.clone();
-                let opened = router.open_transport(now, r);
-                match &opened {
-                    Ok(opened) => self.shards.opened(opened.transport, group),
-                    Err(_) => self.shards.not_opened(self.index, group.as_deref()),
-                }
-                opened.map(Reply::Opened)
-            }
-            Request::Renegotiate(r) => router.renegotiate(now, &r).map(Reply::Renegotiated),
-            Request::CloseTransport(r) => router.close_transport(now, r).map(empty),
-            Request::Bind(r) => {
-                self.last_ticket += 1;
-                let Some(bound) = router.start_bind(now, &r, self.last_ticket) else {
-                    self.waiting.insert(self.last_ticket, (id, Arc::clone(outbox)));
-                    return None;
-                };
-                bound.map(Reply::Bound)
-            }
-            Request::Unbind(r) => {
-                let unbound = router.unbind(now, r).map(empty);
-                // What waits behind a slow connection must not leave any more either.
-                self.send();
-                for address in self.connections_of(r.transport) {
-                    self.connections.drop_media(address);
-                }
-                unbound
-            }
-            Request::Pause(r) => router.pause(now, r).map(empty),
-            Request::Prefer(r) => router.prefer(now, r).map(empty),
-            Request::SetAudioSlots(r) => router.set_audio_slots(now, &r).map(empty),
-            Request::RequestKeyFrame(r) => router.request_key_frame(now, r).map(empty),
-            Request::List | Request::Hello(_) => {
-                let message = "this is not answered by one shard";
-                return Some(Err(Refusal::new("invalid_request", message)));
-            }
-        };
-        Some(outcome.map_err(Refusal::from))
-    }
-
     fn report(&mut self) {
         let events: Vec<_> = std::iter::from_fn(|| self.router.poll_event()).collect();
         if !events.is_empty() {
@@ -588,15 +446,6 @@ impl Shard {
         while let Some((ticket, bound)) = self.router.poll_bound() {
             if let Some((id, outbox)) = self.waiting.remove(&ticket) {
                 link::answer(&outbox, id, &bound.map(Reply::Bound).map_err(Refusal::from));
-            }
-        }
-    }
-
-    /// Ends the connections whose transport has ended; its goodbye was written.
-    fn hang_up_on_the_gone(&mut self) {
-        for address in self.connections.addresses() {
-            if self.router.transport_at(address).is_none() {
-                self.hang_up(address);
             }
         }
     }
