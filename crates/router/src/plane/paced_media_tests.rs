@@ -7,6 +7,7 @@ use super::*;
 use crate::codec::Codec;
 use crate::engine::{DescriptorRewrite, Extensions};
 use crate::ids::Kind;
+use crate::rtp::Header;
 
 const AUDIO: (&str, u8, u32) = ("a", 111, 7);
 const VIDEO: (&str, u8, u32) = ("v", 96, 8);
