@@ -24,7 +24,7 @@ from bench.media import python_media
 from bench.peers import peer_figures
 from bench.rest import rest_figures
 from bench.router import audio, build_example, one_shard, pinned, video
-from bench.scale import growth, latency, memory, shards
+from bench.scale import OUT_PER_S, growth, latency, memory, shards
 from bench.signalling import raise_open_files, signal_fan_out, time_to_connect
 from bench.sockets import fan_out, idle_connections, leaving
 from bench.speakers import speaker_figures
@@ -53,7 +53,7 @@ def _router() -> Iterator[Figure]:
         yield from of_video
         yield from audio(server)
         yield latency(server, capacity)
-        yield growth(server)
+        yield from (growth(server, out_per_s) for out_per_s in OUT_PER_S)
 
 
 def _sockets() -> list[Figure]:
