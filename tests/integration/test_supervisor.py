@@ -204,6 +204,8 @@ def test_a_stop_signal_drains_control_first_and_leaves_nothing(
 ) -> None:
     supervised = supervise()
     pids = supervised.announcement()["pids"]
+    # Control does not wait for this router, which may still be on its way to what it does with signals.
+    assert router_answers(supervised.folder / "run" / "router.sock", pids["router"])
 
     supervised.process.send_signal(number)
 
