@@ -5,6 +5,10 @@ function count(selector) {
   return document.querySelectorAll(selector).length;
 }
 
+function created(log) {
+  return log.filter(function (entry) { return entry === 'streamCreated'; }).length;
+}
+
 // A call of two: `session` publishes and subscribes, and so does the other one, who is a moderator.
 function call(t, prevented, then) {
   t.connected('publisher', null, function (session) {
@@ -16,7 +20,8 @@ function call(t, prevented, then) {
     t.publish(session, { publishVideo: false }, function (publisher, stream) {
       t.other('moderator', session.sessionId, function (other) {
         t.publish(other.session, { publishVideo: false }, function (theirs, second) {
-          t.wait('the stream of the other', function () { return session.streams[second.streamId]; }, function () {
+          // The collection has it before the event is told.
+          t.wait('the stream of the other', function () { return created(log) === 2 && created(other.log) === 1; }, function () {
             var subscriber = session.subscribe(session.streams[second.streamId], t.box(), { width: 100, height: 75 });
             other.window.document.body.appendChild(other.window.document.createElement('div')).id = 'view';
             other.session.subscribe(other.session.streams[stream.streamId], 'view', { width: 100, height: 75 });
