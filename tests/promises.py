@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import http.client
 import http.server
-import threading
 import urllib.parse
 from types import TracebackType
-from typing import Self
 
 from tests import openapi
+from tests.http_server import HttpServer
 
 DEADLINE_S = 30
 _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 
-class Promises:
+class Promises(HttpServer):
     """Passes requests on for whoever speaks HTTP, SDKs of every language. Leaving it fails if a promise was broken."""
 
     def __init__(self, url: str) -> None:
@@ -62,21 +61,12 @@ class Promises:
                 """Quiet: what is wrong is said at the end."""
 
         self._broken = broken
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
         self.seen = seen
         """The operations that somebody asked for."""
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
+        super().__init__(Handler)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         assert not self._broken, self._broken

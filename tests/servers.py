@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -21,6 +20,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from tertulia.wire.tokens import encode_jwt, encode_t1
+from tests.http_server import HttpServer
 
 if TYPE_CHECKING:
     from tests.e2e.person import Era
@@ -148,7 +148,7 @@ def rest_token(api_key: str, api_secret: str) -> str:
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(api_secret))
 
 
-class PageServer:
+class PageServer(HttpServer):
     """Serves `folder` and pages made on the spot, from an origin of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -179,20 +179,7 @@ class PageServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet: the browser's own log tells enough."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://localhost:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler, host="localhost")
 
     def serve(self, path: str, text: str, *, kind: str = "text/html") -> str:
         """Serves `text` at `path` and returns its address."""

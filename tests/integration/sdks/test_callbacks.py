@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from queue import Queue
 from typing import Any
 
 import pytest
 
 from tertulia import Session
+from tests.http_server import HttpServer
 from tests.integration.sdks.conftest import Connect
 from tests.integration.sdks.sdk import Sdk, SdkError
 from tests.servers import TertuliaServer
@@ -40,12 +40,8 @@ def receiver() -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as application:
-        thread = threading.Thread(target=application.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{application.server_port}/events", posted
-        application.shutdown()
-        thread.join()
+    with HttpServer(Handler) as application:
+        yield f"{application.url}/events", posted
 
 
 async def test_a_callback_is_registered_called_listed_and_removed(
