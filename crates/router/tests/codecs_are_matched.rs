@@ -67,3 +67,30 @@ fn video_starts_when_the_publisher_changes_its_codec() {
     });
     assert_eq!(tracks, ["h264", "vp8"]);
 }
+
+#[test]
+fn a_codec_that_changes_after_another_offer_begins_at_a_key_frame_and_counts_pictures_on() {
+    for offers in [true, false] {
+        let mut world = World::new();
+        let publisher = world.join(&[1], 0);
+        let subscriber = world.join(&[], 1);
+        world.bind(subscriber, 0, 1, (publisher, 0));
+        world.play(Duration::from_millis(400));
+        if offers {
+            world.renegotiate(subscriber, &Change { slots: 1, ..Change::default() });
+        }
+        let stream = &mut world.clients[publisher].streams[0];
+        (stream.picture, stream.picture_id) = (Picture::Vp9, 20_000);
+        world.play(Duration::from_millis(600));
+
+        let client = &world.clients[subscriber];
+        let video = client.received_on(client.slot_mids(0).1);
+        let vp9 = client.options.codecs.video(Picture::Vp9);
+        let first = video.iter().find(|packet| packet.payload_type == vp9).expect("it goes on");
+        assert!(first.video.key_frame, "after an offer: {offers}");
+        for pair in video.windows(2) {
+            let step = pair[1].video.picture_id.wrapping_sub(pair[0].video.picture_id) & 0x7fff;
+            assert_eq!(step, 1, "after an offer: {offers}");
+        }
+    }
+}

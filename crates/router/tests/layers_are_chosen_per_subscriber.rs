@@ -1,7 +1,7 @@
 //! Every subscriber gets the encoding and the temporal layers that it wishes for and bears, as one
 //! sender that never jumps.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use str0m::media::{Rid, Simulcast, SimulcastLayer};
 use str0m::rtp::RtpWrite;
@@ -37,6 +37,8 @@ struct Studio {
     publisher: ClientId,
     frame: u32,
     live: Vec<u8>,
+    /// Packets that pictures had beyond their first.
+    rests: u64,
 }
 
 impl Studio {
@@ -52,7 +54,7 @@ impl Studio {
             ..Change::default()
         };
         let publisher = world.join_with(ClientOptions::default(), &change);
-        Self { world, publisher, frame: 0, live: vec![HALF, QUARTER, FULL] }
+        Self { world, publisher, frame: 0, live: vec![HALF, QUARTER, FULL], rests: 0 }
     }
 
     fn subscriber(&mut self, wishes: Wishes) -> ClientId {
@@ -83,21 +85,30 @@ impl Studio {
         if !self.live.contains(&layer) {
             return;
         }
-        let (frame, index) = (self.frame, usize::from(layer));
-        let now = self.world.now;
         let client = &mut self.world.clients[self.publisher];
-        let rid: Rid = RIDS[index].into();
+        let rid: Rid = RIDS[usize::from(layer)].into();
         let asked = client.key_frame_requests.iter().any(|(_, _, r)| *r == Some(rid));
         client.key_frame_requests.retain(|(_, _, r)| *r != Some(rid));
-        let packet = RtpWrite::new(
-            97.into(),
-            (u64::from(frame) + 5000 * u64::from(layer)).into(),
-            3600 * frame + 1_000_000 * u32::from(layer),
-            now.checked_sub(age).expect("a time"),
-            payload(layer, frame, asked || frame == 1),
-        );
+        let captured = self.world.now.checked_sub(age).expect("a time");
+        let payload = payload(layer, self.frame, asked || self.frame == 1);
+        let packet = self.packet(layer, captured, payload);
+        self.send_packet(layer, packet);
+    }
+
+    /// The next packet of an encoding, the last one of its picture.
+    fn packet(&self, layer: u8, captured: Instant, payload: Vec<u8>) -> RtpWrite {
+        let number = u64::from(self.frame) + self.rests + 5000 * u64::from(layer);
+        let timestamp = 3600 * self.frame + 1_000_000 * u32::from(layer);
+        RtpWrite::new(97.into(), number.into(), timestamp, captured, payload)
+            .marker(true)
+            .nackable(true)
+    }
+
+    fn send_packet(&mut self, layer: u8, packet: RtpWrite) {
+        let now = self.world.now;
+        let client = &mut self.world.clients[self.publisher];
         let video = client.streams[0].video;
-        client.send(video, Some(rid), packet.marker(true).nackable(true));
+        client.send(video, Some(RIDS[usize::from(layer)].into()), packet);
         client.drive(now);
         self.world.settle();
     }
@@ -221,6 +232,37 @@ fn a_lower_frame_rate_leaves_temporal_layers_out_without_gaps() {
         assert!(count.abs_diff(frames) <= 2, "{count} frames at {wish} a second");
     }
     assert_is_one_sender(&studio.world.seen(subscriber));
+}
+
+#[test]
+fn the_rest_of_a_picture_that_was_left_out_is_left_out_although_it_comes_late() {
+    let mut studio = Studio::new();
+    studio.live = vec![FULL];
+    let subscriber = studio.subscriber(Wishes::default());
+    studio.play(50);
+    studio.world.prefer(subscriber, rate(6.0));
+    studio.play(50);
+    // Of the highest temporal layer, as every second one.
+    studio.frame += 1 + studio.frame % 2;
+    let now = studio.world.now;
+    let first = payload(FULL, studio.frame, false);
+    let mut second = first.clone();
+    // It does not start a partition.
+    second[0] = 0x80;
+    studio.send_packet(FULL, studio.packet(FULL, now, first).marker(false));
+    studio.rests += 1;
+    let rest = studio.packet(FULL, now, second);
+    studio.world.prefer(subscriber, rate(30.0));
+    studio.play(16);
+    let since = studio.world.now;
+    studio.send_packet(FULL, rest);
+    studio.play(16);
+
+    assert_eq!(studio.world.count(subscriber, since), 16, "all layers, without the rest");
+    let seen = studio.world.seen(subscriber);
+    for pair in seen.windows(2) {
+        assert_eq!(pair[1].video.picture_id, (pair[0].video.picture_id + 1) & 0x7fff);
+    }
 }
 
 #[test]

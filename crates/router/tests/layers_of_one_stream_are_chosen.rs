@@ -68,13 +68,17 @@ impl Studio {
 const SMALL: (u32, u32) = (320, 180);
 const LARGE: (u32, u32) = (640, 360);
 
+/// Its frame number, if it has a descriptor.
+fn number(packet: &Received) -> Option<u16> {
+    packet.extensions.user_values.get().map(Dependency::number)
+}
+
 /// Numbers go on without a gap, and each picture ends with the only marker that it has.
 fn assert_is_one_stream(received: &[&Received]) {
     for pair in received.windows(2) {
         let [a, b] = pair else { panic!("windows of two") };
         assert_eq!(b.sequence_number, a.sequence_number + 1);
         assert_eq!(a.marker, a.timestamp != b.timestamp, "at {}", a.sequence_number);
-        let number = |packet: &Received| packet.extensions.user_values.get().map(Dependency::number);
         if let Some((a, b)) = number(a).zip(number(b)) {
             assert!(b.wrapping_sub(a) < 100, "frames are numbered on: {a}, {b}");
         }
@@ -244,6 +248,40 @@ fn a_key_frame_tells_a_subscriber_which_decode_targets_it_gets() {
     let Dependency(bytes) = received[0].extensions.user_values.get().expect("a descriptor");
     let mut reader = tertulia_router_core::rtp::dependency::DependencyReader::default();
     assert_eq!(reader.read(bytes).expect("a structure").active, 0b0011);
+}
+
+#[test]
+fn frames_are_numbered_on_after_a_source_without_descriptors() {
+    let mut studio = Studio::of(Picture::Av1);
+    let publisher = studio.publisher;
+    let change = Change { publish: vec![(7, Picture::Vp8)], ..Change::default() };
+    studio.world.renegotiate(publisher, &change);
+    let subscriber = studio.subscriber(Wishes::default());
+    // Four times, as the first number of a line may be any.
+    for round in 0..4 {
+        studio.play(5);
+        studio.stream.skip_frames(20_000);
+        studio.play(5);
+        let last = studio.world.seen(subscriber).last().and_then(|p| number(p)).expect("a number");
+
+        studio.world.unbind(subscriber, 0, 2 * round + 1);
+        studio.world.bind(subscriber, 0, 2 * round + 2, (publisher, 1));
+        let since = studio.world.now;
+        for _ in 0..5 {
+            studio.world.send_video(publisher, 1, str0m::rtp::ExtensionValues::default());
+            studio.world.run_for(Duration::from_millis(40));
+        }
+        assert!(studio.world.count(subscriber, since) > 0, "the other source is shown");
+
+        studio.world.unbind(subscriber, 0, 2 * round + 2);
+        studio.world.bind(subscriber, 0, 2 * round + 3, (publisher, 0));
+        let since = studio.world.now;
+        studio.begin_anew();
+        studio.play(5);
+        let seen = studio.world.seen(subscriber);
+        let first = seen.iter().filter(|packet| packet.at > since).find_map(|packet| number(packet));
+        assert_eq!(first, Some(last.wrapping_add(1)), "round {round}");
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use str0m::media::Mid;
+use str0m::rtp::RtpWrite;
 
-use crate::driver::{ClientId, World};
+use crate::driver::{ClientId, Direction, World};
 
 /// When a subscriber thinks that the newest packet of a line was captured.
 fn captured(
@@ -88,4 +89,41 @@ fn a_slow_camera_is_played_in_sync_with_its_microphone() {
     world.play(Duration::from_secs(2));
     let lag = video_lag_ms(&world, subscriber);
     assert!((lag - 40.0).abs() < 2.0, "the pair follows its new source: {lag} ms");
+}
+
+#[test]
+fn a_packet_that_comes_late_does_not_date_what_came_before_it() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    // Without the publisher's reports a packet was captured when it came.
+    world.let_through(move |direction, datagram| {
+        direction != Direction::ToRouter(publisher) || datagram[1] != 200
+    });
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_secs(1));
+    let client = &mut world.clients[publisher];
+    let vp8 = client.options.codecs.video(client.streams[0].picture);
+    let stream = &mut client.streams[0];
+    stream.video_sequence += 1;
+    stream.video_timestamp = stream.video_timestamp.wrapping_add(3600);
+    stream.picture_id += 1;
+    let (number, at) = (stream.video_sequence, stream.video_timestamp);
+    let (mid, payload) = (stream.video, stream.video_payload(false));
+    let late = RtpWrite::new(vp8.into(), number.into(), at, world.now, payload).marker(true);
+    world.play(Duration::from_millis(400));
+    let came = world.seen(subscriber).len();
+    world.clients[publisher].send(mid, None, late);
+    world.run_for(Duration::from_secs(2));
+
+    assert_eq!(world.seen(subscriber).len(), came + 1, "it is forwarded");
+    let (_, video) = world.clients[subscriber].slot_mids(0);
+    let client = &world.clients[subscriber];
+    let newest = client.received_on(video).into_iter().max_by_key(|packet| packet.sequence_number);
+    let newest = newest.expect("a packet");
+    let report = client.sender_reports.iter().rfind(|r| r.ssrc == newest.ssrc).expect("a report");
+    assert!(report.at > newest.at + Duration::from_millis(500), "after the late packet");
+    let ticks = f64::from(report.timestamp.wrapping_sub(newest.timestamp));
+    let drift = report.at.duration_since(newest.at).as_secs_f64() * 1000.0 - ticks / 90.0;
+    assert!(drift.abs() < 60.0, "the report is {drift} ms off");
 }

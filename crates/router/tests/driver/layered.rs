@@ -90,6 +90,11 @@ impl Layered {
         (self.packets, self.pictures.wrapping_sub(1) * 3600)
     }
 
+    /// So many frame numbers are of frames that nobody gets.
+    pub fn skip_frames(&mut self, frames: u16) {
+        self.frames = self.frames.wrapping_add(frames);
+    }
+
     /// Sends the next picture of a client's first stream.
     pub fn send(&mut self, client: &mut Client, now: Instant, is_key: bool) {
         for packet in self.next_picture(client, now, is_key) {
