@@ -4,8 +4,8 @@
 use fastrand::Rng;
 
 use crate::keys::{AV1, VP9};
-use crate::peer::{Encoding, SendingLine};
 use crate::pictures::Frame;
+use crate::stream::{Encoding, SendingLine};
 use crate::structure::{fields, structure};
 use crate::voice::Voice;
 

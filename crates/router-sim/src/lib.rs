@@ -20,10 +20,12 @@
 )]
 #![forbid(unsafe_code)]
 
+mod climate;
 pub mod engine;
 mod keys;
 mod layered;
 mod load;
+mod look;
 mod moves;
 mod network;
 mod novelty;
@@ -34,6 +36,7 @@ mod requests;
 mod script;
 pub mod shards;
 mod sound;
+mod stream;
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -42,10 +45,12 @@ mod sound;
 )]
 #[path = "../../router/tests/driver/structure.rs"]
 mod structure;
+mod told;
 mod trace;
 mod voice;
 pub mod watch;
 mod wire;
+mod wishes;
 pub mod witness;
 mod world;
 

@@ -1,23 +1,20 @@
 //! What control and the peers do next, by chance; and what control knows of it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Prefer, Renegotiate,
-    RequestKeyFrame, RouterError, SetAudioSlots, SlotPair, Source, Unbind, Wishes,
+    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Renegotiate,
+    RequestKeyFrame, RouterError, SetAudioSlots, SlotPair, Source, Unbind,
 };
 
 use crate::keys::{AV1, VP8, VP9};
 use crate::layered::Layered;
-use crate::load::Load;
 use crate::network::Weather;
-use crate::peer::{Binding, LOUD, Peer, SILENCE, SendingLine, Stream};
+use crate::peer::{Binding, Peer};
+use crate::stream::{LOUD, SILENCE, SendingLine, Stream};
 use crate::wire::Message;
 use crate::world::{Step, World};
 
-/// Where links get narrow they do so in the beginning, mostly.
-const EARLY: Duration = Duration::from_secs(5);
 /// Peers at once.
 const CROWD: usize = 6;
 
@@ -372,16 +369,6 @@ impl World {
         self.settle()
     }
 
-    /// Any size and frame rate, or none.
-    fn wishes(&mut self) -> Wishes {
-        let [width, height] = [[320, 180], [640, 360], [1280, 720], [1, 1]][self.rng.usize(..4)];
-        Wishes {
-            width: self.rng.bool().then_some(width),
-            height: self.rng.bool().then_some(height),
-            frame_rate: (self.rng.u8(..4) == 0).then(|| [1.0, 2.5, 30.0][self.rng.usize(..3)]),
-        }
-    }
-
     /// A subscriber begins to hear the loudest only, or hears everybody again.
     pub(crate) fn set_audio_slots(&mut self, peer: usize) -> Step {
         if self.novelty.rng.u8(..3) == 0 {
@@ -422,42 +409,6 @@ impl World {
         self.note(|| {
             format!("peer {peer} is as loud as -{level} dBov on line {said:?} and others")
         });
-    }
-
-    /// Notes what a subscriber wishes for from now on.
-    fn note_wishes(&mut self, peer: usize, slot: usize, wishes: &Wishes, is_screen: bool) {
-        let now = self.now;
-        let slot = &mut self.peers[peer].slots[slot];
-        slot.wants_best_since = wants_best(wishes).then_some(now);
-        slot.wants_least_since = wants_least(wishes).then_some(now);
-        if slot.screen.is_none_or(|(known, _)| known != is_screen) {
-            slot.screen = Some((is_screen, now));
-        }
-    }
-
-    fn prefer(&mut self, peer: usize) -> Step {
-        let slots = &self.peers[peer].slots;
-        match slots.iter().position(|slot| slot.binding.is_some()) {
-            Some(slot) => {
-                let wishes = self.wishes();
-                self.prefer_in(peer, slot, wishes)
-            }
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn prefer_in(&mut self, peer: usize, slot: usize, wishes: Wishes) -> Step {
-        self.command();
-        let (transport, of) = (self.peers[peer].transport, &self.peers[peer].slots[slot]);
-        let (index, generation) = (of.pair.slot, Generation(of.generation));
-        self.note(|| format!("peer {peer} would like {wishes:?} in slot {slot:?}"));
-        let now = self.now;
-        let is_screen = self.novelty.rng.bool();
-        self.note_wishes(peer, slot, &wishes, is_screen);
-        let command = Prefer { transport, slot: index, generation, wishes, is_screen };
-        let done = self.shards.of(transport).prefer(now, command);
-        done.map_err(|error| format!("peer {peer} cannot have wishes: {error}"))?;
-        self.settle()
     }
 
     fn renegotiate(&mut self, peer: usize) -> Step {
@@ -570,55 +521,6 @@ impl World {
         self.settle()
     }
 
-    fn change_weather(&mut self, peer: usize) {
-        let now = self.now;
-        let is_settled = self.peers[peer].settled_until.is_some_and(|until| now < until);
-        if !is_settled {
-            self.turn_weather(peer);
-        }
-    }
-
-    fn move_away(&mut self, peer: usize) {
-        // The router does not know the new way, and probes it.
-        self.peers[peer].load = Load::default();
-        let address = &mut self.peers[peer].address;
-        address.set_port(address.port() + 1);
-        let address = *address;
-        self.note(|| format!("peer {peer} moves to {address}"));
-    }
-
-    fn turn_weather(&mut self, peer: usize) {
-        let mut weather = Weather::random(&mut self.rng);
-        let former = self.peers[peer].weather.dead_until;
-        weather.dead_until = former;
-        if self.rng.u8(..3) == 0 {
-            let pause = Duration::from_millis(self.rng.u64(200..6000));
-            weather.dead_until = Some(former.unwrap_or(self.now).max(self.now + pause));
-            self.peers[peer].reachable_since = None;
-        }
-        let is_early = self.now < self.start + EARLY;
-        if self.novelty.has_narrow_links && (is_early || self.novelty.rng.u8(..3) == 0) {
-            weather = Weather { dead_until: weather.dead_until, ..Weather::fair() };
-            weather.narrow_bps = Some(self.novelty.rng.u64(15_000..90_000));
-            let narrow = Duration::from_secs(self.novelty.rng.u64(8..12));
-            // Most stay wide afterwards, so that it is seen what comes back.
-            let wide = Duration::from_secs(if self.novelty.rng.u8(..4) > 0 { 20 } else { 0 });
-            let one = &mut self.peers[peer];
-            one.narrow_until = Some(self.now + narrow);
-            one.settled_until = Some(self.now + narrow + wide);
-        }
-        self.peers[peer].weather = weather;
-        let now = self.now;
-        self.note(|| {
-            let dead = weather.dead_until.map(|until| until.saturating_duration_since(now));
-            let Weather { latency, jitter, loss, duplication, narrow_bps, .. } = weather;
-            format!(
-                "peer {peer} has other weather: latency {latency:?}, jitter {jitter:?}, loss \
-                 {loss:.2}, twice {duplication:.2}, bit/s {narrow_bps:?}, dead for {dead:?}"
-            )
-        });
-    }
-
     fn stranger(&mut self) {
         let source = SocketAddr::from(([10, 9, 200, self.rng.u8(1..)], 7000));
         let contents = match self.rng.u8(..3) {
@@ -628,15 +530,4 @@ impl World {
         };
         self.send_as_stranger(source, contents);
     }
-}
-
-/// Whether somebody who wishes for this is given the smallest there is.
-fn wants_least(wishes: &Wishes) -> bool {
-    let is_small = |side: Option<u32>, least| side.is_some_and(|side| side <= least);
-    is_small(wishes.width, 320) && is_small(wishes.height, 180) && wishes.frame_rate.is_none()
-}
-
-/// Whether somebody who wishes for this is given the best there is.
-fn wants_best(wishes: &Wishes) -> bool {
-    (wishes.width.is_none() || wishes.height.is_none()) && wishes.frame_rate.is_none()
 }

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use tertulia_router_core::{Kind, Mid, TransportId};
 
-use crate::peer::Best;
 use crate::sound::Sound;
+use crate::stream::Best;
 use crate::wire::{Mark, Packet};
 
 /// How long a live audio source may be silent for a subscriber: fifteen packets.

@@ -5,19 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tertulia_router_core::{
-    AudioSlotEvent, BindingEvent, Bound, DropCause, Event, Generation, Kind, Media, Mid, Router,
-    RouterError, SlotIndex, TransportId, TransportState, VideoFallback,
-};
+use tertulia_router_core::{DropCause, Event, Kind, Media, Mid, Router, TransportId};
 
 use crate::Totals;
 use crate::keys::{OPUS, RED};
-use crate::network::Weather;
 use crate::novelty::Novelty;
 use crate::numbers::Numbers;
 use crate::peer::{Peer, TICK};
 use crate::pictures::Pictures;
-use crate::requests::{Plea, Requests};
+use crate::requests::Requests;
 use crate::shards::{Parcel, Shards};
 use crate::sound::Sound;
 use crate::trace::Trace;
@@ -34,17 +30,10 @@ const REST: Duration = Duration::from_secs(45);
 /// How often it is looked whether everybody is served.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What bears the best of everything, in bit/s.
-const PLENTY_BPS: u64 = 400_000;
 /// How long media may go to a shard where nobody wants it: the time that a message takes, and more.
 const UNWANTED: Duration = Duration::from_secs(1);
-/// Nobody is given up whose link has let something through for so long: eight checks are not lost all.
-const REACHABLE: Duration = Duration::from_secs(4);
 /// Datagrams of peers that are remembered, to be repeated by others.
 const OVERHEARD: usize = 48;
-
-/// Who is so loud surely speaks, in -dBov.
-const SPEAKS: u8 = 30;
 
 /// A violation, or what was done.
 pub(crate) type Step<T = ()> = Result<T, String>;
@@ -83,7 +72,7 @@ pub(crate) struct World {
     pub(crate) pictures: Pictures,
     numbers: Numbers,
     sound: Sound,
-    requests: Requests,
+    pub(crate) requests: Requests,
     /// Requests for a key frame that are under way, and the line that each is for.
     pub(crate) pleas: HashMap<Vec<u8>, LineKey>,
     /// What peers sent lately and the router took, and what nobody may take.
@@ -323,44 +312,6 @@ impl World {
         }
     }
 
-    /// A subscriber asks for a key frame of what a line carries.
-    fn note_plea(&mut self, key: LineKey) {
-        let Some(publisher) = self.publisher_of(key) else { return };
-        let line = self.peers[publisher].sending_lines();
-        let source = self.watch.flowing(key, self.now);
-        let mut line = line.filter(|line| source == Some(line.id) && line.is_sending);
-        let settled = self.now.checked_sub(Duration::from_secs(1));
-        if line.any(|line| settled.is_some_and(|settled| line.live_since < settled)) {
-            self.requests.plead(Plea { at: self.now, key, publisher });
-        }
-    }
-
-    /// Whose video a line is bound to.
-    fn publisher_of(&self, (transport, mid): LineKey) -> Option<usize> {
-        let subscriber = self.peer_of(transport)?;
-        let slot = self.peers[subscriber].slots.iter().find(|slot| slot.pair.video_mid == mid)?;
-        slot.binding.filter(|binding| binding.ticket.is_none()).map(|binding| binding.publisher)
-    }
-
-    /// A request of a subscriber for a key frame was passed on, or nothing of what it watched is left.
-    fn check_pleas(&mut self) -> Step {
-        while let Some(Plea { at, key, publisher }) = self.requests.take_forgotten(self.now) {
-            let is_there = self.publisher_of(key) == Some(publisher);
-            let source = self.watch.settled(key, at);
-            let one = &mut self.peers[publisher];
-            let is_live = one.is_alive && !one.has_ended;
-            let mut lines = one.sending_lines();
-            let is_same = lines
-                .any(|line| Some(line.id) == source && line.is_sending && line.live_since < at);
-            if is_there && is_live && is_same {
-                return Err(format!(
-                    "a key frame was asked for on {key:?}, and its publisher was not"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// A peer sends something.
     pub(crate) fn send(&mut self, peer: usize, said: Vec<Vec<u8>>) {
         let Peer { address: source, weather, .. } = self.peers[peer];
@@ -548,286 +499,8 @@ impl World {
         self.peers.iter().position(|peer| peer.transport == transport && !peer.has_ended)
     }
 
-    fn told(&mut self, event: &Event) -> Step {
-        let transport = match event {
-            Event::TransportState { transport, .. }
-            | Event::Track { transport, .. }
-            | Event::LayersPaused { transport, .. }
-            | Event::AudioLevels { transport, .. }
-            | Event::VideoFallback { transport, .. } => *transport,
-            Event::AudioSlot(told) => told.transport,
-            Event::BindingStarted(e) | Event::CodecNotSupported(e) | Event::CodecSupported(e) => {
-                e.transport
-            }
-            Event::Statistics(statistics) => {
-                let estimate = statistics.estimate_bps;
-                self.note(|| format!("{:?} may be sent {estimate:?} bit/s", statistics.transport));
-                statistics.transport
-            }
-            _ => return Ok(()),
-        };
-        if !matches!(event, Event::Statistics(_) | Event::AudioLevels { .. }) {
-            self.note(|| format!("event  {event:?}"));
-        }
-        let Some(peer) = self.peer_of(transport) else {
-            return Err(format!("{transport:?} has ended, and then: {event:?}"));
-        };
-        match event {
-            Event::TransportState { state: TransportState::Connected, .. } => {
-                self.peers[peer].connected_at.get_or_insert(self.now);
-            }
-            Event::TransportState {
-                state: state @ (TransportState::Failed | TransportState::Closed),
-                reason,
-                ..
-            } => {
-                let one = &self.peers[peer];
-                let reachable = one.reachable_since.filter(|_| one.is_alive && !one.is_leaving);
-                let is_there = reachable.is_some_and(|since| since + REACHABLE < self.now);
-                if *state == TransportState::Failed && is_there {
-                    return Err(format!("peer {peer} is there and was given up: {reason:?}"));
-                }
-                self.peers[peer].has_ended = true;
-                self.watch.forget(transport);
-            }
-            Event::BindingStarted(e) => {
-                self.totals.bindings += 1;
-                self.of_a_binding(peer, e, false)?;
-            }
-            Event::Track { track, .. } => {
-                if let Some(paused) = &track.paused_rids {
-                    self.totals.pauses += u64::from(!paused.is_empty());
-                    self.peers[peer].pause(track.mid, paused);
-                }
-            }
-            Event::Statistics(statistics) => {
-                let is_plenty = statistics.estimate_bps.is_some_and(|bps| bps >= PLENTY_BPS);
-                let since = &mut self.peers[peer].plenty_since;
-                *since = is_plenty.then_some(since.unwrap_or(self.now));
-            }
-            Event::LayersPaused { mid, rids, .. } => {
-                self.totals.pauses += u64::from(!rids.is_empty());
-                self.peers[peer].pause(*mid, rids);
-            }
-            Event::VideoFallback { slot, generation, state, .. } => {
-                self.left_out(peer, *slot, *generation, *state)?;
-            }
-            Event::AudioSlot(told) => {
-                self.totals.seated += u64::from(told.of.is_some());
-                self.seated(peer, told)?;
-            }
-            Event::CodecSupported(e) => self.of_a_binding(peer, e, false)?,
-            Event::CodecNotSupported(e) => self.of_a_binding(peer, e, true)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn of_a_binding(&mut self, peer: usize, event: &BindingEvent, is_unsupported: bool) -> Step {
-        let slot = &self.peers[peer].slots[event.slot.0 as usize];
-        if slot.carries_loudest {
-            // It counts turns, not bindings.
-            return Ok(());
-        }
-        if slot.binding.is_none() || slot.generation != event.generation.0 {
-            return Err(format!("{event:?} is not of the binding that there is: {slot:?}"));
-        }
-        let mid = match event.kind {
-            Kind::Audio => slot.pair.audio_mid,
-            Kind::Video => slot.pair.video_mid,
-        };
-        if let Some(watched) = self.watch.binding((event.transport, mid)) {
-            watched.is_unsupported = is_unsupported;
-        }
-        Ok(())
-    }
-
-    /// An audio slot carries another stream from now on, or none.
-    fn seated(&mut self, peer: usize, told: &AudioSlotEvent) -> Step {
-        // Its turns are counted on with the bindings of the pair.
-        let slot = &mut self.peers[peer].slots[told.slot.0 as usize];
-        slot.generation = slot.generation.max(told.turn.0);
-        let key = (told.transport, slot.pair.audio_mid);
-        let Some(of) = told.of else { return self.watch.seat(key, None) };
-        let bound = &self.peers[peer].slots[of.slot.0 as usize];
-        let line = self.watch.binding((told.transport, bound.pair.audio_mid));
-        let line = line.filter(|_| bound.generation == of.generation.0).map(|bound| bound.source);
-        let line = line.ok_or_else(|| format!("{told:?}: there is no such binding"))?;
-        let first = told.audio_rtp_timestamp.ok_or("an audio slot begins at no timestamp")?;
-        self.watch.seat(key, Some((line, first)))
-    }
-
-    /// A stated reason for what does not come.
-    fn left_out(
-        &mut self,
-        peer: usize,
-        at: SlotIndex,
-        of: Generation,
-        state: VideoFallback,
-    ) -> Step {
-        let (transport, now) = (self.peers[peer].transport, self.now);
-        let slot = &self.peers[peer].slots[at.0 as usize];
-        let key = (transport, slot.pair.video_mid);
-        if slot.generation != of.0 {
-            return Ok(());
-        }
-        let Some(watched) = self.watch.binding(key) else { return Ok(()) };
-        let is_left_out = state == VideoFallback::Stopped;
-        if is_left_out && watched.is_kept {
-            return Err(format!("{key:?} is left out, and was to be kept"));
-        }
-        watched.times_left_out += u32::from(is_left_out);
-        watched.is_warned = state == VideoFallback::Warned;
-        self.totals.left_out += u64::from(is_left_out);
-        if watched.left_out_since.is_some() && !is_left_out {
-            watched.begin(now);
-            self.totals.came_back += 1;
-        }
-        watched.left_out_since = is_left_out.then_some(watched.left_out_since.unwrap_or(now));
-        Ok(())
-    }
-
-    /// A binding to another shard's source was answered.
-    fn answered(&mut self, ticket: u64, outcome: Result<Bound, RouterError>) -> Step {
-        let Some((peer, slot)) = self.tickets.remove(&ticket) else {
-            return Err(format!("ticket {ticket} was answered twice"));
-        };
-        self.note(|| format!("answer of ticket {ticket}: {outcome:?}"));
-        let binding = self.peers[peer].slots[slot].binding;
-        match binding.filter(|binding| binding.ticket == Some(ticket)) {
-            Some(binding) => self.bound(peer, slot, binding, outcome),
-            None => Ok(()),
-        }
-    }
-
     fn dropped(&self, shard: usize) -> u64 {
         let drops = self.shards.routers[shard].drops();
         DropCause::ALL.iter().map(|cause| drops.of(*cause)).sum()
-    }
-
-    /// Everybody who is bound to something live is served.
-    fn look(&mut self) -> Step {
-        self.check_pleas()?;
-        self.check_screens()?;
-        let mut due = Vec::new();
-        let now = self.now;
-        for peer in &mut self.peers {
-            if peer.narrow_until.is_some_and(|until| until <= now) {
-                peer.narrow_until = None;
-                peer.weather = Weather { dead_until: peer.weather.dead_until, ..Weather::fair() };
-            }
-            let is_ordered = peer.weather.jitter.is_zero();
-            peer.ordered_since = is_ordered.then_some(peer.ordered_since.unwrap_or(now));
-            let is_wide = peer.weather.is_wide(now);
-            peer.wide_since = is_wide.then_some(peer.wide_since.unwrap_or(now));
-            let is_reachable = peer.weather.dead_until.is_none_or(|until| until <= now);
-            peer.reachable_since = is_reachable.then_some(peer.reachable_since.unwrap_or(now));
-            let is_told = self.watch.is_told_of_narrowness(peer.transport);
-            let is_up = peer.is_alive && !peer.has_ended && peer.connected_at.is_some();
-            let bears = peer.weather.bears(now).filter(|_| is_up);
-            let looked = peer.load.look(now, bears, is_told);
-            looked.map_err(|error| format!("peer {}: {error}", peer.number))?;
-        }
-        for subscriber in self.peers.iter().filter(|p| !p.has_ended) {
-            let Some(ready) = subscriber.connected_at else { continue };
-            for slot in &subscriber.slots {
-                let Some(binding) = slot.binding.filter(|b| b.ticket.is_none()) else { continue };
-                let publisher = &self.peers[binding.publisher];
-                let Some(since) = sends_since(publisher, self.now) else { continue };
-                let halves = [
-                    (Kind::Audio, slot.pair.audio_mid, binding.source.audio_mid),
-                    (Kind::Video, slot.pair.video_mid, binding.source.video_mid),
-                ];
-                for (kind, mid, source) in halves {
-                    let line = source.and_then(|source| publisher.line_by_mid(source));
-                    let Some(line) = line.filter(|line| line.is_sending) else { continue };
-                    let is_taken =
-                        kind == Kind::Audio || subscriber.takes.contains(&line.payload_type);
-                    let key = (subscriber.transport, mid);
-                    if kind == Kind::Audio && self.watch.listens(subscriber.transport) {
-                        let since = since.max(ready).max(line.live_since);
-                        if line.level <= SPEAKS {
-                            self.watch.is_heard(key, since, self.now)?;
-                        }
-                        continue;
-                    }
-                    let since = since.max(ready).max(line.live_since);
-                    let wide = publisher.wide_since.max(subscriber.wide_since);
-                    let are_both =
-                        publisher.wide_since.is_some() && subscriber.wide_since.is_some();
-                    if let Some(wide) = wide.filter(|_| are_both && is_taken && subscriber.is_alive)
-                    {
-                        self.watch.is_back(key, since.max(wide), now)?;
-                        if kind == Kind::Video
-                            && let Some(best) = line.best()
-                            && let Some(wished) = slot.wants_best_since
-                            && let Some(plenty) = subscriber.plenty_since
-                        {
-                            let upper = self.pictures.upper_left_at(key);
-                            let due = since.max(wide).max(wished).max(plenty);
-                            self.watch.is_best(key, (best, upper, line.rests(best)), due, now)?;
-                        }
-                        if kind == Kind::Video
-                            && let Some(least) = line.least()
-                            && let Some(wished) = slot.wants_least_since
-                        {
-                            let due = since.max(wide).max(wished);
-                            self.watch.is_best(key, (least, None, line.rests(least)), due, now)?;
-                        }
-                    }
-                    // Four packets of one moment come in any order, and nothing begins at a key frame
-                    // whose first comes after another.
-                    let ordered = publisher.ordered_since.map(|ordered| ordered.max(since));
-                    let since = if line.layered.is_some() { ordered } else { Some(since) };
-                    due.extend(since.map(|since| (key, kind, since, is_taken)));
-                }
-            }
-        }
-        for (key, kind, since, is_taken) in due {
-            let told = self.watch.binding(key).is_some_and(|watched| watched.is_unsupported);
-            if is_taken || !told {
-                self.watch.is_served(key, kind, since, self.now)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl World {
-    /// No screen is left out for a network that bears a camera.
-    fn check_screens(&mut self) -> Step {
-        for peer in self.peers.iter().filter(|_| self.novelty.has_narrow_links) {
-            let of = |is_screen: bool| {
-                let slots = peer.slots.iter().filter(|slot| slot.binding.is_some());
-                slots.filter_map(move |slot| {
-                    let (known, since) = slot.screen?;
-                    (known == is_screen).then_some(((peer.transport, slot.pair.video_mid), since))
-                })
-            };
-            for (screen, is_one_since) in of(true) {
-                let Some(missing) = self.watch.first_left_out(screen) else { continue };
-                for (camera, is_none_since) in of(false) {
-                    let changed = is_one_since.max(is_none_since);
-                    if self.watch.is_preferred(camera, missing, changed, self.now) {
-                        return Err(format!(
-                            "the screen {screen:?} is left out, the camera {camera:?} not"
-                        ));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Since when what a publisher sends has come to the router, if it does.
-fn sends_since(publisher: &Peer, now: Instant) -> Option<Instant> {
-    let Weather { dead_until, .. } = publisher.weather;
-    if !publisher.is_alive || publisher.has_ended || !publisher.hears_router {
-        return None;
-    }
-    match dead_until {
-        Some(until) if until > now => None,
-        until => Some(publisher.connected_at?.max(until.unwrap_or(publisher.connected_at?))),
     }
 }
