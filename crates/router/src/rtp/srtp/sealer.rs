@@ -149,6 +149,7 @@ impl Sealer {
     ///
     /// # Errors
     /// See [`SealError`]. An index counts as used even if sealing fails.
+    #[inline]
     pub(crate) fn seal_written(
         &mut self,
         source: SourceHandle,
