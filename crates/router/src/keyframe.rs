@@ -19,6 +19,8 @@ const REPEATS: u8 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct KeyFrameThrottle {
     last: Option<Instant>,
+    /// Since when packets come of what has not begun.
+    awaited_since: Option<Instant>,
     pending: bool,
     /// How often the last request may be made again.
     repeats: u8,
@@ -42,11 +44,22 @@ impl KeyFrameThrottle {
         self.repeats = REPEATS;
     }
 
+    /// A packet came of what no key frame has begun: the one that should have may be lost, and nobody misses what
+    /// nobody knows of. If none follows, one is asked for as if somebody had asked now.
+    #[inline]
+    pub(crate) fn await_first(&mut self, now: Instant) {
+        if self.last.is_none() && self.awaited_since.is_none() {
+            self.awaited_since = Some(now);
+            self.repeats = REPEATS;
+        }
+    }
+
     /// A packet came that starts no key frame. Returns whether to ask again, because what was asked for should have
     /// come by now.
     #[inline]
     pub(crate) fn repeat(&mut self, now: Instant) -> bool {
-        let is_due = self.repeats > 0 && self.last.is_some_and(|last| now >= last + RETRY);
+        let since = self.last.or(self.awaited_since);
+        let is_due = self.repeats > 0 && since.is_some_and(|since| now >= since + RETRY);
         if is_due {
             self.repeats -= 1;
             self.last = Some(now);
@@ -130,6 +143,25 @@ mod tests {
         throttle.note_request(t + ms(8_000));
         throttle.key_frame_came_late();
         assert!(!throttle.repeat(t + ms(9_000)));
+    }
+
+    #[test]
+    fn what_begins_without_a_key_frame_is_asked_for_one_a_few_times() {
+        let t = Instant::now();
+        let asked = |answer: Option<u64>| {
+            let mut throttle = KeyFrameThrottle::default();
+            let asks = |at: &u64| {
+                if Some(*at) == answer {
+                    throttle.key_frame_started();
+                }
+                throttle.await_first(t + ms(*at));
+                throttle.repeat(t + ms(*at))
+            };
+            (0..5_000).filter(asks).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(None), [500, 1_000, 1_500, 2_000]);
+        assert_eq!(asked(Some(700)), [500]);
+        assert!(asked(Some(20)).is_empty(), "it only came late");
     }
 
     #[test]

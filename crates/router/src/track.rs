@@ -395,6 +395,9 @@ impl Track {
         }
         // An encoding is one to choose from its first key frame on: nothing can start before.
         let is_known = self.order.contains(&index);
+        if !is_known && !frame.starts_key_frame && encoding.rid.is_some() {
+            encoding.throttle.await_first(now);
+        }
         let is_back = !encoding.is_live && (is_known || frame.starts_key_frame);
         if is_back {
             encoding.is_live = true;

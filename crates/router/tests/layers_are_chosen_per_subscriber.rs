@@ -219,6 +219,21 @@ fn the_next_best_is_shown_while_the_wanted_one_does_not_come() {
 }
 
 #[test]
+fn an_encoding_whose_first_key_frame_is_lost_is_asked_for_another() {
+    let mut studio = Studio::new();
+    studio.live = vec![HALF, QUARTER];
+    studio.play(1);
+    studio.live = vec![HALF, QUARTER, FULL];
+    studio.play(125);
+    assert_eq!(studio.pauses().last(), Some(&vec!["h".into(), "f".into()]), "nobody watches");
+
+    let best = studio.subscriber(Wishes::default());
+    studio.pauses();
+    studio.play(25);
+    assert_eq!(studio.world.newest(best, 10), vec![FULL; 10]);
+}
+
+#[test]
 fn a_lower_frame_rate_leaves_temporal_layers_out_without_gaps() {
     let mut studio = Studio::new();
     let subscriber = studio.subscriber(Wishes::default());
