@@ -233,7 +233,7 @@ def judged(percent: int, calls: Sequence[Call]) -> Figure:
         profile = {name: round(value, 1) for name, value in one.profile.items()}
         sys.stderr.write(f"loss={percent}: {json.dumps(profile)}\n")
     bars = {
-        10: (Bar("% frozen", at_most=1.0), Bar("times without video", at_most=0.0)),
+        10: (Bar("% frozen", at_most=1.0, why="router-random-loss.md"), Bar("times without video", at_most=0.0)),
         20: (
             Bar("frames/s", at_least=15.0),
             Bar("% of sound concealed", at_most=CLEAR_PERCENT),
