@@ -3,9 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
+
+use super::PATIENCE;
 
 /// A connection to the link.
 pub struct Control {
@@ -17,7 +19,7 @@ pub struct Control {
 impl Control {
     pub fn try_connect(link: &Path) -> Option<Self> {
         let stream = UnixStream::connect(link).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
         Some(Self { stream, last_id: 0, events: Vec::new() })
     }
 
@@ -57,7 +59,7 @@ impl Control {
 
     /// Waits for an event that fits, among those that came already and those that come.
     pub fn wait_for_event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(event) = self.events.iter().find(|e| e["type"] == kind && fits(e)) {
                 return event.clone();

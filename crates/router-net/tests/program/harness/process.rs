@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::PATIENCE;
 use super::control::Control;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tertulia-router");
@@ -60,13 +61,13 @@ impl RunningRouter {
             .spawn()
             .expect("the program starts");
         let mut router = Self { child, link, udp_port: 0, _folder: folder };
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         let mut control = loop {
             if let Some(control) = Control::try_connect(&router.link) {
                 break control;
             }
             assert!(Instant::now() < deadline, "the link is there in time");
-            thread::yield_now();
+            look_again_soon();
         };
         router.udp_port = control.hello()["result"]["udp_port"].as_u64().expect("a port") as u16;
         router
@@ -96,4 +97,10 @@ pub fn run_to_end(flags: &[&str]) -> (Option<i32>, String) {
         .output()
         .expect("the program starts");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Leaves the processor to the program that is waited for.
+#[expect(clippy::disallowed_methods, reason = "nothing tells when a socket's file is there")]
+fn look_again_soon() {
+    thread::sleep(Duration::from_millis(2));
 }
