@@ -6,6 +6,10 @@ MAKEFLAGS += --no-print-directory
 # The system's Python only builds; the programs run on the one in .venv.
 PYTHON ?= python3
 HERE = .venv/bin/python
+# What was built with another profile is what runs.
+ifdef ROUTER_PROFILE
+export TERTULIA_PROGRAMS_FOLDER ?= $(CURDIR)/target/$(patsubst dev,debug,$(ROUTER_PROFILE))
+endif
 
 run: build
 	@exec .venv/bin/tertulia dev $(ARGS)
