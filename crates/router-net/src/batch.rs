@@ -12,6 +12,8 @@ use std::time::SystemTime;
 use mio::net::UdpSocket;
 use tertulia_router_core::{Datagrams, Departure, DropCause, Drops, ReceivedAt, Sojourns};
 
+use crate::steering::Instruction;
+
 #[cfg(target_os = "linux")]
 #[path = "batch/linux.rs"]
 mod system;
@@ -63,6 +65,11 @@ impl Receiver {
     /// Asks the kernel to hand over runs of equal datagrams as one, and to tell when they came, if it can.
     pub fn prepare(socket: &UdpSocket) {
         system::prepare(socket);
+    }
+
+    /// Has the kernel choose by this program among the sockets that share this one's address.
+    pub fn steer(socket: &UdpSocket, program: &[Instruction]) -> io::Result<()> {
+        system::steer(socket, program)
     }
 
     /// Takes what waits at a socket, as much as there is room for. `false`: nothing waits any more.

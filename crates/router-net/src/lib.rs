@@ -17,4 +17,5 @@ pub mod program;
 pub mod shard;
 pub mod shards;
 pub mod sockets;
+pub mod steering;
 pub mod tcp;

@@ -28,6 +28,7 @@ use crate::placement::Placement;
 use crate::shard::{self, Shard, ShardParts};
 use crate::shards::{Address, DoorAddress, Mail, Shards};
 use crate::sockets::{self, SocketError, Sockets};
+use crate::steering::Steering;
 use crate::tcp::{Door, DoorParts};
 
 /// Requests between the link and one shard.
@@ -141,6 +142,7 @@ impl Crew {
     ) -> Result<Self, ProgramError> {
         let Sockets { udp, tcp, bound } = sockets;
         let first_socket = bound.len();
+        let steering = Steering::new(&bound);
         let peers = Arc::new(if args.local_only { Peers::Local(bound) } else { Peers::Any });
         let count = udp.len();
         let (mut addresses, mut ends) = (Vec::new(), Vec::new());
@@ -167,7 +169,7 @@ impl Crew {
         let door_address = DoorAddress { mail: door_mail, bell: door_bell, refused };
         let settings = Config { shards: count as u16, ..Config::new(local) };
         let placement = Placement::new(count, args.group_share, settings.max_transports);
-        let all = Arc::new(Shards::new(addresses, door_address, placement));
+        let all = Arc::new(Shards::new(addresses, door_address, placement, steering));
         let link = Link::new(facts.clone(), Arc::clone(&all));
         let epoch = Instant::now();
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

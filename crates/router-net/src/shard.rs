@@ -342,6 +342,7 @@ impl Shard {
         while let Some((recipient, message)) = self.router.poll_message() {
             match recipient {
                 Recipient::Shard(shard) => {
+                    self.shards.note(self.index, &message);
                     let mail = Mail::Message(self.index, message);
                     self.unposted.to_shards.push_back((usize::from(shard.0), mail));
                 }
@@ -453,10 +454,26 @@ impl Shard {
     fn tell_statistics(&mut self, now: Instant) {
         self.shards.set_statistics(self.index, self.statistics());
         self.statistics_at = now + COUNTING_INTERVAL;
+        if usize::from(self.index.0) + 1 == self.shards.count() {
+            self.steer();
+        }
         if self.index == ShardIndex(0) {
             self.statistics_at = now + STATISTICS_INTERVAL;
             let shards = self.shards.statistics();
             self.link.send_events([Event::RouterStatistics { shards }]);
+        }
+    }
+
+    /// Tells the kernel whose those are who came to the wrong shard. One shard does it for all, now and then:
+    /// each time costs as much as some packets.
+    fn steer(&self) {
+        for (index, program) in self.shards.changed_programs() {
+            let Some(Err(error)) = self.sockets.get(index).map(|s| Receiver::steer(s, &program))
+            else {
+                continue;
+            };
+            tracing::info!(%error, instructions = program.len(), "the kernel takes no such program");
+            self.shards.refused_program(index);
         }
     }
 

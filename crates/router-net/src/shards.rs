@@ -14,6 +14,7 @@ use crate::doorbell::Doorbell;
 use crate::link::message::{Refusal, Reply, Request};
 use crate::link::{self, Link, Outbox};
 use crate::placement::Placement;
+use crate::steering::{Instruction, Steering};
 use crate::tcp::{Arrival, DoorMail};
 
 /// What a shard thread is sent by others than its sockets.
@@ -73,18 +74,25 @@ pub struct Shards {
     addresses: Vec<Address>,
     door: DoorAddress,
     placement: Mutex<Placement>,
+    steering: Mutex<Steering>,
     statistics: Vec<Mutex<ShardStatistics>>,
 }
 
 impl Shards {
     /// The shards at these addresses, by index.
     #[must_use]
-    pub fn new(addresses: Vec<Address>, door: DoorAddress, placement: Placement) -> Self {
+    pub fn new(
+        addresses: Vec<Address>,
+        door: DoorAddress,
+        placement: Placement,
+        steering: Steering,
+    ) -> Self {
         let statistics = (0..)
             .take(addresses.len())
             .map(|shard| Mutex::new(ShardStatistics { shard, ..ShardStatistics::default() }));
         let statistics = statistics.collect();
-        Self { addresses, door, placement: Mutex::new(placement), statistics }
+        let (placement, steering) = (Mutex::new(placement), Mutex::new(steering));
+        Self { addresses, door, placement, steering, statistics }
     }
 
     /// How many there are.
@@ -189,6 +197,22 @@ impl Shards {
             placement.ended(id);
         }
         link.send_events(events);
+    }
+
+    /// What a shard tells another may say whose a peer is.
+    pub fn note(&self, from: ShardIndex, message: &ShardMessage) {
+        lock(&self.steering).note(from, message);
+    }
+
+    /// Programs that the kernel does not have yet, by socket.
+    #[must_use]
+    pub fn changed_programs(&self) -> Vec<(usize, Vec<Instruction>)> {
+        lock(&self.steering).changed()
+    }
+
+    /// The kernel did not take a socket's program.
+    pub fn refused_program(&self, socket: usize) {
+        lock(&self.steering).refused(socket);
     }
 
     /// Gives a message to a shard. If its mailbox is full, the message comes back.

@@ -79,7 +79,11 @@ impl Demux {
         known: &mut VecDeque<Known>,
     ) -> Option<Known> {
         self.addresses.insert(new.address, Owner::Transport(transport));
-        if known.contains(&new) {
+        // The kernel may be told to choose the right shard. The one that it chose before still knows the address, and is
+        // told when it is forgotten.
+        let is_known =
+            |k: &Known| k.address == new.address && (k.via == new.via || new.via.is_none());
+        if known.iter().any(is_known) {
             return None;
         }
         known.push_back(new);
@@ -252,6 +256,18 @@ mod tests {
         demux.forget_address(address(2), Owner::Transport(A));
         assert_eq!(demux.find(address(1), &[0x80]), Some(of(B)));
         assert_eq!(demux.find(address(2), &[0x80]), None);
+    }
+
+    #[test]
+    fn an_address_that_comes_straight_later_is_one_address_by_way_of_the_first_shard() {
+        let by_way = Known { via: Some(ShardIndex(1)), ..known(1) };
+        let (mut demux, mut addresses) = (Demux::default(), VecDeque::new());
+        demux.learn_address(by_way, A, &mut addresses);
+        demux.learn_address(known(1), A, &mut addresses);
+        assert_eq!(addresses, [by_way]);
+        let other_way = Known { via: Some(ShardIndex(2)), ..by_way };
+        demux.learn_address(other_way, A, &mut addresses);
+        assert_eq!(addresses, [by_way, other_way], "both are to be told of its end");
     }
 
     #[test]

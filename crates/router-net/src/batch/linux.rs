@@ -13,6 +13,7 @@ use mio::net::UdpSocket;
 use tertulia_router_core::{Datagrams, Departure, ReceivedAt};
 
 use super::{Message, Run};
+use crate::steering::Instruction;
 
 /// Messages of one send.
 pub(super) const MAX_MESSAGES: usize = 128;
@@ -44,6 +45,28 @@ pub(super) fn prepare(socket: &UdpSocket) {
             )
         };
     }
+}
+
+/// Attaches a program that returns the number of the socket, in the order in which they were bound.
+pub(super) fn steer(socket: &UdpSocket, program: &[Instruction]) -> io::Result<()> {
+    let mut filters: Vec<_> = program
+        .iter()
+        .map(|&Instruction { code, jt, jf, k }| libc::sock_filter { code, jt, jf, k })
+        .collect();
+    let len = u16::try_from(filters.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let attached = libc::sock_fprog { len, filter: filters.as_mut_ptr() };
+    // SAFETY: the descriptor is open, and the program points to as many instructions as it says, which the kernel
+    // copies.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            ptr::from_ref(&attached).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// One message, without its contents.

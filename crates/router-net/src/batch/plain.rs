@@ -6,6 +6,7 @@ use mio::net::UdpSocket;
 use tertulia_router_core::{Datagrams, Departure};
 
 use super::{Message, Run};
+use crate::steering::Instruction;
 
 /// Messages of one send.
 pub(super) const MAX_MESSAGES: usize = 64;
@@ -13,6 +14,10 @@ pub(super) const MAX_MESSAGES: usize = 64;
 const BUFFER_BYTES: usize = 65_536;
 
 pub(super) fn prepare(_socket: &UdpSocket) {}
+
+pub(super) fn steer(_socket: &UdpSocket, _program: &[Instruction]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 pub(super) struct Receiver {
     buffer: Vec<u8>,

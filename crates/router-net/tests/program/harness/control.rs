@@ -70,6 +70,11 @@ impl Control {
         }
     }
 
+    /// What was told so far, the oldest first.
+    pub fn events_of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |event| event["type"] == kind)
+    }
+
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("written");
     }

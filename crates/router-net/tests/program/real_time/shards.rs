@@ -110,6 +110,37 @@ fn a_check_finds_its_shard_whichever_socket_the_kernel_picks() {
     call.run_until(|call| call.is_connected);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_comes_to_the_wrong_shard_comes_to_the_right_one_soon() {
+    let router = RunningRouter::start_with_shards(2);
+    let mut control = Control::greet(&router.link);
+    // All on one shard, so nothing is handed over but what the kernel gave to the other.
+    let open = |_| {
+        let ways = Ways { group: Some("one"), ..Ways::default() };
+        Call::open_by(&mut control, router.udp_port, ways)
+    };
+    let mut calls: Vec<_> = (0..12).map(open).collect();
+    let mut calls: Vec<_> = calls.iter_mut().collect();
+    run_all_until(&mut calls, |calls| calls.iter().all(|call| call.is_connected));
+    for call in &calls {
+        bind(&mut control, call, 1, &call.source());
+    }
+    let is_settled = |pair: &[&Value]| {
+        let grown = |name| total(pair[1], name) - total(pair[0], name);
+        total(pair[1], "handed_over") > 0
+            && grown("handed_over") == 0
+            && grown("packets_received") >= 100
+    };
+    let rounds = (1..=20).find(|round| {
+        run_all_until(&mut calls, |calls| calls.iter().all(|c| c.audio_received >= 50 * round));
+        control.request("list", &json!({}));
+        let told: Vec<_> = control.events_of("router_statistics").collect();
+        told.windows(2).any(is_settled)
+    });
+    assert!(rounds.is_some(), "the other shard still gets some of it");
+}
+
 #[test]
 fn one_shard_does_what_two_do() {
     let router = RunningRouter::start_with_shards(1);
