@@ -63,7 +63,8 @@ def latency(server: TertuliaServer, capacity: float) -> Figure:
     From the kernel's receipt to the return of the router's `sendmmsg`, of one packet in 100, as the router itself
     measures it; and from the publisher's stamp to the kernel's receipt at the subscriber's socket, in which are the
     publisher's own sealing, sending and sleep. The best of three, with how long the router's threads waited for the
-    core meanwhile: one pause of 0.1 s in a run of 5 s is 2 % of all packets, and so the p99.
+    core meanwhile: one pause of 0.1 s in a run of 5 s is 2 % of all packets, and so the p99. And with how late the
+    clients' program sent: what it sends late comes together, and waits for each other in the router.
     """
     of_session = 9 * 30 * LATENCY_SESSION
     sessions = min(round(min(0.7 * capacity, MOST_PACKETS) / of_session), LATENCY_MOST)
@@ -74,7 +75,8 @@ def latency(server: TertuliaServer, capacity: float) -> Figure:
     whole = run.result["video"]["latency_ms"]
     outside = {"from client to client p50": whole["p50"], "p99 of that": whole["p99"]}
     core = {"% busy": 100 * run.busy_share, "% waiting for the core": 100 * run.waited_share}
-    values = {**run.sojourns_ms, **core, **outside}
+    late = {"sent late p99": run.result["generator"]["sending_late_ms"]["p99"]}
+    values = {**run.sojourns_ms, **core, **outside, **late}
     why = "0008-load-generator.md"
     what = f"time in the router of video, {sessions} sessions of 1 to {LATENCY_SESSION}, best of {LATENCY_TIMES}"
     return Figure(what, "ms", values, (Bar("p50", at_most=0.3, why=why), Bar("p99", at_most=2.0, why=why)))
