@@ -23,6 +23,13 @@ const WINDOW: Duration = Duration::from_millis(250);
 /// key frame on a narrow path takes its time, and a picture that stands still has few frames.
 const SILENCE: [(Duration, u32); 2] =
     [(Duration::from_millis(500), 10), (Duration::from_secs(1), 6)];
+/// Nor is one for which the lowest brought so many frames, and so much more than it usually does between two of its
+/// own: where their estimate falls, browsers stop sizes from the top, without a word, and who watches one sees nothing
+/// until another begins. To be wrong costs a key frame of the smaller one.
+const MISSED_FRAMES: u32 = 3;
+const MORE_THAN_USUAL: f32 = 2.5;
+/// A longer pause between two frames says nothing of what is usual: it had ended.
+const LONGEST_PAUSE: u32 = 10;
 /// How long nobody wants an encoding before the publisher is told: elements change their sizes and
 /// networks their width, and to begin again costs a key frame.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,8 +52,11 @@ pub(crate) struct Encoding {
     size: Option<FrameSize>,
     temporal_layers: u8,
     last_timestamp: Option<u32>,
-    /// Frames of the line as a whole when its last packet came.
-    frames_then: u32,
+    /// Frames of all others since its newest packet came, and of the lowest.
+    missed: u32,
+    missed_of_lowest: u32,
+    /// How many of the lowest come between two of its own.
+    usual: f32,
     /// Since when nobody wants it.
     unwanted_since: Option<Instant>,
     /// Since when it is wanted and does not come.
@@ -158,7 +168,9 @@ impl Encoding {
             size: None,
             temporal_layers: 1,
             last_timestamp: None,
-            frames_then: 0,
+            missed: 0,
+            missed_of_lowest: 0,
+            usual: 1.0,
             unwanted_since: None,
             missed_since: None,
             is_paused: false,
@@ -187,8 +199,28 @@ impl Encoding {
         }
         self.received += 1;
         self.first_sequence = self.first_sequence.min(packet.sequence_number);
-        self.last_sequence = self.last_sequence.max(packet.sequence_number);
-        self.last_packet = now;
+        // What is repeated late was sent before it fell silent.
+        if packet.sequence_number >= self.last_sequence {
+            self.last_sequence = packet.sequence_number;
+            self.last_packet = now;
+            if (1..=LONGEST_PAUSE).contains(&self.missed_of_lowest) {
+                self.usual += SHARE * (self.missed_of_lowest as f32 - self.usual);
+            }
+            (self.missed, self.missed_of_lowest) = (0, 0);
+        }
+    }
+
+    /// Another encoding brought a frame. Returns whether this one has ended: nothing of it is waited for any more.
+    fn miss(&mut self, now: Instant, is_of_lowest: bool) -> bool {
+        self.missed = self.missed.saturating_add(1);
+        self.missed_of_lowest = self.missed_of_lowest.saturating_add(is_of_lowest.into());
+        let silence = now.saturating_duration_since(self.last_packet);
+        let is_stopped = self.missed_of_lowest >= MISSED_FRAMES
+            && self.missed_of_lowest as f32 >= MORE_THAN_USUAL * self.usual;
+        let is_silent = |(time, frames)| silence >= time && self.missed >= frames;
+        let has_ended = self.is_live && (is_stopped || SILENCE.into_iter().any(is_silent));
+        self.is_live &= !has_ended;
+        has_ended
     }
 
     fn layer(&self, index: u8) -> Layer {
@@ -245,7 +277,6 @@ pub(crate) struct Track {
     format: Option<Format>,
     /// Indices of encodings, the lowest first.
     order: Vec<u8>,
-    frames: u32,
     measured_at: Option<Instant>,
     /// Spatial layers that were told to be paused are not known any more.
     has_forgotten_pauses: bool,
@@ -265,7 +296,6 @@ impl Track {
             loudness: Loudness::default(),
             format: None,
             order: Vec::new(),
-            frames: 0,
             measured_at: None,
             has_forgotten_pauses: false,
         }
@@ -372,7 +402,9 @@ impl Track {
             return false;
         };
         let temporal = frame.temporal_layer.map_or(0, |layer| layer.index);
-        let is_frame = encoding.last_timestamp != Some(packet.timestamp);
+        // What comes late is of a frame that was counted, or is not counted any more.
+        let is_newest = packet.sequence_number >= encoding.last_sequence;
+        let is_frame = is_newest && encoding.last_timestamp != Some(packet.timestamp);
         let is_grown = temporal >= encoding.temporal_layers;
         if is_grown {
             encoding.temporal_layers = temporal.saturating_add(1).min(MAX_TEMPORAL_LAYERS as u8);
@@ -383,9 +415,7 @@ impl Track {
         }
         if is_frame {
             encoding.last_timestamp = Some(packet.timestamp);
-            self.frames = self.frames.wrapping_add(1);
         }
-        encoding.frames_then = self.frames;
         let inside = encoding.inside.as_deref_mut().zip(frame.layers);
         let has_other_layers = inside
             .is_some_and(|(inside, layers)| inside.count(&layers, packet.payload.len(), is_frame));
@@ -398,7 +428,7 @@ impl Track {
         if !is_known && !frame.starts_key_frame && encoding.rid.is_some() {
             encoding.throttle.await_first(now);
         }
-        let is_back = !encoding.is_live && (is_known || frame.starts_key_frame);
+        let is_back = !encoding.is_live && is_newest && (is_known || frame.starts_key_frame);
         if is_back {
             encoding.is_live = true;
             encoding.is_measured = false;
@@ -406,26 +436,26 @@ impl Track {
                 self.order.push(index);
             }
         }
-        self.look(now, is_grown || is_resized || is_back || has_other_layers)
+        let mut is_news = is_grown || is_resized || is_back || has_other_layers;
+        if is_frame {
+            let is_of_lowest = self.order.first() == Some(&index);
+            let others = (0..).zip(&mut self.encodings).filter(|(other, _)| *other != index);
+            for (_, other) in others {
+                is_news |= other.miss(now, is_of_lowest);
+            }
+        }
+        self.look(now, is_news)
     }
 
-    /// Looks at rates and liveness once per window, and at the order if there is news.
+    /// Looks at rates once per window, and at the order if there is news.
     fn look(&mut self, now: Instant, is_news: bool) -> bool {
         let started = *self.measured_at.get_or_insert(now);
         let elapsed = now.saturating_duration_since(started);
         let is_due = elapsed >= WINDOW;
-        let mut is_dead = false;
         if is_due {
             self.measured_at = Some(now);
             for encoding in self.encodings.iter_mut().filter(|e| e.is_live) {
-                let silence = now.saturating_duration_since(encoding.last_packet);
-                let missed = self.frames.wrapping_sub(encoding.frames_then);
-                if SILENCE.iter().any(|(time, frames)| silence >= *time && missed >= *frames) {
-                    encoding.is_live = false;
-                    is_dead = true;
-                } else {
-                    encoding.measure(elapsed);
-                }
+                encoding.measure(elapsed);
             }
         }
         if !is_due && !is_news {
@@ -447,7 +477,7 @@ impl Track {
             }
         }
         // Rates decide what a narrow network gets, also where there is one layer only.
-        is_news || is_dead || is_sorted || is_due
+        is_news || is_sorted || is_due
     }
 
     /// Puts encodings into order: by the size of their pictures, and where that does not tell by their

@@ -219,6 +219,51 @@ fn the_next_best_is_shown_while_the_wanted_one_does_not_come() {
 }
 
 #[test]
+fn what_stops_without_a_word_is_replaced_within_frames_although_repeats_of_it_still_come() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(Wishes::default());
+    studio.play(50);
+    let mut repeats = Vec::new();
+    for _ in 0..8 {
+        studio.frame += 1;
+        let lost = payload(FULL, studio.frame, false);
+        repeats.push(studio.packet(FULL, studio.world.now, lost));
+        studio.play(1);
+    }
+    studio.live.retain(|layer| *layer != FULL);
+    let stopped = studio.world.now;
+    for repeat in repeats {
+        studio.play(1);
+        studio.send_packet(FULL, repeat);
+    }
+    studio.play(10);
+
+    assert_eq!(studio.world.newest(subscriber, 10), vec![HALF; 10]);
+    let seen = studio.world.seen(subscriber);
+    let current = |r: &&&Received| r.colour == HALF;
+    let first = seen.iter().find(current).expect("the next best").at;
+    let stood_still = first.duration_since(stopped).as_millis();
+    assert!(stood_still < 200, "{stood_still} ms");
+}
+
+#[test]
+fn what_has_few_frames_is_not_taken_for_stopped() {
+    let mut studio = Studio::new();
+    let subscriber = studio.subscriber(Wishes::default());
+    let play = |studio: &mut Studio| {
+        for place in 0..100 {
+            studio.live = if place % 5 == 0 { vec![HALF, QUARTER, FULL] } else { vec![HALF, QUARTER] };
+            studio.play(1);
+        }
+    };
+    play(&mut studio);
+    let since = studio.world.now;
+    play(&mut studio);
+    assert_eq!(studio.world.count(subscriber, since), 20);
+    assert_eq!(studio.world.newest(subscriber, 20), vec![FULL; 20]);
+}
+
+#[test]
 fn an_encoding_whose_first_key_frame_is_lost_is_asked_for_another() {
     let mut studio = Studio::new();
     studio.live = vec![HALF, QUARTER];
