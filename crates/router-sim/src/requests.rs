@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::watch::LineKey;
 
 /// A publisher is asked for a key frame of one encoding so often in a second at most: every 320 ms, and every
-/// 500 ms because of holes.
-const MOST: usize = 7;
+/// 500 ms because of holes; each time twice where many packets are lost.
+const MOST: usize = 14;
 /// What was asked for so long before a subscriber asks serves it, too.
 const BEFORE: Duration = Duration::from_millis(500);
 /// So soon it is asked for: that is the time between two requests, and the way to another shard.

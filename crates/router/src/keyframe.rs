@@ -24,6 +24,8 @@ pub(crate) struct KeyFrameThrottle {
     pending: bool,
     /// How often the last request may be made again.
     repeats: u8,
+    /// The answer to the last request came too late to begin with.
+    has_come_late: bool,
 }
 
 impl KeyFrameThrottle {
@@ -42,6 +44,7 @@ impl KeyFrameThrottle {
         self.last = Some(now);
         self.pending = false;
         self.repeats = REPEATS;
+        self.has_come_late = false;
     }
 
     /// A packet came of what no key frame has begun: the one that should have may be lost, and nobody misses what
@@ -69,8 +72,9 @@ impl KeyFrameThrottle {
 
     /// A packet came that is useless before a key frame. Returns whether to ask again.
     pub(crate) fn retry(&mut self, now: Instant) -> bool {
+        let wait = if self.has_come_late { SPACING } else { RETRY };
         match self.last {
-            Some(last) if now < last + RETRY => false,
+            Some(last) if now < last + wait => false,
             _ => self.request(now),
         }
     }
@@ -79,11 +83,14 @@ impl KeyFrameThrottle {
     pub(crate) fn key_frame_started(&mut self) {
         self.pending = false;
         self.repeats = 0;
+        self.has_come_late = false;
     }
 
-    /// The first packet of a key frame came after what followed it: who shows the picture already is served by it.
+    /// The first packet of a key frame came after what followed it: who shows the picture already is served by it; who
+    /// does not may ask again at once.
     pub(crate) fn key_frame_came_late(&mut self) {
         self.repeats = 0;
+        self.has_come_late = true;
     }
 
     /// When [`Self::handle_timeout`] has something to do.
@@ -171,5 +178,16 @@ mod tests {
         assert!(throttle.retry(t));
         assert!(!throttle.retry(t + ms(499)));
         assert!(throttle.retry(t + ms(500)));
+    }
+
+    #[test]
+    fn who_cannot_begin_at_a_key_frame_that_came_late_asks_again_as_soon_as_may_be() {
+        let t = Instant::now();
+        let mut throttle = KeyFrameThrottle::default();
+        assert!(throttle.request(t));
+        throttle.key_frame_came_late();
+        assert!(!throttle.retry(t + ms(319)));
+        assert!(throttle.retry(t + ms(320)));
+        assert!(!throttle.retry(t + ms(320 + 499)), "the next answer has its time");
     }
 }

@@ -145,6 +145,30 @@ fn feedback_is_told_more_than_once_while_many_packets_of_a_publisher_are_lost() 
     assert!(with * 10 > without * 18, "{with} instead of {without}");
 }
 
+#[test]
+fn a_key_frame_is_asked_for_twice_while_many_packets_of_a_publisher_are_lost() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let requests = |world: &World| world.clients[publisher].key_frame_requests.len();
+    lose_every(&mut world, Direction::ToRouter(publisher), 5);
+    world.play(Duration::from_secs(4));
+    world.let_through(|_, _| true);
+    // Whatever was asked for because of losses is a while ago.
+    world.play(Duration::from_millis(600));
+    let before = requests(&world);
+    let mut is_lost = false;
+    world.let_through(move |direction, datagram| {
+        // Feedback about payloads (RFC 4585 section 6.1).
+        let is_request = direction == Direction::ToClient(publisher) && datagram[1] == 206;
+        let is_first = is_request && !is_lost;
+        is_lost |= is_first;
+        !is_first
+    });
+    ask(&mut world, publisher);
+    world.play(Duration::from_millis(100));
+    assert_eq!(requests(&world), before + 1, "the first was lost");
+}
+
 /// Loses this share of all media and reports, on both links each way.
 pub fn losing(share: f32, mut state: u64) -> impl FnMut(Direction, &[u8]) -> bool {
     move |_, datagram| {

@@ -370,17 +370,22 @@ impl Plane {
         self.output(asked);
     }
 
+    /// Asks for a key frame, twice where many packets are lost: another request is half a second away. Senders answer
+    /// both with one.
     pub(super) fn compose_key_frame_request(&mut self, (media, number, by_pli): (u32, u8, bool)) {
-        let mut buffer: Buffer = [0; _];
-        let mut compound = Compound::new(buffer.get_mut(..MAX_COMPOUND_BYTES).unwrap_or_default());
         let sender = self.speaker();
-        let _ = if by_pli {
-            compound.picture_loss(sender, media)
-        } else {
-            compound.full_intra(sender, media, number)
-        };
-        let length = compound.length();
-        self.seal_control(&mut buffer, length);
+        for _ in 0..=u32::from(self.losses.are_many()) {
+            let mut buffer: Buffer = [0; _];
+            let target = buffer.get_mut(..MAX_COMPOUND_BYTES).unwrap_or_default();
+            let mut compound = Compound::new(target);
+            let _ = if by_pli {
+                compound.picture_loss(sender, media)
+            } else {
+                compound.full_intra(sender, media, number)
+            };
+            let length = compound.length();
+            self.seal_control(&mut buffer, length);
+        }
     }
 
     /// The source in whose name requests are made.
