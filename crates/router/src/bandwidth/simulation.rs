@@ -8,7 +8,6 @@ use super::{Bitrate, Estimate, Estimator, Limits, Prober, Reported, Sent};
 
 const TICK: Duration = Duration::from_millis(1);
 const FEEDBACK: Duration = Duration::from_millis(50);
-const PACKET: u32 = 1_100;
 
 /// `splitmix64`.
 pub(super) struct Chance(pub(super) u64);
@@ -69,12 +68,15 @@ pub(super) struct Sender {
     pub(super) asks: Bitrate,
     /// All of a frame leaves at once.
     pub(super) frame: Duration,
+    /// Bytes.
+    pub(super) packet: u32,
 }
 
 impl Default for Sender {
     fn default() -> Self {
         let much = Bitrate::from_kbps(20_000);
-        Self { starts: Duration::ZERO, wanted: much, asks: much, frame: Duration::from_millis(33) }
+        let frame = Duration::from_millis(33);
+        Self { starts: Duration::ZERO, wanted: much, asks: much, frame, packet: 1_100 }
     }
 }
 
@@ -100,6 +102,7 @@ struct Flow {
 pub(super) struct Sample {
     pub(super) at: Duration,
     pub(super) estimate: Estimate,
+    pub(super) is_trying: bool,
     /// How long a packet that leaves now waits.
     pub(super) wait: Duration,
     /// What arrived since the start.
@@ -188,15 +191,17 @@ impl World {
             flow.prober.update(now, estimate.target, flow.sender.asks);
             let (at, wait) = (now - self.start, self.busy.saturating_duration_since(now));
             let bytes_arrived = flow.bytes_arrived;
-            self.samples[index].push(Sample { at, estimate, wait, bytes_arrived });
+            let is_trying = flow.estimator.is_trying();
+            self.samples[index].push(Sample { at, estimate, is_trying, wait, bytes_arrived });
         }
-        while self.flows[index].debt >= u64::from(PACKET) {
-            self.flows[index].debt -= u64::from(PACKET);
-            self.send(index, PACKET);
+        let packet = self.flows[index].sender.packet;
+        while self.flows[index].debt >= u64::from(packet) {
+            self.flows[index].debt -= u64::from(packet);
+            self.send(index, packet);
         }
         while self.flows[index].prober.bytes_due(now) > 0 {
-            let due = self.flows[index].prober.bytes_due(now).min(u64::from(PACKET));
-            self.send(index, u32::try_from(due).unwrap_or(PACKET).max(60));
+            let due = self.flows[index].prober.bytes_due(now).min(u64::from(packet));
+            self.send(index, u32::try_from(due).unwrap_or(packet).max(60));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::simulation::{Chance, Link, Sender, World, kbps};
+use super::super::simulation::{Chance, Link, Sample, Sender, World, kbps};
 use super::*;
 
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -97,6 +97,31 @@ fn random_loss_on_a_wide_link_leaves_what_is_wanted() {
         world.run(seconds(30));
         let arrived = world.goodput_kbps(0, seconds(5));
         assert!(arrived > 0.8 * 0.85 * 1_500.0, "{arrived}");
+    }
+}
+
+#[test]
+fn random_loss_of_few_packets_is_not_taken_for_a_limit() {
+    // Sound and a small picture; each observation is of about 25 packets.
+    let (wanted, frame) = (Bitrate::from_kbps(180), milliseconds(13));
+    let sender = Sender { wanted, asks: wanted, frame, packet: 280, ..Sender::default() };
+    for (loss, stall) in [(0.1, 0), (0.2, 0), (0.3, 0), (0.3, 200)] {
+        let mut parts = Vec::new();
+        for seed in 1..=100 {
+            let stall = milliseconds(stall);
+            let link = Link { loss, report_loss: loss, stall, ..link_of(50_000) };
+            let mut world = World::new("few packets", seed, link, &[sender]);
+            world.run(seconds(25));
+            let samples = || world.since(0, seconds(3)).filter(|sample| !sample.is_trying);
+            let is_low = |sample: &&Sample| kbps(sample.estimate.target) < 150.0;
+            parts.push(samples().filter(is_low).count() as f64 / samples().count() as f64);
+        }
+        let often = parts.iter().filter(|part| **part > 0.1).count();
+        let worst = parts.iter().copied().fold(0.0, f64::max);
+        println!(
+            "{loss} lost: too low for a tenth of the time in {often} of 100 calls, at most {worst:.2}"
+        );
+        assert!(often <= 4 && worst < 0.3, "{loss}: {often}, {worst}");
     }
 }
 

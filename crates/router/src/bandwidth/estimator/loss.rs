@@ -3,8 +3,9 @@
 //! Loss alone says little: a radio link loses at any rate, a short queue loses because of the rate.
 //! So more loss than is known is answered by a trial: the rate is cut once to what gets through. If as
 //! much is lost at the lower rate, the link loses at random: the loss is taken as given and the
-//! cut is undone. If less is lost, the cut was right. If there is nothing lower to send, nothing can be
-//! learnt, and the loss is taken as given too unless a queue stands.
+//! cut is undone. If less is lost, the cut was right. Twenty packets seldom tell the two apart, so a trial
+//! goes on until one is far likelier. If there is nothing lower to send, nothing can be learnt, and the
+//! loss is taken as given too unless a queue stands.
 
 use super::super::bitrate::Bitrate;
 use super::Limits;
@@ -26,15 +27,21 @@ const CUT_LEAST: f64 = 0.8;
 const CUT_MOST: f64 = 0.5;
 /// A rate above this part of the former is no trial.
 const IS_LOWER: f64 = 0.92;
-/// How many observations a trial waits for the rate to be lower.
+/// How many observations a trial lasts at most.
 const PATIENCE: u32 = 6;
+/// Where nothing is lost something is lost at times.
+const LEAST_LOSS: f64 = 0.02;
+/// Evidence of a trial is decisive when one of the two is so many times likelier (as a logarithm).
+const DECISIVE: f64 = 3.0;
 /// No more random loss than this is taken as given; beyond it nothing can be saved by a higher rate.
 const MOST_ACCEPTED: f64 = 0.45;
 const BLACKOUT: f64 = 0.6;
 const BLACKOUT_CUT: f64 = 0.7;
-/// How the bound rises, for each observation without more loss than known.
+/// How the bound rises, for each [`LEAST_US`] of observations without more loss than known.
 const GROWTH: f64 = 1.05;
 const GROWTH_AFTER_BLACKOUT: f64 = 1.5;
+/// So many times at once at most.
+const MOST_GROWTHS: f64 = 4.0;
 /// A bound this far above the rate binds nothing.
 const FREE_ABOVE: f64 = 1.3;
 /// Reports are lost too, of this many times the packets that were heard of at most.
@@ -49,8 +56,17 @@ struct Observation {
     rate: Bitrate,
     loss: f64,
     packets: u32,
+    lasted_us: u64,
     /// Packets that left, in parts of those that were heard of.
     unheard: f64,
+}
+
+impl Observation {
+    /// How far chance may take the part that is lost.
+    fn noise(&self) -> f64 {
+        let chance = self.loss.clamp(LEAST_LOSS, 0.5);
+        DEVIATIONS * (chance * (1.0 - chance) / f64::from(self.packets)).sqrt()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +87,9 @@ struct Trial {
     /// The bound that holds again if the loss is random.
     resume: Option<Bitrate>,
     waited: u32,
+    /// How much likelier what was seen at the lower rate is if as much is lost there as before than if no more is
+    /// lost than is known, as a logarithm.
+    evidence: f64,
 }
 
 #[derive(Debug)]
@@ -88,6 +107,8 @@ pub(super) struct LossBound {
     /// Packets that left before do not count for the next observation.
     from_us: u64,
     was_blackout: bool,
+    /// When the rate was last cut to see if less is lost.
+    cut_us: Option<u64>,
 }
 
 impl Default for LossBound {
@@ -102,6 +123,7 @@ impl Default for LossBound {
             strikes: 0,
             from_us: 0,
             was_blackout: false,
+            cut_us: None,
         }
     }
 }
@@ -124,6 +146,11 @@ impl LossBound {
     /// What is heard of stands for this many times as much: reports are lost too.
     pub(super) fn unheard(&self) -> f64 {
         self.unheard
+    }
+
+    /// When the rate was last cut for losses.
+    pub(super) fn cut_us(&self) -> Option<u64> {
+        self.cut_us
     }
 
     /// Whether it is tried at present if less is lost at a lower rate.
@@ -173,10 +200,8 @@ impl LossBound {
         };
         self.loss += NEWEST * (observation.loss - self.loss);
         self.unheard += NEWEST * (observation.unheard - self.unheard);
-        let chance = observation.loss.clamp(0.02, 0.5);
-        let noise = DEVIATIONS * (chance * (1.0 - chance) / f64::from(observation.packets)).sqrt();
         let excess = observation.loss - self.known;
-        let is_bad = excess > TOLERANCE + noise;
+        let is_bad = excess > TOLERANCE + observation.noise();
         if observation.loss > BLACKOUT {
             self.black_out(observation, rate);
             return;
@@ -211,6 +236,7 @@ impl LossBound {
             rate: rate.scaled(unheard),
             loss: f64::from(tally.lost) / heard,
             packets: tally.packets,
+            lasted_us: lasted,
             unheard,
         })
     }
@@ -223,8 +249,10 @@ impl LossBound {
         self.strikes = 0;
         let through = (1.0 - observation.loss) / (1.0 - self.known);
         let cut = observation.rate.scaled((0.95 * through).clamp(CUT_MOST, CUT_LEAST));
-        self.trial = Some(Trial { before: observation, resume: self.bound, waited: 0 });
+        self.trial =
+            Some(Trial { before: observation, resume: self.bound, waited: 0, evidence: 0.0 });
         self.bound = Some(self.bound.map_or(cut, |bound| bound.min(cut)));
+        self.cut_us = Some(now_us);
         self.start_over(now_us);
     }
 
@@ -240,21 +268,27 @@ impl LossBound {
             self.start_over(now_us);
             return;
         }
-        let midway = f64::midpoint(trial.before.loss, self.known);
-        if observation.loss > midway {
+        trial.evidence += evidence(observation, trial.before.loss, self.known);
+        trial.waited += 1;
+        if trial.evidence.abs() < DECISIVE && trial.waited < PATIENCE {
+            self.trial = Some(trial);
+        } else if trial.evidence > 0.0 {
             self.known = observation.loss.min(trial.before.loss).min(MOST_ACCEPTED);
             self.bound = trial.resume;
         }
     }
 
     fn relax(&mut self, observation: Observation, rate: Bitrate) {
-        let weight = if observation.loss < self.known { NEWEST } else { NEWEST_KNOWN };
+        // What is less by more than chance is not what was known.
+        let is_less = observation.loss + observation.noise() < self.known;
+        let weight = if is_less { NEWEST } else { NEWEST_KNOWN };
         if self.known > 0.0 {
             self.known += weight * (observation.loss - self.known);
         }
         let growth = if self.was_blackout { GROWTH_AFTER_BLACKOUT } else { GROWTH };
         if let Some(bound) = self.bound {
-            let raised = bound.scaled(growth);
+            let lasted = observation.lasted_us as f64 / LEAST_US as f64;
+            let raised = bound.scaled(growth.powf(lasted.min(MOST_GROWTHS)));
             self.bound = (raised <= rate.scaled(FREE_ABOVE)).then_some(raised);
         }
         self.was_blackout &= self.bound.is_some();
@@ -274,6 +308,15 @@ impl LossBound {
         self.tally = Tally::default();
         self.from_us = now_us;
     }
+}
+
+/// The logarithm of how much likelier an observation is if `more` is lost than if `less` is.
+fn evidence(observation: Observation, more: f64, less: f64) -> f64 {
+    let less = less.max(LEAST_LOSS);
+    let more = more.max(less + TOLERANCE);
+    let lost = observation.loss * f64::from(observation.packets);
+    let came = f64::from(observation.packets) - lost;
+    lost * (more / less).ln() + came * ((1.0 - more) / (1.0 - less)).ln()
 }
 
 #[cfg(test)]

@@ -300,8 +300,9 @@ impl Estimator {
     }
 
     fn watch_queue(&mut self, now_us: u64) {
-        let cut_lately =
-            self.control.cut_us().is_some_and(|at| now_us.saturating_sub(at) < DRAIN_AT_MOST_US);
+        // A full queue stays full at the rate that it lets through.
+        let cut_us = self.control.cut_us().max(self.loss.cut_us());
+        let cut_lately = cut_us.is_some_and(|at| now_us.saturating_sub(at) < DRAIN_AT_MOST_US);
         self.is_draining = cut_lately
             && self.queue.now_us > if self.is_draining { DRAINED_US } else { QUEUE_TO_DRAIN_US };
     }
