@@ -40,8 +40,11 @@ impl Router {
         }
         let seen = slots.filter_map(|(transport, slot)| {
             let transport = self.transports.get(&transport)?;
-            let line = transport.slots.get(usize::try_from(slot.0).ok()?)?.line(kind);
-            let counted = transport.totals.packets_sent ^ u64::from(transport.is_dirty);
+            let slot = transport.slots.get(usize::try_from(slot.0).ok()?)?;
+            let line = slot.line(kind);
+            let counted = transport.totals.packets_sent
+                ^ u64::from(transport.is_dirty)
+                ^ u64::from(slot.generation.0);
             let engine = line.number.map_or(0, |n| transport.engine.look_at(Work::Send(n)));
             Some(counted ^ line.look_at() ^ engine)
         });

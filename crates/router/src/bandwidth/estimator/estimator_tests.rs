@@ -280,7 +280,8 @@ fn with_peer(for_s: u64, mut say: impl FnMut(u16, u64) -> Vec<Reported>) -> Esti
 fn a_peer_that_never_acknowledges_is_sent_the_least() {
     let estimator = with_peer(30, |_, _| Vec::new());
     assert_eq!(estimator.estimate().target, Limits::default().min);
-    assert!(estimator.history.len() <= 301, "{}", estimator.history.len());
+    // 3 s, and as long as the oldest are not looked at.
+    assert!(estimator.history.len() <= 306, "{}", estimator.history.len());
 }
 
 #[test]

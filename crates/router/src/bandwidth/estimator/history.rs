@@ -7,6 +7,8 @@ use super::Reported;
 
 /// Feedback that comes later is of no use for an estimate of now.
 const LONGEST_US: u64 = 3_000_000;
+/// How often the oldest are looked at: they are in no cache.
+const LOOK_US: u64 = 50_000;
 /// Most packets that are remembered: 3 s of 30 Mbit/s. Far below 65,536, so that a number on the wire
 /// names one of them at most.
 const MOST: usize = 8_192;
@@ -60,9 +62,12 @@ pub(super) struct History {
     first: u16,
     /// When the newest left.
     newest_us: u64,
+    /// When the oldest are looked at again.
+    look_at_us: u64,
 }
 
 impl History {
+    #[inline]
     pub(super) fn push(
         &mut self,
         sequence: u16,
@@ -89,20 +94,26 @@ impl History {
             fate: Fate::Unknown,
             is_probe: cluster.is_some(),
         });
-        while self.packets.len() > MOST
-            || self.packets.front().is_some_and(|p| age_us(self.newest_us, p) > LONGEST_US)
-        {
-            self.packets.pop_front();
-            self.first = self.first.wrapping_add(1);
+        if self.packets.len() > MOST {
+            self.drop_oldest();
         }
+        if self.newest_us >= self.look_at_us {
+            self.look_at_us = self.newest_us + LOOK_US;
+            while self.packets.front().is_some_and(|p| age_us(self.newest_us, p) > LONGEST_US) {
+                self.drop_oldest();
+            }
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        self.packets.pop_front();
+        self.first = self.first.wrapping_add(1);
     }
 
     /// Reads what the next [`Self::push`] is about to read.
     pub(super) fn look_at(&self) -> u64 {
-        let ends = [self.packets.front(), self.packets.back()];
-        ends.into_iter()
-            .flatten()
-            .fold(self.newest_us, |seen, entry| seen ^ u64::from(entry.sent_us))
+        let last = self.packets.back().map_or(0, |entry| u64::from(entry.sent_us));
+        last ^ self.newest_us ^ self.look_at_us
     }
 
     /// Takes what a peer says of a packet: nothing, if it never left, is forgotten, or this was said
