@@ -20,6 +20,8 @@
 )]
 #![forbid(unsafe_code)]
 
+mod beginnings;
+mod calm;
 mod climate;
 pub mod engine;
 mod keys;
@@ -126,6 +128,7 @@ impl Totals {
             ("packets across shards", self.handed_over > 50 * runs),
             ("sizes that rest", self.pauses > runs),
             ("videos left out", self.left_out > some),
+            ("videos that came back", self.came_back > some),
             ("layers", self.layered > 5 * runs),
             ("audio slots", self.seated > some),
             ("repeats", self.answered * 2 > self.asked_again && self.answered > some),

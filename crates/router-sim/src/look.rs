@@ -19,7 +19,7 @@ impl World {
         self.check_pleas()?;
         self.check_screens()?;
         let mut due = Vec::new();
-        let now = self.now;
+        let (now, is_still) = (self.now, self.is_still());
         for peer in &mut self.peers {
             if peer.narrow_until.is_some_and(|until| until <= now) {
                 peer.narrow_until = None;
@@ -74,14 +74,16 @@ impl World {
                         {
                             let upper = self.pictures.upper_left_at(key);
                             let due = since.max(wide).max(wished).max(plenty);
-                            self.watch.is_best(key, (best, upper, line.rests(best)), due, now)?;
+                            let what = (best, upper, line.rests(best));
+                            self.watch.is_best(key, what, is_still, due, now)?;
                         }
                         if kind == Kind::Video
                             && let Some(least) = line.least()
                             && let Some(wished) = slot.wants_least_since
                         {
                             let due = since.max(wide).max(wished);
-                            self.watch.is_best(key, (least, None, line.rests(least)), due, now)?;
+                            let what = (least, None, line.rests(least));
+                            self.watch.is_best(key, what, is_still, due, now)?;
                         }
                     }
                     // Four packets of one moment come in any order, and nothing begins at a key frame

@@ -17,7 +17,7 @@ impl World {
     pub(crate) fn make_move(&mut self) -> Step {
         let living: Vec<usize> =
             (0..self.peers.len()).filter(|peer| !self.peers[*peer].has_ended).collect();
-        if living.is_empty() {
+        if living.is_empty() || self.is_calm() {
             return Ok(());
         }
         let peer = living[self.novelty.rng.usize(..living.len())];

@@ -3,6 +3,8 @@
 
 use fastrand::Rng;
 
+use crate::calm::Stage;
+
 /// What there is in a world.
 #[derive(Debug)]
 pub(crate) struct Novelty {
@@ -15,6 +17,10 @@ pub(crate) struct Novelty {
     pub(crate) has_audio_slots: bool,
     /// More happens: see [`crate::moves`].
     pub(crate) has_moves: bool,
+    /// After a while nothing happens by chance: see [`crate::calm`].
+    pub(crate) is_calm: bool,
+    /// How far it is then.
+    pub(crate) stage: Option<Stage>,
 }
 
 impl Novelty {
@@ -27,12 +33,18 @@ impl Novelty {
         let mut rng = Rng::with_seed(!seed);
         // Two of seven worlds are plain, among them those of seeds that once found something.
         let is_plain = matches!(seed % 7, 0 | 6);
+        let has_layers = !is_plain && rng.bool();
+        let has_narrow_links = !is_plain && rng.bool();
+        let has_audio_slots = !is_plain && rng.bool();
+        let is_calm = !is_plain && rng.u8(..3) > 0;
         Self {
-            has_layers: !is_plain && rng.bool(),
-            has_narrow_links: !is_plain && rng.bool(),
-            has_audio_slots: !is_plain && rng.bool(),
-            has_moves: !is_plain,
             rng,
+            has_layers,
+            has_narrow_links,
+            has_audio_slots,
+            has_moves: !is_plain,
+            is_calm,
+            stage: None,
         }
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Peer {
     ticks: u32,
     /// Source and greatest number of each line on which something came.
     newest: HashMap<Mid, (u32, u64)>,
+    /// The codec of each of its lines, as control was told.
+    pub(crate) codecs: HashMap<Mid, String>,
 }
 
 impl Peer {
@@ -145,6 +147,7 @@ impl Peer {
             asked_again: 0,
             ticks: 0,
             newest: HashMap::new(),
+            codecs: HashMap::new(),
         }
     }
 

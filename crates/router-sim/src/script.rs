@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tertulia_router_core::{
-    Bind, Bound, CloseTransport, Generation, Kind, OpenTransport, Pause, Renegotiate,
+    Bind, Bound, CloseTransport, Generation, Kind, Mid, OpenTransport, Pause, Renegotiate,
     RequestKeyFrame, RouterError, SetAudioSlots, SlotPair, Source, Unbind,
 };
 
@@ -17,10 +17,16 @@ use crate::world::{Step, World};
 
 /// Peers at once.
 const CROWD: usize = 6;
+/// Bytes for [`Peer::padding`], so many that it matters on a narrow link.
+pub(crate) const WIDE_PADDING: usize = 600;
 
 impl World {
     /// One thing happens.
     pub(crate) fn act(&mut self) -> Step {
+        self.go_calm()?;
+        if self.is_calm() {
+            return Ok(());
+        }
         let living: Vec<usize> =
             (0..self.peers.len()).filter(|peer| !self.peers[*peer].has_ended).collect();
         if living.len() < 3 {
@@ -77,8 +83,7 @@ impl World {
         let weather = Weather::random(&mut self.rng);
         let mut peer = Peer::new(number, takes, weather, &mut self.rng);
         if self.novelty.has_narrow_links {
-            // So much that it matters on a narrow link.
-            peer.padding = 600;
+            peer.padding = WIDE_PADDING;
         }
         for _ in 0..self.rng.u8(..3) {
             peer.streams.push(self.new_stream());
@@ -253,6 +258,7 @@ impl World {
         // What was held back of the binding before leaves before the answer.
         self.let_out(transport)?;
         self.pictures.begin((transport, pair.video_mid));
+        self.beginnings.begin((transport, pair.video_mid));
         if source.audio_mid.is_some() {
             self.watch.bind((transport, pair.audio_mid), ids.0, audio_paused, now);
         }
@@ -502,12 +508,7 @@ impl World {
         let slots = &self.peers[peer].slots;
         if !slots.is_empty() && self.rng.bool() {
             let mid = slots[self.rng.usize(..slots.len())].pair.video_mid;
-            let one = &mut self.peers[peer];
-            let source = one.source_of(mid).filter(|_| one.is_alive);
-            let asked = source.and_then(|ssrc| Some(one.voice.as_mut()?.key_frame_request(ssrc)));
-            let key = (one.transport, mid);
-            self.pleas.extend(asked.iter().map(|asked| (asked.clone(), key)));
-            self.send(peer, asked.into_iter().collect());
+            self.ask_on(peer, mid);
             return Ok(());
         }
         let transport = self.peers[peer].transport;
@@ -519,6 +520,16 @@ impl World {
             self.shards.of(transport).request_key_frame(now, RequestKeyFrame { transport, mid });
         asked.map_err(|error| format!("peer {peer} cannot be asked: {error}"))?;
         self.settle()
+    }
+
+    /// A subscriber asks for a key frame of what came on a line.
+    pub(crate) fn ask_on(&mut self, peer: usize, mid: Mid) {
+        let one = &mut self.peers[peer];
+        let source = one.source_of(mid).filter(|_| one.is_alive);
+        let asked = source.and_then(|ssrc| Some(one.voice.as_mut()?.key_frame_request(ssrc)));
+        let key = (one.transport, mid);
+        self.pleas.extend(asked.iter().map(|asked| (asked.clone(), key)));
+        self.send(peer, asked.into_iter().collect());
     }
 
     fn stranger(&mut self) {

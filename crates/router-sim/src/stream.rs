@@ -222,6 +222,21 @@ impl Stream {
         Self { lines, is_offered: true }
     }
 
+    /// The same with video in all sizes.
+    pub(crate) fn in_all_sizes(mut self, rng: &mut Rng) -> Self {
+        self.lines[1].payload_type = VP8;
+        self.lines[1].encodings = (1..=3).map(|rid| Encoding::new(rid, rng)).collect();
+        self
+    }
+
+    /// The same with layers inside its video.
+    pub(crate) fn with_layers(mut self, layered: Layered, rng: &mut Rng) -> Self {
+        self.lines[1].payload_type = layered.payload_type;
+        self.lines[1].encodings = vec![Encoding::new(0, rng)];
+        self.lines[1].layered = Some(layered);
+        self
+    }
+
     /// The same on another transport, as other lines of the simulation.
     pub(crate) fn elsewhere(&self, now: Instant, id: u32, rng: &mut Rng) -> Self {
         let mut stream = self.clone();

@@ -62,6 +62,8 @@ impl World {
                 self.of_a_binding(peer, e, false)?;
             }
             Event::Track { track, .. } => {
+                let codec = track.codec.clone();
+                self.peers[peer].codecs.extend(codec.map(|codec| (track.mid, codec)));
                 if let Some(paused) = &track.paused_rids {
                     self.totals.pauses += u64::from(!paused.is_empty());
                     self.peers[peer].pause(track.mid, paused);
@@ -74,6 +76,10 @@ impl World {
             }
             Event::LayersPaused { mid, rids, .. } => {
                 self.totals.pauses += u64::from(!rids.is_empty());
+                let codec = self.peers[peer].codecs.get(mid).map(String::as_str);
+                if codec == Some("vp8") && rids.iter().any(|rid| rid.starts_with('S')) {
+                    return Err(format!("{transport:?} {mid} sends VP8, and {rids:?} are paused"));
+                }
                 self.peers[peer].pause(*mid, rids);
             }
             Event::VideoFallback { slot, generation, state, .. } => {
@@ -148,7 +154,8 @@ impl World {
         self.totals.left_out += u64::from(is_left_out);
         if watched.left_out_since.is_some() && !is_left_out {
             watched.begin(now);
-            self.totals.came_back += 1;
+            // Who turns it off is told that it is not left out.
+            self.totals.came_back += u64::from(!watched.is_paused);
         }
         watched.left_out_since = is_left_out.then_some(watched.left_out_since.unwrap_or(now));
         Ok(())

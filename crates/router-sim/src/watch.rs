@@ -40,6 +40,9 @@ const BEST_PATIENCE: Duration = Duration::from_secs(8);
 const BEST_MISSED: Duration = Duration::from_secs(3);
 /// How long a size may rest that somebody wishes for.
 const REST_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where nothing but wishes changes.
+const STILL_BEST_PATIENCE: Duration = Duration::from_secs(4);
+const STILL_REST_PATIENCE: Duration = Duration::from_millis(1_500);
 /// What left so lately flows: a picture comes every 200 ms.
 const FLOWING: Duration = Duration::from_millis(500);
 /// A video is left out after five seconds; one that was sent for longer, and is so much later still sent, fitted.
@@ -327,6 +330,7 @@ impl Watch {
         &mut self,
         key: LineKey,
         (best, upper_at, rests): (Best, Option<Instant>, bool),
+        is_still: bool,
         due: Instant,
         now: Instant,
     ) -> Verdict {
@@ -340,7 +344,13 @@ impl Watch {
         };
         let waited = now.saturating_duration_since(due);
         // To end a rest takes no more than a word to another shard.
-        let patience = if rests { REST_PATIENCE } else { BEST_PATIENCE };
+        let patience = match (is_still, rests) {
+            // A size that rests since before its codec changed is not known to be the largest.
+            (true, true) if best == Best::Upper => STILL_REST_PATIENCE,
+            (true, false) => STILL_BEST_PATIENCE,
+            (_, true) => REST_PATIENCE,
+            (false, false) => BEST_PATIENCE,
+        };
         if (is_best && !rests)
             || binding.is_paused
             || binding.left_out_since.is_some()

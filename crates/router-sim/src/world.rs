@@ -8,6 +8,7 @@ use fastrand::Rng;
 use tertulia_router_core::{DropCause, Event, Kind, Media, Mid, Router, TransportId};
 
 use crate::Totals;
+use crate::beginnings::Beginnings;
 use crate::keys::{OPUS, RED};
 use crate::novelty::Novelty;
 use crate::numbers::Numbers;
@@ -25,6 +26,8 @@ use tertulia_router_core::rtp::{Header, is_rtcp};
 const ACTION: Duration = Duration::from_secs(16);
 /// and where networks are narrow for a while, and wide again.
 const LONG_ACTION: Duration = Duration::from_secs(26);
+/// There in calm worlds: most of what is left out comes back meanwhile.
+const CALM_ACTION: Duration = Duration::from_secs(23);
 /// How long the router may take to forget: former ICE user names live for half a minute.
 const REST: Duration = Duration::from_secs(45);
 /// How often it is looked whether everybody is served.
@@ -70,6 +73,7 @@ pub(crate) struct World {
     pub(crate) peers: Vec<Peer>,
     pub(crate) watch: Watch,
     pub(crate) pictures: Pictures,
+    pub(crate) beginnings: Beginnings,
     numbers: Numbers,
     sound: Sound,
     pub(crate) requests: Requests,
@@ -100,7 +104,11 @@ impl World {
         let now = Instant::now();
         let count = rng.u16(1..=3);
         let novelty = Novelty::of(seed);
-        let action = if novelty.has_narrow_links { LONG_ACTION } else { ACTION };
+        let action = match (novelty.has_narrow_links, novelty.is_calm) {
+            (false, _) => ACTION,
+            (true, false) => LONG_ACTION,
+            (true, true) => CALM_ACTION,
+        };
         let mut trace = Trace::new(is_traced);
         trace.note(Duration::ZERO, || format!("seed {seed}, {count} shards"));
         let mut world = Self {
@@ -111,6 +119,7 @@ impl World {
             peers: Vec::new(),
             watch: Watch::default(),
             pictures: Pictures::default(),
+            beginnings: Beginnings::default(),
             numbers: Numbers::default(),
             sound: Sound::default(),
             requests: Requests::default(),
@@ -299,7 +308,11 @@ impl World {
         }
         if let Ok(header) = Header::parse(contents) {
             let is_audio = matches!(header.payload_type, OPUS | RED);
-            self.note_place(shard, (header.ssrc, header.sequence_number), is_audio);
+            let place = (header.ssrc, header.sequence_number);
+            self.note_place(shard, place, is_audio);
+            if !is_audio {
+                self.beginnings.note_taken(place);
+            }
         }
         Ok(())
     }
@@ -478,6 +491,9 @@ impl World {
         self.totals.forwarded += 1;
         let Some(mark) = packet.mark else { return Ok(()) };
         let number = mark.sequence_number as u16;
+        if !packet.is_audio {
+            self.beginnings.leave(key, (mark.ssrc, number))?;
+        }
         let frame = self.pictures.frame_of(mark.ssrc, number);
         self.totals.layered += u64::from(frame.is_some());
         self.numbers.leave(key, packet, frame)?;
