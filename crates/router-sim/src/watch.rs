@@ -345,7 +345,6 @@ impl Watch {
         let waited = now.saturating_duration_since(due);
         // To end a rest takes no more than a word to another shard.
         let patience = match (is_still, rests) {
-            // A size that rests since before its codec changed is not known to be the largest.
             (true, true) if best == Best::Upper => STILL_REST_PATIENCE,
             (true, false) => STILL_BEST_PATIENCE,
             (_, true) => REST_PATIENCE,
