@@ -251,6 +251,10 @@ impl SendingLine {
         }
         self.least()?;
         let mut others = self.encodings.iter().skip(1);
+        // One that no key frame has begun is not known, and does not rest beside one that does.
+        if self.encodings.iter().any(|size| size.is_paused) {
+            return None;
+        }
         let restless = others.find(|size| size.is_active && !size.is_paused);
         restless.map(|size| size.rid.to_string())
     }
