@@ -18,6 +18,14 @@ const START_INSTRUCTIONS: usize = 9;
 const PEER_INSTRUCTIONS: usize = 8;
 /// The same of IPv6.
 const PEER_INSTRUCTIONS_V6: usize = 14;
+/// So many peers fit into one program, by the family of their addresses.
+const MAX_PEERS: usize = 510;
+const MAX_PEERS_V6: usize = 291;
+const _: () = assert!(
+    START_INSTRUCTIONS + MAX_PEERS * PEER_INSTRUCTIONS <= MAX_INSTRUCTIONS
+        && START_INSTRUCTIONS + MAX_PEERS_V6 * PEER_INSTRUCTIONS_V6 <= MAX_INSTRUCTIONS,
+    "the kernel takes the largest programs"
+);
 
 /// One instruction of classic BPF: operation, where to go on if a comparison holds or fails, operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +60,7 @@ impl Steering {
     #[must_use]
     pub fn new(bound: &[SocketAddr]) -> Self {
         let sockets = bound.iter().map(|address| {
-            let is_v6 = address.is_ipv6();
-            let peer = if is_v6 { PEER_INSTRUCTIONS_V6 } else { PEER_INSTRUCTIONS };
-            let limit = (MAX_INSTRUCTIONS - START_INSTRUCTIONS) / peer;
+            let limit = if address.is_ipv6() { MAX_PEERS_V6 } else { MAX_PEERS };
             OfSocket { peers: Vec::new(), has_changed: false, limit }
         });
         Self { sockets: sockets.collect() }
