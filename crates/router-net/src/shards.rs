@@ -201,7 +201,10 @@ impl Shards {
 
     /// What a shard tells another may say whose a peer is.
     pub fn note(&self, from: ShardIndex, message: &ShardMessage) {
-        lock(&self.steering).note(from, message);
+        // Most say something else, and are not worth a lock.
+        if Steering::is_told_by(message) {
+            lock(&self.steering).note(from, message);
+        }
     }
 
     /// Programs that the kernel does not have yet, by socket.

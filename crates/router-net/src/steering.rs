@@ -66,6 +66,12 @@ impl Steering {
         Self { sockets: sockets.collect() }
     }
 
+    /// Whether [`Self::note`] has something to do with a message.
+    #[must_use]
+    pub fn is_told_by(message: &ShardMessage) -> bool {
+        matches!(message, ShardMessage::AddressLearned(_) | ShardMessage::AddressForgotten(_))
+    }
+
     /// What a shard tells another: that a peer came by the other's socket and is its own, or no longer.
     pub fn note(&mut self, from: ShardIndex, message: &ShardMessage) {
         match message {

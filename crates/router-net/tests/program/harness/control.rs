@@ -17,14 +17,10 @@ pub struct Control {
 }
 
 impl Control {
-    pub fn try_connect(link: &Path) -> Option<Self> {
-        let stream = UnixStream::connect(link).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        Some(Self { stream, last_id: 0, events: Vec::new() })
-    }
-
     pub fn connect(link: &Path) -> Self {
-        Self::try_connect(link).expect("the link is served")
+        let stream = UnixStream::connect(link).expect("the link is served");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Self { stream, last_id: 0, events: Vec::new() }
     }
 
     pub fn greet(link: &Path) -> Self {

@@ -1,9 +1,10 @@
 //! Starting and ending the program.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
 use std::{fs, thread};
 
 use super::PATIENCE;
@@ -54,21 +55,17 @@ impl RunningRouter {
 
     fn start_with(folder: Folder, flags: &[&str]) -> Self {
         let link = folder.0.join("link.sock");
-        let child = Command::new(PROGRAM)
-            .args(["--bind", "127.0.0.1", "--port", "0", "--log", "warn", "--link"])
+        let mut child = Command::new(PROGRAM)
+            .args(["--bind", "127.0.0.1", "--port", "0", "--log", "info", "--link"])
             .arg(&link)
             .args(flags)
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
+        let said = child.stderr.take().expect("its standard error");
         let mut router = Self { child, link, udp_port: 0, _folder: folder };
-        let deadline = Instant::now() + PATIENCE;
-        let mut control = loop {
-            if let Some(control) = Control::try_connect(&router.link) {
-                break control;
-            }
-            assert!(Instant::now() < deadline, "the link is there in time");
-            look_again_soon();
-        };
+        await_ready(said);
+        let mut control = Control::connect(&router.link);
         router.udp_port = control.hello()["result"]["udp_port"].as_u64().expect("a port") as u16;
         router
     }
@@ -99,8 +96,17 @@ pub fn run_to_end(flags: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Leaves the processor to the program that is waited for.
-#[expect(clippy::disallowed_methods, reason = "nothing tells when a socket's file is there")]
-fn look_again_soon() {
-    thread::sleep(Duration::from_millis(2));
+/// Returns when the program says that it is ready; fails at once if it ends instead. Warnings are passed on.
+fn await_ready(said: ChildStderr) {
+    let (ready, is_ready) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(said).lines().map_while(Result::ok) {
+            if line.contains("\"router ready\"") {
+                let _ = ready.send(());
+            } else if !line.contains("\"INFO\"") {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+        }
+    });
+    is_ready.recv_timeout(PATIENCE).expect("it is ready in time");
 }
