@@ -30,6 +30,14 @@ const LARGEST_GAP: u64 = 5_000;
 /// Two encodings of one source differ less; sender reports that say more are not believed. In ticks
 /// of the video clock.
 const LARGEST_SHIFT: u32 = 90_000;
+
+/// How far what leaves may be ahead of the timestamp that is compared with, which follows then: of two that are half
+/// the range apart, 6.6 hours of video, nobody knows which is the earlier.
+const LONGEST_REACH: u32 = 1 << 30;
+/// After so long a silence nothing that comes is late, and timestamps may have gone half round: with [`LONGEST_REACH`]
+/// this is less than half the range.
+const LONG_SILENCE: Duration = Duration::from_secs(3 * 3600);
+
 /// A packet of the source, with what the router found out about it.
 #[derive(Debug)]
 pub(crate) struct Incoming {
@@ -107,10 +115,17 @@ struct Left {
     frame: u16,
 }
 
+impl Left {
+    /// Whether the newest packet left so long ago that its timestamp cannot be compared with any more.
+    fn is_long_ago(&self, now: Instant) -> bool {
+        self.at.is_some_and(|at| now.saturating_duration_since(at) >= LONG_SILENCE)
+    }
+}
+
 #[derive(Debug)]
 struct Binding {
     bound_at: Instant,
-    /// No packet of this binding carries an earlier timestamp.
+    /// No packet of this binding carries an earlier timestamp. Follows what leaves, see [`LONGEST_REACH`].
     first_timestamp: u32,
     paused: bool,
     started: bool,
@@ -352,11 +367,14 @@ impl Line {
             return Verdict::Ignore;
         }
         let timestamp = clock.map(packet.timestamp);
-        let (Some(sequence_number), false) =
-            (flow.sequence.map(packet.sequence_number), is_before(timestamp, *first_timestamp))
+        let is_early = is_before(timestamp, *first_timestamp) && !self.left.is_long_ago(now);
+        let (Some(sequence_number), false) = (flow.sequence.map(packet.sequence_number), is_early)
         else {
             return Verdict::Drop(DropCause::BeforeBinding);
         };
+        if timestamp.wrapping_sub(*first_timestamp) > LONGEST_REACH {
+            *first_timestamp = timestamp.wrapping_sub(LONGEST_REACH);
+        }
         let mut rewrite = flow.rewrite(&incoming.frame);
         rewrite.dependency = flow.rewrite_dependency(packet, &incoming.frame, is_change);
         *newest = Some((packet.ssrc, flow.sequence.newest()));
@@ -487,7 +505,7 @@ impl Line {
         let left = &mut self.left;
         let is_first = left.at.is_none();
         left.sequence_number = left.sequence_number.max(sequence);
-        if is_first || !is_before(timestamp, left.timestamp) {
+        if is_first || !is_before(timestamp, left.timestamp) || left.is_long_ago(now) {
             left.timestamp = timestamp;
             left.at = Some(now);
             left.source_us = source_us;

@@ -52,3 +52,23 @@ fn video_that_was_paused_resumes_at_a_key_frame() {
     let gap = pictures[seen].timestamp.wrapping_sub(pictures[seen - 1].timestamp);
     assert!((90_000..110_000).contains(&gap), "time passed on the slot's clock too: {gap}");
 }
+
+#[test]
+fn video_that_was_paused_for_a_working_day_comes_back() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.play(Duration::from_secs(1));
+    pause(&mut world, subscriber, false, true);
+    world.run_for(Duration::from_millis(20));
+    let shown = world.seen(subscriber).len();
+    // More than half the range of its timestamps.
+    let day = Duration::from_secs(7 * 3600);
+    world.run_for(day);
+    let stream = &mut world.clients[publisher].streams[0];
+    stream.video_timestamp = stream.video_timestamp.wrapping_add(day.as_secs() as u32 * 90_000);
+    pause(&mut world, subscriber, false, false);
+    world.play(Duration::from_secs(1));
+    assert!(world.seen(subscriber).len() >= shown + 20);
+}

@@ -118,3 +118,26 @@ fn picture_identifiers_go_on_counting() {
         }
     }
 }
+
+/// Ticks of 1.7 hours of video.
+const EIGHTH: u32 = 1 << 29;
+
+#[test]
+fn a_binding_goes_on_when_its_timestamps_have_gone_round() {
+    let mut world = World::new();
+    let publisher = world.join(&[1], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    let (audio, video) = world.clients[subscriber].slot_mids(0);
+    for eighth in 0..10 {
+        let came = [audio, video].map(|mid| world.clients[subscriber].received_on(mid).len());
+        world.play(Duration::from_millis(400));
+        for (mid, came) in [audio, video].into_iter().zip(came) {
+            let packets = &world.clients[subscriber].received_on(mid)[came..];
+            assert!(packets.len() >= 9, "{mid}, eighth {eighth}: {} packets", packets.len());
+        }
+        let stream = &mut world.clients[publisher].streams[0];
+        stream.audio_timestamp = stream.audio_timestamp.wrapping_add(EIGHTH);
+        stream.video_timestamp = stream.video_timestamp.wrapping_add(EIGHTH);
+    }
+}
