@@ -1,5 +1,7 @@
 //! What an authentic client can make the router do is bounded, however much it sends or lies.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tertulia_router_core::{DropCause, Event, TransportState};
@@ -65,6 +67,29 @@ fn small_packets_that_ask_for_much_are_answered_up_to_a_bound() {
     let range = ITEMS_AT_ONCE / 2..=ITEMS_AT_ONCE + 1;
     assert!(range.contains(&heard), "{heard} of 24,800 commands");
     scene.assert_bystanders_are_well();
+}
+
+#[test]
+fn many_reports_in_one_packet_are_answered_by_one() {
+    const EXTENDED_REPORT: u8 = 207;
+    let mut scene = Scene::new();
+    let hostile = scene.hostile;
+    let answers = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&answers);
+    scene.world.let_through(move |direction, datagram| {
+        let is_answer = matches!(datagram, [128..=191, EXTENDED_REPORT, ..]);
+        if direction == Direction::ToClient(hostile) && is_answer {
+            counted.set(counted.get() + 1);
+        }
+        true
+    });
+    let reference = [&[0x80, EXTENDED_REPORT, 0, 4, 0, 0, 0, 7, 4, 0, 0, 2][..], &[9; 8]].concat();
+    for _ in 0..100 {
+        scene.say_rtcp(&reference.repeat(32));
+    }
+    assert_eq!(answers.get(), 100);
+    scene.assert_bystanders_are_well();
+    scene.assert_own_call_goes_on();
 }
 
 /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01) on packets of one run

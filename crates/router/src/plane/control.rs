@@ -41,6 +41,7 @@ type Buffer = [u8; MAX_COMPOUND_BYTES + MAX_RTCP_OVERHEAD];
 impl Plane {
     /// Acts on a compound that is authentic.
     pub(super) fn take_control(&mut self, now: Instant, compound: &[u8]) {
+        let mut answers = Vec::new();
         for packet in rtcp::packets(compound) {
             match packet {
                 Ok(Packet::SenderReport { ssrc, info, blocks }) => {
@@ -60,10 +61,13 @@ impl Plane {
                 }
                 Ok(Packet::Bitrate(bitrate)) => self.output(Output::Bitrate(bitrate.bitrate_bps)),
                 Ok(Packet::TransportFeedback(feedback)) => self.take_feedback(now, &feedback),
-                Ok(Packet::ExtendedReport(report)) => self.take_extended_report(report),
+                Ok(Packet::ExtendedReport(report)) => answers.extend(answer(report)),
                 Ok(Packet::Goodbye(_) | Packet::Other { .. }) => {}
                 Err(_) => self.output(Output::Dropped(DropCause::Malformed)),
             }
+        }
+        if !answers.is_empty() {
+            self.compose_answers(&answers);
         }
     }
 
@@ -93,20 +97,11 @@ impl Plane {
         self.report.packets_lost_by_peer = lost;
     }
 
-    /// A receiver that sends nothing learns the round trip by the answer (RFC 3611 sections 4.4 and 4.5).
-    fn take_extended_report(&mut self, report: ExtendedReport<'_>) {
-        let from = report.ssrc;
-        let reference = report.into_iter().find_map(|block| match block {
-            Reception::ReferenceTime { ntp } => Some(compact_ntp(ntp)),
-            Reception::LastReference { .. } => None,
-        });
-        let Some(last_reference) = reference else {
-            return;
-        };
+    /// Answers all extended reports of one compound at once: each packet that leaves costs more than one that came.
+    fn compose_answers(&mut self, answers: &[Reception]) {
         let mut buffer: Buffer = [0; _];
         let mut compound = Compound::new(buffer.get_mut(..MAX_COMPOUND_BYTES).unwrap_or_default());
-        let answer = [Reception::LastReference { ssrc: from, last_reference, delay: 0 }];
-        let _ = compound.extended_report(self.speaker(), &answer);
+        let _ = compound.extended_report(self.speaker(), answers);
         let length = compound.length();
         self.seal_control(&mut buffer, length);
     }
@@ -404,6 +399,17 @@ impl Plane {
             self.control.push_back(buffer.get(..end).unwrap_or_default().to_vec());
         }
     }
+}
+
+/// A receiver that sends nothing learns the round trip by the answer (RFC 3611 sections 4.4 and 4.5).
+fn answer(report: ExtendedReport<'_>) -> Option<Reception> {
+    let ssrc = report.ssrc;
+    report.into_iter().find_map(|block| match block {
+        Reception::ReferenceTime { ntp } => {
+            Some(Reception::LastReference { ssrc, last_reference: compact_ntp(ntp), delay: 0 })
+        }
+        Reception::LastReference { .. } => None,
+    })
 }
 
 /// An NTP time of the era that began in 1900 as a time of day.
