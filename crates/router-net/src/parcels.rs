@@ -110,7 +110,10 @@ impl Parcels {
         while let Ok(parcel) = line.returned.pop() {
             self.pool.push(parcel);
         }
-        let Some(mut parcel) = self.pool.pop() else {
+        if self.pool.is_empty() {
+            self.take_back();
+        }
+        let (Some(mut parcel), Some(Some(line))) = (self.pool.pop(), self.lines.get_mut(to)) else {
             return false;
         };
         parcel.label = label;
@@ -121,6 +124,15 @@ impl Parcels {
             Err(rtrb::PushError::Full(parcel)) => {
                 self.pool.push(parcel);
                 false
+            }
+        }
+    }
+
+    /// What was given to shards that nothing is handed to any more serves the others.
+    fn take_back(&mut self) {
+        for line in self.lines.iter_mut().flatten() {
+            while let Ok(parcel) = line.returned.pop() {
+                self.pool.push(parcel);
             }
         }
     }
@@ -193,6 +205,18 @@ mod tests {
         let mut ends = Parcels::connect(3);
         while ends[0].send(1, label(1), &[1]) {}
         assert!(ends[0].send(2, label(1), &[1]));
+    }
+
+    #[test]
+    fn buffers_that_came_back_from_any_shard_serve_every_other() {
+        let mut ends = Parcels::connect(6);
+        for shard in 1..5 {
+            while ends[0].send(shard, label(1), &[1]) {}
+            while let Some(parcel) = ends[shard].receive(0) {
+                ends[shard].give_back(0, parcel);
+            }
+        }
+        assert!(ends[0].send(5, label(1), &[1]), "all buffers are back");
     }
 
     #[test]
