@@ -67,8 +67,10 @@ impl Connections {
         all.into_iter().map(|(_, address)| address).collect()
     }
 
-    /// Takes a connection in.
+    /// Takes a connection in. A peer that comes again from its address has left its former one, of which the end may
+    /// not have been read yet.
     pub fn insert(&mut self, registry: &Registry, mut connection: Connection) -> io::Result<()> {
+        self.close(registry, connection.address);
         let free = self.places.iter().position(Option::is_none);
         let place = free.unwrap_or(self.places.len());
         if free.is_none() {
@@ -169,5 +171,38 @@ impl Connections {
             let _ = connection.write(&mut self.sent);
             let _ = registry.deregister(&mut connection.stream);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use mio::Poll;
+    use mio::net::TcpStream;
+
+    use super::*;
+    use crate::tcp::Frames;
+
+    #[test]
+    fn a_peer_that_comes_again_from_its_address_takes_the_place_of_its_former_connection() {
+        let poll = Poll::new().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = PeerAddress { socket: 1, source: listener.local_addr().unwrap() };
+        let mut connections = Connections::new(0);
+        let mut come = || {
+            let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let stream = TcpStream::from_std(stream);
+            let connection = Connection::new(stream, address, Frames::default());
+            connections.insert(poll.registry(), connection).unwrap();
+            (client, connections.addresses().len())
+        };
+        let (mut former, _) = come();
+        let (_new, count) = come();
+        assert_eq!(count, 1);
+        assert_eq!(former.read(&mut [0]).unwrap(), 0, "the former connection is over");
     }
 }
