@@ -428,7 +428,9 @@ impl Track {
         if !is_known && !frame.starts_key_frame && encoding.rid.is_some() {
             encoding.throttle.await_first(now);
         }
-        let is_back = !encoding.is_live && is_newest && (is_known || frame.starts_key_frame);
+        // A first one that comes late tells as much: whoever wants the encoding then asks for another.
+        let comes = if is_known { is_newest } else { frame.starts_key_frame };
+        let is_back = !encoding.is_live && comes;
         if is_back {
             encoding.is_live = true;
             encoding.is_measured = false;

@@ -279,6 +279,24 @@ fn an_encoding_whose_first_key_frame_is_lost_is_asked_for_another() {
 }
 
 #[test]
+fn an_encoding_whose_first_key_frame_comes_late_rests_and_is_there_at_the_first_wish() {
+    let mut studio = Studio::new();
+    studio.live = vec![HALF, QUARTER];
+    studio.play(2);
+    let late = studio.packet(FULL, studio.world.now, payload(FULL, studio.frame, true));
+    studio.live = vec![HALF, QUARTER, FULL];
+    studio.play(1);
+    studio.send_packet(FULL, late);
+    studio.play(75);
+    assert_eq!(studio.pauses().last(), Some(&vec!["h".into(), "f".into()]), "nobody watches");
+
+    let best = studio.subscriber(Wishes::default());
+    studio.pauses();
+    studio.play(25);
+    assert_eq!(studio.world.newest(best, 10), vec![FULL; 10]);
+}
+
+#[test]
 fn a_lower_frame_rate_leaves_temporal_layers_out_without_gaps() {
     let mut studio = Studio::new();
     let subscriber = studio.subscriber(Wishes::default());
