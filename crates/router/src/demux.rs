@@ -71,12 +71,13 @@ impl Demux {
     }
 
     /// The peer proved that this address is its own. `known` are the transport's addresses, oldest
-    /// first; returns the one that had to go, if it has too many now.
+    /// first; returns the one that had to go, if it has too many now, which is never the one in use.
     pub(crate) fn learn_address(
         &mut self,
         new: Known,
         transport: TransportId,
         known: &mut VecDeque<Known>,
+        in_use: Option<PeerAddress>,
     ) -> Option<Known> {
         self.addresses.insert(new.address, Owner::Transport(transport));
         // The kernel may be told to choose the right shard. The one that it chose before still knows the address, and is
@@ -90,7 +91,8 @@ impl Demux {
         if known.len() <= MAX_ADDRESSES {
             return None;
         }
-        let oldest = known.pop_front();
+        let oldest = known.iter().position(|k| Some(k.address) != in_use);
+        let oldest = oldest.and_then(|place| known.remove(place));
         if let Some(oldest) = oldest {
             self.forget_address(oldest.address, Owner::Transport(transport));
         }
@@ -246,12 +248,12 @@ mod tests {
         let mut demux = Demux::default();
         let (mut of_a, mut of_b) = (VecDeque::new(), VecDeque::new());
         for port in 0..=MAX_ADDRESSES as u16 {
-            let gone = demux.learn_address(known(port), A, &mut of_a);
+            let gone = demux.learn_address(known(port), A, &mut of_a, None);
             assert_eq!(gone, (port == MAX_ADDRESSES as u16).then(|| known(0)));
         }
         assert_eq!(demux.find(address(0), &[0x80]), None);
         assert_eq!(demux.find(address(1), &[0x80]), Some(of(A)));
-        demux.learn_address(known(1), B, &mut of_b);
+        demux.learn_address(known(1), B, &mut of_b, None);
         demux.forget_address(address(1), Owner::Transport(A));
         demux.forget_address(address(2), Owner::Transport(A));
         assert_eq!(demux.find(address(1), &[0x80]), Some(of(B)));
@@ -262,11 +264,11 @@ mod tests {
     fn an_address_that_comes_straight_later_is_one_address_by_way_of_the_first_shard() {
         let by_way = Known { via: Some(ShardIndex(1)), ..known(1) };
         let (mut demux, mut addresses) = (Demux::default(), VecDeque::new());
-        demux.learn_address(by_way, A, &mut addresses);
-        demux.learn_address(known(1), A, &mut addresses);
+        demux.learn_address(by_way, A, &mut addresses, None);
+        demux.learn_address(known(1), A, &mut addresses, None);
         assert_eq!(addresses, [by_way]);
         let other_way = Known { via: Some(ShardIndex(2)), ..by_way };
-        demux.learn_address(other_way, A, &mut addresses);
+        demux.learn_address(other_way, A, &mut addresses, None);
         assert_eq!(addresses, [by_way, other_way], "both are to be told of its end");
     }
 
@@ -275,7 +277,7 @@ mod tests {
         let other = ShardIndex(1);
         let mut demux = Demux::default();
         demux.set_ufrag(Instant::now(), A, "ours", None);
-        demux.learn_address(known(1), A, &mut VecDeque::new());
+        demux.learn_address(known(1), A, &mut VecDeque::new(), None);
         demux.add_foreign_ufrag("ours".into(), other);
         demux.add_foreign_ufrag("theirs".into(), other);
         demux.set_owner(address(1), other);
@@ -291,7 +293,7 @@ mod tests {
     #[test]
     fn the_same_address_on_another_socket_is_another_peer() {
         let mut demux = Demux::default();
-        demux.learn_address(known(1), A, &mut VecDeque::new());
+        demux.learn_address(known(1), A, &mut VecDeque::new(), None);
         let by_tcp = PeerAddress { socket: 1, ..address(1) };
         assert_eq!(demux.find(by_tcp, &[0x80]), None);
     }

@@ -236,7 +236,9 @@ impl Router {
         let Some(transport) = self.transports.get_mut(&id) else {
             return;
         };
-        let gone = self.demux.learn_address(Known { address, via }, id, &mut transport.addresses);
+        let in_use = transport.engine.call(|e| Ok(e.address_in_use())).unwrap_or_default();
+        let new = Known { address, via };
+        let gone = self.demux.learn_address(new, id, &mut transport.addresses, in_use);
         if let Some(Known { address, via: Some(via) }) = gone {
             self.tell(via, ShardMessage::AddressForgotten(address));
         }

@@ -2,6 +2,7 @@
 //!
 //! Behind it stand str0m for ICE, DTLS and SDP, and our own media plane for the rest ([`Str0mEngines`]).
 
+mod checks;
 mod dtls;
 mod flight;
 mod guard;
@@ -19,6 +20,7 @@ pub(crate) use guard::Guarded;
 pub use str0m::Str0mEngines;
 
 use crate::codec::Payload;
+use crate::exchange::PeerAddress;
 use crate::ids::Mid;
 use crate::lookahead::Work;
 use crate::plane::{Datagrams, MediaBytes, ReportedPacket, SentPacket};
@@ -324,6 +326,11 @@ pub trait Engine: Send {
         now: Instant,
         datagram: Datagram<'_>,
     ) -> Result<Reception, EngineError>;
+
+    /// The address that the peer uses, as far as that is known: it is not forgotten for others of the peer's.
+    fn address_in_use(&self) -> Option<PeerAddress> {
+        None
+    }
 
     /// Lets time pass.
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError>;

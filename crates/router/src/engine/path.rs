@@ -34,6 +34,8 @@ pub(super) enum Sign {
 #[derive(Debug, Default)]
 pub(super) struct Path {
     current: Option<(PeerAddress, Instant)>,
+    /// Where the newest packet came from that was decrypted: checks can be sent again by whoever saw one.
+    media_from: Option<PeerAddress>,
 }
 
 impl Path {
@@ -45,6 +47,9 @@ impl Path {
             (Some((_, heard_at)), Sign::Check) => now >= heard_at + SILENCE,
             (None, Sign::Check | Sign::Media) | (_, Sign::Unverified) => false,
         };
+        if sign == Sign::Media {
+            self.media_from = Some(from);
+        }
         let is_elsewhere = self.current.is_some_and(|(current, _)| current != from);
         if moves {
             self.current = Some((from, now));
@@ -55,6 +60,11 @@ impl Path {
     /// Where to send; `None` before the first nomination.
     pub(super) fn current(&self) -> Option<PeerAddress> {
         self.current.map(|(address, _)| address)
+    }
+
+    /// The address that the peer itself uses, as far as that is known.
+    pub(super) fn in_use(&self) -> Option<PeerAddress> {
+        self.media_from.or(self.current())
     }
 }
 

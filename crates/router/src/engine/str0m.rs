@@ -18,6 +18,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output as EngineOutput, Rtc, RtcConfig};
 
+use super::checks::CheckSources;
 use super::path::{Path, Sign};
 use super::{
     Answer, Datagram, Engine, EngineError, EngineFactory, LinkState, Output, Reception, RtpOut,
@@ -132,6 +133,7 @@ impl EngineFactory for Str0mEngines {
             sockets: Arc::clone(&self.sockets),
             crypto: Arc::clone(&self.crypto),
             path: Path::default(),
+            check_sources: CheckSources::default(),
             has_moved: false,
             sends: FxHashMap::default(),
             was_connected: false,
@@ -149,6 +151,7 @@ struct Str0mEngine {
     sockets: Arc<[LocalAddress]>,
     crypto: Arc<CryptoProvider>,
     path: Path,
+    check_sources: CheckSources,
     /// Whether the path changed, and nobody was told yet.
     has_moved: bool,
     /// What our lines send with: str0m forgets it after each offer, and is told before the next.
@@ -174,6 +177,7 @@ impl Engine for Str0mEngine {
         _slots: &[Mid],
     ) -> Result<Answer, EngineError> {
         let fingerprint = fingerprint_of(offer);
+        let former = self.rtc.direct_api().local_ice_credentials().ufrag;
         let parsed = SdpOffer::from_sdp_string(offer).map_err(refused)?;
         self.deadline = None;
         self.declare_lines();
@@ -195,6 +199,9 @@ impl Engine for Str0mEngine {
         association.fingerprint = association.fingerprint.or(fingerprint);
         drop(association);
         let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+        if ufrag != former {
+            self.check_sources.forget();
+        }
         Ok(Answer { sdp, ufrag })
     }
 
@@ -250,6 +257,9 @@ impl Engine for Str0mEngine {
             },
             _ => Sign::Unverified,
         };
+        if sign != Sign::Unverified && !self.check_sources.admit(now, from) {
+            return Ok(Reception::Refused(DropCause::TooMuch));
+        }
         self.deadline = None;
         let refused = {
             let mut association = self.association.lock();
@@ -270,6 +280,10 @@ impl Engine for Str0mEngine {
         }
         self.has_moved |= self.path.note(now, from, sign) && self.was_connected;
         Ok(Reception::Taken)
+    }
+
+    fn address_in_use(&self) -> Option<PeerAddress> {
+        self.path.in_use()
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
