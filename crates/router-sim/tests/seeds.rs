@@ -7,10 +7,15 @@ use tertulia_router_sim::{Totals, run_all};
 const RUNS: u64 = 200;
 
 /// Seeds that broke something once: packets that were repeated after their source had changed its codec
-/// changed it back, or began a picture anew with what came before it; a size whose first key frame came late was
-/// never known.
-const FOUND: [u64; 4] =
-    [1_882_964_095_926_479, 1_882_964_095_926_731, 1_882_964_095_926_732, 21_807_235_269];
+/// changed it back, or began a picture anew with what came before it; a size whose first key frame came late, and
+/// layers whose first was lost, were never known.
+const FOUND: [u64; 5] = [
+    1_882_964_095_926_479,
+    1_882_964_095_926_731,
+    1_882_964_095_926_732,
+    21_807_235_269,
+    33_000_001_058,
+];
 
 fn hold(seeds: impl Iterator<Item = u64>) -> Totals {
     let (totals, failures) = run_all(seeds);

@@ -425,7 +425,8 @@ impl Track {
         }
         // An encoding is one to choose from its first key frame on: nothing can start before.
         let is_known = self.order.contains(&index);
-        if !is_known && !frame.starts_key_frame && encoding.rid.is_some() {
+        let has_choice = encoding.rid.is_some() || encoding.inside.is_some();
+        if !is_known && !frame.starts_key_frame && has_choice {
             encoding.throttle.await_first(now);
         }
         // A first one that comes late tells as much: whoever wants the encoding then asks for another.

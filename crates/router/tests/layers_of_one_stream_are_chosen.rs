@@ -186,6 +186,22 @@ fn a_spatial_layer_that_nobody_wants_is_paused_and_is_back_at_the_first_wish() {
 }
 
 #[test]
+fn layers_whose_first_key_frame_is_lost_are_asked_for_another_and_rest() {
+    for picture in BOTH {
+        let mut studio = Studio::of(picture);
+        // A key frame came before, and never arrived.
+        studio.stream.is_begun = true;
+        studio.play(75);
+        assert_eq!(studio.requests(), 1, "{picture:?}");
+        assert_eq!(studio.world.pauses(), [["S1"]], "{picture:?}: nobody watches");
+
+        let subscriber = studio.subscriber(Wishes::default());
+        studio.play(25);
+        assert_eq!(studio.world.newest(subscriber, 10), [1; 10], "{picture:?}");
+    }
+}
+
+#[test]
 fn layers_of_another_picture_are_not_waited_for() {
     for picture in BOTH {
         let mut studio = Studio::of(picture);
