@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use crate::watch::LineKey;
 
 /// A publisher is asked for a key frame of one encoding so often in a second at most: every 320 ms, and every
-/// 500 ms because of holes; each time twice where many packets are lost.
-const MOST: usize = 14;
+/// 500 ms because of holes;
+const MOST: usize = 7;
+/// and where many packets are lost at once twice, which senders answer once.
+const COPIES: usize = 2;
 /// What was asked for so long before a subscriber asks serves it, too.
 const BEFORE: Duration = Duration::from_millis(500);
 /// So soon it is asked for: that is the time between two requests, and the way to another shard.
@@ -43,7 +45,8 @@ impl Requests {
             asked.pop_front();
         }
         asked.push_back(now);
-        if asked.len() > MOST {
+        let moments = asked.iter().zip(asked.iter().skip(1)).filter(|(a, b)| a != b).count() + 1;
+        if moments > MOST || asked.len() > MOST * COPIES {
             return Err(format!(
                 "source {ssrc:x} was asked for {} key frames in a second",
                 asked.len()
