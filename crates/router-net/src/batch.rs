@@ -132,6 +132,8 @@ pub struct Sender {
     runs: Vec<Run>,
     /// Whether the kernel takes runs of datagrams in one piece.
     is_segmenting: bool,
+    /// Runs that it did not take since it last took one.
+    refusals: u32,
     /// What was sent.
     pub moved: Moved,
     /// What was not.
@@ -153,6 +155,8 @@ struct Run {
 const MAX_RUN: usize = 64;
 /// Most bytes of one run: what fits into one IP packet, with its headers.
 const MAX_RUN_BYTES: usize = 65_000;
+/// So many runs that were not taken, and none that was: it is not the path of some peers.
+const MOST_REFUSALS: u32 = 64;
 
 impl Sender {
     /// Nothing to send yet. Without `is_segmenting` every datagram is handed over by itself.
@@ -162,6 +166,7 @@ impl Sender {
             system: system::Sender::new(),
             runs: Vec::new(),
             is_segmenting,
+            refusals: 0,
             moved: Moved::default(),
             drops: Drops::default(),
             sojourns: Sojourns::default(),
@@ -170,15 +175,22 @@ impl Sender {
 
     /// Sends these of the datagrams. One that the kernel cannot take now is lost, as on any other hop.
     pub fn send(&mut self, socket: &UdpSocket, datagrams: &Datagrams, departures: &[Departure]) {
-        let mut done = 0;
+        // What is before `alone` is not sent as a run.
+        let (mut done, mut alone) = (0, 0);
         while let Some(rest) = departures.get(done..).filter(|rest| !rest.is_empty()) {
-            split(rest, self.is_segmenting, system::MAX_MESSAGES, &mut self.runs);
+            let is_segmenting = self.is_segmenting && done >= alone;
+            let next = if done < alone { departures.get(done..alone) } else { Some(rest) };
+            let next = next.unwrap_or(rest);
+            split(next, is_segmenting, system::MAX_MESSAGES, &mut self.runs);
             match self.system.send(socket, datagrams, rest, &self.runs) {
                 Ok(sent) => {
                     let sent = self.runs.get(..sent).unwrap_or(&self.runs);
                     let packets = sent.iter().map(|run| run.count).sum::<usize>();
                     let bytes = sent.iter().map(|run| run.bytes).sum::<usize>();
                     self.moved.count_call(packets as u64, bytes as u64);
+                    if sent.iter().any(|run| run.count > 1) {
+                        self.refusals = 0;
+                    }
                     note_sojourns(&mut self.sojourns, rest.get(..packets).unwrap_or_default());
                     done += packets;
                 }
@@ -186,8 +198,12 @@ impl Sender {
                     self.moved.system_calls += 1;
                     let first = self.runs.first().map_or(1, |run| run.count);
                     if first > 1 && is_refused_segmentation(&error) {
-                        tracing::info!(%error, "the kernel does not segment datagrams");
-                        self.is_segmenting = false;
+                        alone = done + first;
+                        self.refusals += 1;
+                        if self.refusals >= MOST_REFUSALS {
+                            tracing::info!(%error, "the kernel does not segment datagrams");
+                            self.is_segmenting = false;
+                        }
                     } else if error.kind() == io::ErrorKind::WouldBlock {
                         self.drops.add(DropCause::SendBufferFull, rest.len() as u64);
                         return;
@@ -215,8 +231,8 @@ fn wall_ns() -> u64 {
     now.map_or(0, |now| now.as_nanos() as u64)
 }
 
-/// A device or a tunnel that cannot segment says so with EIO, an old kernel with EINVAL, and a path
-/// with a smaller MTU than the segments with EMSGSIZE or EINVAL.
+/// A device or a tunnel that cannot segment says so with EIO, an old kernel with EINVAL, and the path to a peer
+/// with a smaller MTU than the segments with EMSGSIZE or EINVAL: others' paths may be wider.
 fn is_refused_segmentation(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -355,6 +371,27 @@ mod tests {
             assert_eq!(taken, sent);
             assert_eq!(receiver.moved.packets, lengths.len() as u64);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_has_a_narrow_path_takes_no_runs_away_from_the_others() {
+        let socket = || UdpSocket::bind("[::1]:0".parse().unwrap());
+        let (Ok(from), Ok(to)) = (socket(), socket()) else {
+            return; // A machine without IPv6 has no narrow path that anybody may make.
+        };
+        Receiver::prepare(&to);
+        system::set_mtu(&from, 1_280).unwrap();
+        let mut sender = Sender::new(true);
+        // The longer ones are too long to leave in one piece.
+        for length in [1_400, 1_000] {
+            let transmit =
+                Transmit { destination: to.local_addr().unwrap(), ..transmit(0, length) };
+            send(&mut sender, &from, &vec![transmit.clone(); 8]);
+            let taken = take(&mut Receiver::new(), &to, 8);
+            assert_eq!(taken, vec![transmit.contents; 8]);
+        }
+        assert_eq!((sender.is_segmenting, sender.drops), (true, Drops::default()));
     }
 
     #[test]

@@ -69,6 +69,22 @@ pub(super) fn steer(socket: &UdpSocket, program: &[Instruction]) -> io::Result<(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Datagrams of the socket leave in pieces of at most so many bytes.
+#[cfg(test)]
+pub(super) fn set_mtu(socket: &UdpSocket, bytes: libc::c_int) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and the pointer and length are those of an integer.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU,
+            ptr::from_ref(&bytes).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// One message, without its contents.
 #[derive(Clone, Copy)]
 struct Received {
