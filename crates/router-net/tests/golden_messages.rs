@@ -16,9 +16,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tertulia_router::link::message::{
-    Empty, EventBatch, HelloReply, Refusal, Reply, Request, encode_events, encode_reply,
+    Empty, EventBatch, HelloReply, MAX_FRAME_BYTES, Refusal, Reply, Request, encode_events,
+    encode_reply,
 };
-use tertulia_router_core::{Bound, Listing, Opened, Renegotiated};
+use tertulia_router_core::{
+    BindingInfo, Bound, Config, Generation, Kind, Listing, Mid, Opened, Renegotiated, SlotIndex,
+    Source, TrackInfo, TransportId, TransportInfo, TransportState, Wishes,
+};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -153,4 +157,48 @@ fn unknown_fields_are_ignored() {
     }))
     .unwrap();
     assert!(matches!(Request::decode(&bytes), Ok((1, Request::Unbind(_)))));
+}
+
+/// A transport that publishes, and watches so many streams.
+fn watching(streams: usize) -> TransportInfo {
+    let mid = |number: usize| Mid::parse(&number.to_string()).unwrap();
+    let track = |number, kind| TrackInfo {
+        mid: mid(number),
+        kind,
+        codec: Some("vp8".to_owned()),
+        receiving: true,
+        paused_rids: Some(vec!["f".to_owned(), "h".to_owned()]),
+    };
+    let transport = TransportId(u64::MAX);
+    let slot = |slot: usize| BindingInfo {
+        slot: SlotIndex(slot as u32),
+        audio_mid: mid(2 * slot + 2),
+        video_mid: mid(2 * slot + 3),
+        generation: Generation(u32::MAX),
+        source: Some(Source { transport, audio_mid: Some(mid(0)), video_mid: Some(mid(1)) }),
+        audio_paused: false,
+        video_paused: false,
+        wishes: Wishes { width: Some(1_280), height: Some(720), frame_rate: None },
+        video_fallback: None,
+    };
+    TransportInfo {
+        transport,
+        seat: "c3a1a6f0-4f3b-4f0e-9d0c-0d6d3c1a2b4f".to_owned(),
+        epoch: u32::MAX,
+        state: TransportState::Connected,
+        tracks: vec![track(0, Kind::Audio), track(1, Kind::Video)],
+        slots: (0..streams).map(slot).collect(),
+        audio_slots: Vec::new(),
+    }
+}
+
+#[test]
+fn the_listing_of_a_full_router_fits_into_a_frame() {
+    let Config { max_transports, max_slots, .. } = Config::new(Vec::new());
+    let length = |transports| {
+        let transports = vec![watching(max_slots); transports];
+        encode_reply(1, &Ok(Reply::Listing(Listing { transports }))).unwrap().len()
+    };
+    let each = length(2) - length(1);
+    assert!(each * max_transports + 1_024 <= MAX_FRAME_BYTES, "{each} bytes for each transport");
 }

@@ -16,8 +16,8 @@ use tertulia_router_core::{
 pub const VERSION: u32 = 1;
 /// The oldest version that it still speaks.
 pub const OLDEST_VERSION: u32 = 1;
-/// Largest frame, without its length.
-pub const MAX_FRAME_BYTES: usize = 4_194_304;
+/// Largest frame, without its length: the listing of a full router, all of whose clients watch as many streams as they may.
+pub const MAX_FRAME_BYTES: usize = 134_217_728;
 /// Most events of one batch.
 pub const MAX_EVENTS: usize = 256;
 

@@ -10,7 +10,9 @@ from tertulia.wire.router.parts import Message
 from tertulia.wire.router.replies import REPLIES, Reply, ReplyBody
 from tertulia.wire.router.requests import Request
 
-MAX_FRAME_BYTES: Final = 4_194_304
+MAX_FRAME_BYTES: Final = 134_217_728
+"""The listing of a full router fits, all of whose clients watch as many streams as they may."""
+
 LENGTH_BYTES: Final = 4
 
 
