@@ -7,6 +7,7 @@ use tertulia_router_core::Kind;
 use crate::network::Weather;
 use crate::peer::Peer;
 use crate::requests::Plea;
+use crate::stream::Best;
 use crate::watch::LineKey;
 use crate::world::{Step, World};
 
@@ -74,8 +75,12 @@ impl World {
                         {
                             let upper = self.pictures.upper_left_at(key);
                             let due = since.max(wide).max(wished).max(plenty);
-                            let what = (best, upper, line.rests(best));
-                            self.watch.is_best(key, what, is_still, due, now)?;
+                            let rests = line.rests(best);
+                            // A size that rests since before its codec changed is not known to be the largest.
+                            if best == Best::Upper || !rests || !self.is_calm() {
+                                let what = (best, upper, rests);
+                                self.watch.is_best(key, what, is_still, due, now)?;
+                            }
                         }
                         if kind == Kind::Video
                             && let Some(least) = line.least()
