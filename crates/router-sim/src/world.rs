@@ -226,6 +226,7 @@ impl World {
                         let Media { header, .. } = &media;
                         let place = (header.ssrc, header.sequence_number as u16);
                         let is_audio = header.kind == Kind::Audio;
+                        self.beginnings.note_come(to, place);
                         self.shards.handle_parcel(now, from, to, Parcel::Media(media));
                         if self.dropped(to) == dropped {
                             self.note_place(to, place, is_audio);
@@ -353,6 +354,7 @@ impl World {
         if let Parcel::Media(Media { header, .. }) = &parcel {
             self.totals.handed_over += 1;
             self.check_is_wanted(to, header.transport, header.mid)?;
+            self.beginnings.note_handed(to, (header.ssrc, header.sequence_number as u16));
         }
         if let Some(at) = self.shards.arrival(self.now, (from, to), &parcel, &mut self.rng) {
             self.schedule(at, Task::Parcel { from, to, parcel: Box::new(parcel) });

@@ -133,6 +133,8 @@ pub struct MediaHeader {
     pub encoding: u8,
     /// Something later of the encoding came before it.
     pub is_late: bool,
+    /// Greatest number of the encoding that came before it; 0 if it is the first.
+    pub newest_before: u64,
     /// As in [`RtpIn`].
     pub ssrc: u32,
     /// As in [`RtpIn`].

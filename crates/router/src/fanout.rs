@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use crate::ids::{Kind, Mid, SlotIndex, TransportId};
+use crate::kept::{Part, keep};
 use crate::layers::{Encodings, Need};
 use crate::line::Incoming;
 use crate::lookahead::AT_ONCE;
@@ -134,6 +135,7 @@ impl Router {
         let Some(now) = group.packets().last().map(|last| last.at) else {
             return;
         };
+        keep((0..).zip(track.encodings.iter_mut().map(|e| &mut e.kept)), awaited, group);
         for encoding in awaited.iter() {
             self.retry_key_frame_of(now, id, mid, encoding);
         }
@@ -147,7 +149,9 @@ impl Router {
             Sink::Shard(shard) => {
                 let receives = feed.need.receives;
                 for Arrived { kind, incoming, .. } in group.packets() {
-                    if receives.has(incoming.encoding) {
+                    // What was kept was kept for those who are here.
+                    let is_new = incoming.part != Part::Following;
+                    if is_new && receives.has(incoming.encoding) {
                         self.hand_over(shard, id, *kind, incoming);
                     }
                 }

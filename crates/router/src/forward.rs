@@ -8,6 +8,7 @@ use crate::event::{BindingEvent, Event};
 use crate::exchange::{Media, MediaHeader, Recipient, ShardMessage};
 use crate::fanout::Arrived;
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::kept::Part;
 use crate::layers::{Encodings, Need};
 use crate::line::{Incoming, Notice, Verdict};
 use crate::router::Router;
@@ -38,13 +39,13 @@ impl Router {
         transport.totals.bytes_received += packet.payload.len() as u64;
         let clock = transport.clock;
         let track = transport.tracks.iter_mut().find(|t| t.mid == packet.mid);
-        let Some((track, format, index, is_late)) = track.and_then(|track| {
+        let Some((track, format, index, is_late, newest_before)) = track.and_then(|track| {
             let format = track.format_of(packet.payload_type)?;
-            let index = track.count(now, &packet)?;
+            let (index, newest_before) = track.count(now, &packet)?;
             let is_late = !track.is_newest(index, packet.sequence_number);
             // One of another codec that comes late is of the time before the codec changed.
             let is_former = is_late && track.format().is_some_and(|now| now != format);
-            (!is_former).then_some((track, format, index, is_late))
+            (!is_former).then_some((track, format, index, is_late, newest_before))
         }) else {
             transport.totals.drops.count(DropCause::NotNegotiated);
             return;
@@ -88,11 +89,19 @@ impl Router {
             self.ask_engine(id, packet.mid, index);
         }
 
-        let received = self.followed;
-        let encoding = index;
-        let incoming =
-            Incoming { packet, format, frame, captured, encoding, source_us, is_late, received };
-        self.hand_on(Arrived { at: now, publisher: id, kind, incoming });
+        let incoming = Incoming {
+            packet,
+            format,
+            frame,
+            captured,
+            encoding: index,
+            source_us,
+            is_late,
+            newest_before,
+            part: Part::None,
+            received: self.followed,
+        };
+        self.hand_on_in_order(Arrived { at: now, publisher: id, kind, incoming });
     }
 
     /// The packet goes to the slots of another shard, once for all of them.
@@ -111,7 +120,9 @@ impl Router {
             encoding,
             source_us,
             is_late,
+            newest_before,
             received,
+            part: _,
         } = *incoming;
         let extensions = packet.extensions;
         let (payload, lead) = match extensions.dependency {
@@ -128,6 +139,7 @@ impl Router {
             source_us,
             encoding,
             is_late,
+            newest_before,
             ssrc: packet.ssrc,
             payload_type: packet.payload_type,
             sequence_number: packet.sequence_number,

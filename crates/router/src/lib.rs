@@ -26,6 +26,7 @@ mod exchange;
 mod fanout;
 mod forward;
 mod ids;
+mod kept;
 mod keyframe;
 mod layers;
 mod line;
@@ -50,6 +51,7 @@ mod thinning;
 mod track;
 mod transport;
 mod wallclock;
+mod window;
 
 pub use codec::{
     Codec, Format, FrameInfo, FrameSize, H264Profile, Payload, PictureId, TemporalLayer,

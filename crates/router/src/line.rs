@@ -12,6 +12,7 @@ use flow::{Clock, Flow, Pictures, frame_number, is_before};
 use crate::codec::{Format, FrameInfo, Payload, payload_type_for};
 use crate::engine::{DescriptorRewrite, RtpIn, RtpOut};
 use crate::ids::{Kind, Mid};
+use crate::kept::Part;
 use crate::layers::{Aim, Encodings, Need};
 use crate::renumbering::Renumbering;
 use crate::scalability::{Cell, Fate, Selection};
@@ -39,7 +40,7 @@ const LONGEST_REACH: u32 = 1 << 30;
 const LONG_SILENCE: Duration = Duration::from_secs(3 * 3600);
 
 /// A packet of the source, with what the router found out about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Incoming {
     pub(crate) packet: RtpIn,
     pub(crate) format: Format,
@@ -51,6 +52,10 @@ pub(crate) struct Incoming {
     pub(crate) source_us: Option<i64>,
     /// Something later of the encoding came before it.
     pub(crate) is_late: bool,
+    /// Greatest number of the encoding that came before it; 0 if it is the first.
+    pub(crate) newest_before: u64,
+    /// Whether it was kept for those who wait.
+    pub(crate) part: Part,
     /// When it came, if it is followed.
     pub(crate) received: Option<ReceivedAt>,
 }
@@ -331,6 +336,9 @@ impl Line {
         else {
             return Verdict::Ignore;
         };
+        if incoming.part == Part::Following && packet.sequence_number <= flow.sequence.newest() {
+            return Verdict::Ignore;
+        }
         let is_key = incoming.frame.starts_key_frame;
         let mut marker = packet.marker;
         let mut is_change = false;
@@ -403,9 +411,9 @@ impl Line {
 
     /// Whether a packet of what does not flow may begin to: at a key frame, of the encoding that is
     /// gone for, or of any lower one if nothing flows yet. What followed a key frame that comes late was
-    /// refused and does not come again, so the picture would have holes that nobody can fill.
+    /// refused, and unless it was kept it does not come again: the picture would have holes that nobody can fill.
     fn admit(&self, incoming: &Incoming) -> Admission {
-        let Incoming { encoding, ref frame, is_late, .. } = *incoming;
+        let Incoming { encoding, ref frame, is_late, part, .. } = *incoming;
         if self.kind == Kind::Audio {
             return Admission::Open;
         }
@@ -414,8 +422,10 @@ impl Line {
         let is_aim = self.aim.follow.is_none_or(|follow| follow == encoding)
             || shown.is_some_and(|shown| shown == encoding);
         let is_welcome = is_aim || (shown.is_none() && self.aim.first.has(encoding));
-        match (is_welcome && frame.starts_key_frame && !is_late, is_aim) {
+        let is_beginning = frame.starts_key_frame && (!is_late || part == Part::Beginning);
+        match (is_welcome && is_beginning, is_aim) {
             (true, _) => Admission::Open,
+            _ if part == Part::Following => Admission::Refused,
             (false, true) => Admission::NeedsKeyFrame,
             (false, false) => Admission::Refused,
         }

@@ -16,6 +16,7 @@ use crate::error::RouterError;
 use crate::exchange::{Formats, MediaHeader, Recipient, ShardMessage};
 use crate::fanout::{Arrived, Group};
 use crate::ids::{Generation, Kind, Mid, SlotIndex, TransportId};
+use crate::kept::{Kept, Part, keep};
 use crate::layers::{Encodings, Layer, MAX_ENCODINGS, Need};
 use crate::line::Incoming;
 use crate::lookahead::AT_ONCE;
@@ -50,6 +51,7 @@ struct RemoteLine {
     told: Need,
     /// By encoding.
     reminded_at: [Option<Instant>; MAX_ENCODINGS],
+    kept: [Kept; MAX_ENCODINGS],
     /// How loud it was said to be, and when.
     voice: Option<(Instant, f32)>,
 }
@@ -67,6 +69,7 @@ impl Default for RemoteLine {
             layers: Vec::new(),
             told: Need::ALL,
             reminded_at: [None; MAX_ENCODINGS],
+            kept: Default::default(),
             voice: None,
         }
     }
@@ -301,6 +304,7 @@ impl Router {
             encoding,
             source_us,
             is_late,
+            newest_before,
             received,
             ..
         } = *header;
@@ -308,9 +312,28 @@ impl Router {
             return;
         }
         let packet = packet.clone();
-        let incoming =
-            Incoming { packet, format, frame, captured, encoding, source_us, is_late, received };
-        self.hand_on(Arrived { at: now, publisher: header.transport, kind, incoming });
+        let incoming = Incoming {
+            packet,
+            format,
+            frame,
+            captured,
+            encoding,
+            source_us,
+            is_late,
+            newest_before,
+            part: Part::None,
+            received,
+        };
+        self.hand_on_in_order(Arrived { at: now, publisher: header.transport, kind, incoming });
+    }
+
+    /// What slots of this shard that wait for an encoding of a line could not begin with.
+    pub(crate) fn kept_of_remote(
+        &mut self,
+        key: (TransportId, Mid),
+        encoding: u8,
+    ) -> Option<&mut Kept> {
+        self.remote.lines.get_mut(&key)?.kept.get_mut(usize::from(encoding))
     }
 
     /// Packets of one such line go to its slots.
@@ -332,6 +355,7 @@ impl Router {
             return;
         };
         line.slots = slots;
+        keep((0..).zip(&mut line.kept), awaited, group);
         let news = line.news();
         let now = last.at;
         let mut reminded = Encodings::NONE;

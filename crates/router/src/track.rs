@@ -8,6 +8,7 @@ use crate::codec::{Codec, Format, FrameInfo, FrameSize, Payload};
 use crate::command::TrackInfo;
 use crate::engine::RtpIn;
 use crate::ids::{Kind, Mid};
+use crate::kept::Kept;
 use crate::keyframe::KeyFrameThrottle;
 use crate::layers::{
     Encodings, Layer, MAX_ENCODINGS, MAX_TEMPORAL_LAYERS, Need, Rate, encoding_of, layer_index,
@@ -16,6 +17,7 @@ use crate::loudness::Loudness;
 use crate::scalability::{Cell, Cells, Describer, LayerFrame, SpatialLayers};
 use crate::sink::Sink;
 use crate::wallclock::Report;
+use crate::window::Window;
 
 /// How long packets are counted before rates, order and liveness are looked at again.
 const WINDOW: Duration = Duration::from_millis(250);
@@ -57,6 +59,8 @@ pub(crate) struct Encoding {
     missed_of_lowest: u32,
     /// How many of the lowest come between two of its own.
     usual: f32,
+    /// What somebody who waits for it could not begin with.
+    pub(crate) kept: Kept,
     /// Since when nobody wants it.
     unwanted_since: Option<Instant>,
     /// Since when it is wanted and does not come.
@@ -134,24 +138,6 @@ impl Inside {
     }
 }
 
-/// What came in a window.
-#[derive(Debug, Clone, Copy, Default)]
-struct Window {
-    bytes: u32,
-    frames: u16,
-}
-
-impl Window {
-    /// Moves a rate by `share` towards what came in these seconds, and begins anew.
-    fn move_into(&mut self, rate: &mut Rate, seconds: f32, share: f32) {
-        let follow = |former: f32, newest: f32| former + share * (newest - former);
-        let bitrate = follow(rate.bitrate_bps as f32, self.bytes as f32 * 8.0 / seconds);
-        rate.bitrate_bps = bitrate as u32;
-        rate.frame_rate = follow(rate.frame_rate, f32::from(self.frames) / seconds);
-        *self = Self::default();
-    }
-}
-
 impl Encoding {
     fn new(now: Instant, packet: &RtpIn) -> Self {
         Self {
@@ -171,6 +157,7 @@ impl Encoding {
             missed: 0,
             missed_of_lowest: 0,
             usual: 1.0,
+            kept: Kept::default(),
             unwanted_since: None,
             missed_since: None,
             is_paused: false,
@@ -186,7 +173,10 @@ impl Encoding {
         self.lost_before + expected.saturating_sub(self.received)
     }
 
-    fn count(&mut self, now: Instant, packet: &RtpIn) {
+    /// Counts a packet. Returns the greatest number before.
+    fn count(&mut self, now: Instant, packet: &RtpIn) -> u64 {
+        let is_first = self.received == 0 || self.ssrc != packet.ssrc;
+        let newest_before = if is_first { 0 } else { self.last_sequence };
         if self.ssrc != packet.ssrc {
             self.lost_before = self.lost();
             self.ssrc = packet.ssrc;
@@ -208,6 +198,7 @@ impl Encoding {
             }
             (self.missed, self.missed_of_lowest) = (0, 0);
         }
+        newest_before
     }
 
     /// Another encoding brought a frame. Returns whether this one has ended: nothing of it is waited for any more.
@@ -344,8 +335,9 @@ impl Track {
         *self = Self { feeds, is_sending: false, ..Self::new(self.mid, self.kind) };
     }
 
-    /// Counts a packet and returns the index of its encoding; `None` if it has one too many.
-    pub(crate) fn count(&mut self, now: Instant, packet: &RtpIn) -> Option<u8> {
+    /// Counts a packet and returns the index of its encoding and the greatest number of that before; `None` if it has
+    /// one too many.
+    pub(crate) fn count(&mut self, now: Instant, packet: &RtpIn) -> Option<(u8, u64)> {
         let place = match self.encodings.iter().position(|e| e.rid == packet.rid) {
             Some(place) => place,
             None if self.encodings.len() < MAX_ENCODINGS => {
@@ -354,8 +346,8 @@ impl Track {
             }
             None => return None,
         };
-        self.encodings.get_mut(place)?.count(now, packet);
-        u8::try_from(place).ok()
+        let newest_before = self.encodings.get_mut(place)?.count(now, packet);
+        Some((u8::try_from(place).ok()?, newest_before))
     }
 
     /// What a packet of encoding `index` says of its frame.

@@ -259,3 +259,33 @@ fn handshake(seed: u32) -> Duration {
     }
     world.now - begin
 }
+
+#[test]
+fn who_waits_begins_with_a_key_frame_that_was_lost_and_is_sent_again() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let subscriber = world.join(&[], 1);
+    world.clients[publisher].answer_all_requests(0);
+    world.play(Duration::from_secs(1));
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    // The request has come; the next picture answers it.
+    world.run_for(Duration::from_millis(20));
+    assert!(world.clients[publisher].streams[0].key_frame_due);
+    let (asked, start) = (world.clients[publisher].key_frame_requests.len(), world.now);
+    let mut is_lost = false;
+    world.let_through(move |direction, datagram| {
+        let is_it = direction == Direction::ToRouter(publisher) && is_video(datagram) && !is_lost;
+        is_lost |= is_it;
+        !is_it
+    });
+    world.play(Duration::from_secs(1));
+    let client = &world.clients[subscriber];
+    let video = client.received_on(client.slot_mids(0).1);
+    assert!(video[0].video.key_frame);
+    let waited = video[0].at.duration_since(start);
+    assert!(waited < Duration::from_millis(200), "{waited:?}");
+    assert_eq!(world.clients[publisher].key_frame_requests.len(), asked, "one was enough");
+    assert!(video.len() > 20);
+    let numbers = video.iter().map(|received| received.sequence_number);
+    assert!(numbers.clone().zip(numbers.skip(1)).all(|(one, next)| next == one + 1));
+}
