@@ -1,11 +1,11 @@
 //! Lost video is asked for and sent again on both sides; what was unbound is not.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tertulia_router_core::Event;
+use tertulia_router_core::{Datagram, Event};
 
 use crate::driver::{Change, ClientOptions, Direction, World};
 use crate::key_frame_requests_are_throttled::ask;
@@ -14,6 +14,8 @@ const RED: u8 = 1;
 const BLUE: u8 = 2;
 /// The VP8 payload type of every client here.
 const VP8: u8 = 97;
+/// And of what repeats it.
+const VP8_REPEATED: u8 = 98;
 
 fn is_video(datagram: &[u8]) -> bool {
     (128..192).contains(&datagram[0]) && datagram[1] & 0x7f == VP8
@@ -288,4 +290,47 @@ fn who_waits_begins_with_a_key_frame_that_was_lost_and_is_sent_again() {
     assert!(video.len() > 20);
     let numbers = video.iter().map(|received| received.sequence_number);
     assert!(numbers.clone().zip(numbers.skip(1)).all(|(one, next)| next == one + 1));
+}
+
+#[test]
+fn what_a_source_repeats_that_another_replaced_changes_nothing() {
+    let mut world = World::new();
+    let publisher = world.join(&[RED], 0);
+    let subscriber = world.join(&[], 1);
+    world.bind(subscriber, 0, 1, (publisher, 0));
+    world.clients[publisher].answer_all_requests(0);
+    lose_every(&mut world, Direction::ToRouter(publisher), 5);
+    world.play(Duration::from_secs(1));
+
+    let mut is_lost = false;
+    let repeated = Rc::new(RefCell::new(None));
+    let holder = Rc::clone(&repeated);
+    world.let_through(move |direction, datagram| {
+        if direction != Direction::ToRouter(publisher) {
+            return true;
+        }
+        let is_first = is_video(datagram) && !is_lost;
+        is_lost |= is_first;
+        let is_repeat = (128..192).contains(&datagram[0]) && datagram[1] & 0x7f == VP8_REPEATED;
+        if is_repeat {
+            *holder.borrow_mut() = Some(datagram.to_vec());
+        }
+        !is_first && !is_repeat
+    });
+    world.play(Duration::from_millis(200));
+    let contents = repeated.take().expect("what was lost is repeated");
+    world.let_through(|_, _| true);
+    world.clients[publisher].replace_video_source(0);
+    world.play(Duration::from_millis(200));
+    let (asked, since) = (world.clients[publisher].key_frame_requests.len(), world.now);
+    let source = world.clients[publisher].outside;
+    world.router.handle_datagram(world.now, Datagram { socket: 0, source, contents: &contents });
+    world.play(Duration::from_secs(1));
+
+    let client = &world.clients[subscriber];
+    let video = client.received_on(client.slot_mids(0).1);
+    let afterwards: Vec<_> = video.iter().filter(|received| received.at > since).collect();
+    assert!(afterwards.len() > 20);
+    assert!(afterwards.windows(2).all(|w| w[1].sequence_number == w[0].sequence_number + 1));
+    assert_eq!(world.clients[publisher].key_frame_requests.len(), asked);
 }

@@ -16,7 +16,8 @@ const MAX_ENCODINGS: usize = 4;
 /// Sources that are known at once: 16 streams of three encodings, each with audio, video and
 /// retransmission, are 112. More may come over time; those that send nothing any more are forgotten.
 const MAX_ROLES: usize = 1024;
-/// A source that was superseded is heard again once its successor is silent for this long.
+/// A source that was superseded is heard again once its successor is silent for this long, and what repeated its packets
+/// after this long: it may have been the successor's.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Longest `rid` that the router keeps (RFC 8851 has no bound).
 const MAX_RID_BYTES: usize = 8;
@@ -30,6 +31,8 @@ pub(super) enum Role {
     Repair(usize),
     /// Another source has its stream now.
     Superseded(usize),
+    /// It repeated packets of a source that was superseded then.
+    FormerRepair(usize, Instant),
 }
 
 /// One encoding of one line.
@@ -79,7 +82,10 @@ impl Incoming {
         }
         let streams = &self.streams;
         self.roles.retain(|_, role| match role {
-            Role::Media(index) | Role::Repair(index) | Role::Superseded(index) => {
+            Role::Media(index)
+            | Role::Repair(index)
+            | Role::Superseded(index)
+            | Role::FormerRepair(index, _) => {
                 streams.get(*index).is_some_and(|stream| stream.is_live)
             }
         });
@@ -101,8 +107,9 @@ impl Incoming {
                     return None;
                 }
             }
+            Some(Role::FormerRepair(_, since)) if now < since + SILENCE => return None,
+            Some(Role::FormerRepair(..)) | None => {}
             Some(role) => return Some(role),
-            None => {}
         }
         self.learn(now, header, extensions, description)
     }
@@ -118,7 +125,9 @@ impl Incoming {
             .or_else(|| self.only_line(header, extensions, description))?;
         let payload = line.payload(header.payload_type)?;
         if self.roles.len() >= MAX_ROLES {
-            self.roles.retain(|_, role| !matches!(role, Role::Superseded(_)));
+            let is_over =
+                |role: &Role| matches!(role, Role::Superseded(_) | Role::FormerRepair(..));
+            self.roles.retain(|_, role| !is_over(role));
         }
         let role = if payload.repairs.is_some() {
             let index = self.repaired(header.ssrc, extensions, line)?;
@@ -175,6 +184,10 @@ impl Incoming {
             let former = std::mem::replace(&mut stream.ssrc, header.ssrc);
             if former != header.ssrc {
                 self.roles.insert(former, Role::Superseded(index));
+                // What it repeats has numbers of the former source.
+                if let Some(repair) = stream.repair.take() {
+                    self.roles.insert(repair, Role::FormerRepair(index, now));
+                }
                 stream.reception = reception;
                 stream.standing = Standing::default();
             }

@@ -97,7 +97,7 @@ impl Plane {
                     let rest = payload.start + rtx::OVERHEAD..payload.end;
                     (index, Some(number), payload_type, rest, true)
                 }
-                Some(Role::Superseded(_)) | None => {
+                Some(Role::Superseded(_) | Role::FormerRepair(..)) | None => {
                     if !payload.is_empty() {
                         self.output(Output::Dropped(DropCause::NotNegotiated));
                     }

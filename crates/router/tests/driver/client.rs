@@ -275,6 +275,17 @@ impl Client {
         video.set_rtx_cache(1_024, Duration::from_secs(3), None);
     }
 
+    /// A stream's video goes on as another source, which begins with a key frame and has lower numbers.
+    pub fn replace_video_source(&mut self, stream: usize) {
+        let s = &mut self.streams[stream];
+        s.key_frame_due = true;
+        s.video_sequence -= 1_000;
+        let mid = s.video;
+        let mut api = self.rtc.direct_api();
+        let (video, repair) = (api.new_ssrc(), api.new_ssrc());
+        api.reset_stream_tx(mid, None, video, Some(repair)).expect("a negotiated line");
+    }
+
     /// Sends one audio packet of 20 ms of a stream.
     pub fn send_audio(&mut self, now: Instant, stream: usize, extensions: ExtensionValues) {
         let payload_type = self.options.codecs.opus;
