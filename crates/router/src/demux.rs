@@ -10,10 +10,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::engine::HELD;
 use crate::exchange::PeerAddress;
 use crate::ids::TransportId;
-use crate::rtp::is_media;
 use crate::sink::ShardIndex;
 
 /// How long checks with the user name of before an ICE restart still find their transport.
@@ -37,24 +35,10 @@ pub(crate) struct Known {
     pub(crate) via: Option<ShardIndex>,
 }
 
-/// Whose an address is.
-#[derive(Debug)]
-struct Place {
-    owner: Owner,
-    /// When media of another shard's peer was last handed to it: if that took it only that shard knows.
-    passed_at: Option<Instant>,
-}
-
-impl Place {
-    fn of(owner: Owner) -> Self {
-        Self { owner, passed_at: None }
-    }
-}
-
 /// Two maps: source address and local ICE user name to owner.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
-    addresses: HashMap<PeerAddress, Place>,
+    addresses: HashMap<PeerAddress, Owner>,
     ufrags: HashMap<String, Owner>,
     expiring: VecDeque<(Instant, String)>,
 }
@@ -69,43 +53,21 @@ impl Demux {
     pub(crate) fn find(&self, address: PeerAddress, datagram: &[u8]) -> Option<Owner> {
         match stun_local_ufrag(datagram) {
             Some(ufrag) => self.ufrags.get(ufrag).copied(),
-            None => self.addresses.get(&address).map(|place| place.owner),
+            None => self.addresses.get(&address).copied(),
         }
     }
 
     /// The transport of this shard that the address is known to be of.
     pub(crate) fn transport_at(&self, address: PeerAddress) -> Option<TransportId> {
-        match self.addresses.get(&address)?.owner {
-            Owner::Transport(id) => Some(id),
+        match self.addresses.get(&address)? {
+            Owner::Transport(id) => Some(*id),
             Owner::Shard(_) => None,
         }
     }
 
     /// Whether what comes from this address is known to be this owner's.
     pub(crate) fn knows(&self, address: PeerAddress, owner: Owner) -> bool {
-        self.addresses.get(&address).is_some_and(|place| place.owner == owner)
-    }
-
-    /// A datagram goes to another shard. Returns whether the address is known to be that one's.
-    pub(crate) fn pass(
-        &mut self,
-        now: Instant,
-        address: PeerAddress,
-        to: ShardIndex,
-        datagram: &[u8],
-    ) -> bool {
-        let place = self.addresses.get_mut(&address).filter(|p| p.owner == Owner::Shard(to));
-        if let Some(place) = place {
-            place.passed_at = is_media(datagram).then_some(now).or(place.passed_at);
-            return true;
-        }
-        false
-    }
-
-    /// Whether a peer of another shard sent something from there just now.
-    pub(crate) fn is_passed(&self, now: Instant, address: PeerAddress) -> bool {
-        let passed_at = self.addresses.get(&address).and_then(|place| place.passed_at);
-        passed_at.is_some_and(|at| now < at + HELD)
+        self.addresses.get(&address) == Some(&owner)
     }
 
     /// The peer proved that this address is its own. `known` are the transport's addresses, oldest
@@ -117,7 +79,7 @@ impl Demux {
         known: &mut VecDeque<Known>,
         in_use: Option<PeerAddress>,
     ) -> Option<Known> {
-        self.addresses.insert(new.address, Place::of(Owner::Transport(transport)));
+        self.addresses.insert(new.address, Owner::Transport(transport));
         // The kernel may be told to choose the right shard. The one that it chose before still knows the address, and is
         // told when it is forgotten.
         let is_known =
@@ -139,7 +101,7 @@ impl Demux {
 
     /// What another shard says of an address.
     pub(crate) fn set_owner(&mut self, address: PeerAddress, shard: ShardIndex) {
-        self.addresses.insert(address, Place::of(Owner::Shard(shard)));
+        self.addresses.insert(address, Owner::Shard(shard));
     }
 
     /// The address is this owner's no longer; if it is another's by now, nothing changes.

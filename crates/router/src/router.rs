@@ -48,8 +48,7 @@ struct Ended {
 pub struct Foreign {
     /// The shard that it is for, or that it came by.
     pub shard: ShardIndex,
-    /// Whether the shard whose socket it came to need not be told that its address is this owner's: it knows, or a peer
-    /// of its own is there.
+    /// Whether the shard whose socket it came to knows that its address is this owner's.
     pub is_known: bool,
 }
 
@@ -143,10 +142,8 @@ impl Router {
         let address = PeerAddress { socket: datagram.socket, source: datagram.source };
         match self.demux.find(address, datagram.contents) {
             Some(Owner::Transport(id)) => self.deliver(now, id, datagram, None),
-            Some(Owner::Shard(shard)) => {
-                let is_known = self.demux.pass(now, address, shard, datagram.contents);
-                let is_known = is_known || self.is_held(now, address, None);
-                return Some(Foreign { shard, is_known });
+            Some(owner @ Owner::Shard(shard)) => {
+                return Some(Foreign { shard, is_known: self.demux.knows(address, owner) });
             }
             None => self.counters.unknown_datagrams += 1,
         }
@@ -167,7 +164,7 @@ impl Router {
     }
 
     /// A datagram came to a socket of another shard, which found that it is for this one. With
-    /// `is_known` that shard need not be told whose the address is.
+    /// `is_known` that shard knows the address already.
     pub fn handle_foreign_datagram(
         &mut self,
         now: Instant,
@@ -219,7 +216,7 @@ impl Router {
                 }
                 // Whatever is no check was found by its address.
                 if datagram.contents.first().is_some_and(|first| *first < 4) {
-                    self.learn_address(now, id, &datagram, from);
+                    self.learn_address(id, &datagram, from);
                 }
                 self.drain(now, id);
                 self.mark_if_waiting(id);
@@ -232,26 +229,9 @@ impl Router {
         }
     }
 
-    /// Whether another transport's peer is at this address just now: a check proves who sent it, and not from where.
-    fn is_held(&mut self, now: Instant, address: PeerAddress, but: Option<TransportId>) -> bool {
-        let holder = self.demux.transport_at(address).filter(|holder| Some(*holder) != but);
-        let holder = holder.and_then(|holder| self.transports.get_mut(&holder));
-        holder.is_some_and(|t| t.engine.call(|e| Ok(e.hears(now, address))).unwrap_or_default())
-            || self.demux.is_passed(now, address)
-    }
-
     /// A check of the transport's peer proved that this is its address.
-    fn learn_address(
-        &mut self,
-        now: Instant,
-        id: TransportId,
-        datagram: &Datagram<'_>,
-        from: Option<Foreign>,
-    ) {
+    fn learn_address(&mut self, id: TransportId, datagram: &Datagram<'_>, from: Option<Foreign>) {
         let address = PeerAddress { socket: datagram.socket, source: datagram.source };
-        if self.is_held(now, address, Some(id)) {
-            return;
-        }
         let via = from.map(|f| f.shard);
         let Some(transport) = self.transports.get_mut(&id) else {
             return;

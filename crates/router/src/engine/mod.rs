@@ -17,7 +17,6 @@ use ::str0m::media::Rid;
 use thiserror::Error;
 
 pub(crate) use guard::Guarded;
-pub(crate) use path::HELD;
 pub use str0m::Str0mEngines;
 
 use crate::codec::Payload;
@@ -331,11 +330,6 @@ pub trait Engine: Send {
     /// The address that the peer uses, as far as that is known: it is not forgotten for others of the peer's.
     fn address_in_use(&self) -> Option<PeerAddress> {
         None
-    }
-
-    /// Whether something came from there just now that only the peer can have sent: no other's check takes the address.
-    fn hears(&self, _now: Instant, _address: PeerAddress) -> bool {
-        false
     }
 
     /// Lets time pass.

@@ -16,8 +16,6 @@ use crate::exchange::PeerAddress;
 /// How long the path must be silent before a check that nominates nothing moves it. Browsers that
 /// send media report on it every second; those that send nothing check every 2.5 s or less.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long an address is a peer's after its newest packet: who only listens may report every 5 s.
-pub(crate) const HELD: Duration = Duration::from_secs(6);
 
 /// What a peer did, from a sign of which the engine knows whether it is genuine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub(super) enum Sign {
 pub(super) struct Path {
     current: Option<(PeerAddress, Instant)>,
     /// Where the newest packet came from that was decrypted: checks can be sent again by whoever saw one.
-    media_from: Option<(PeerAddress, Instant)>,
+    media_from: Option<PeerAddress>,
 }
 
 impl Path {
@@ -50,7 +48,7 @@ impl Path {
             (None, Sign::Check | Sign::Media) | (_, Sign::Unverified) => false,
         };
         if sign == Sign::Media {
-            self.media_from = Some((from, now));
+            self.media_from = Some(from);
         }
         let is_elsewhere = self.current.is_some_and(|(current, _)| current != from);
         if moves {
@@ -66,12 +64,7 @@ impl Path {
 
     /// The address that the peer itself uses, as far as that is known.
     pub(super) fn in_use(&self) -> Option<PeerAddress> {
-        self.media_from.map(|(address, _)| address).or(self.current())
-    }
-
-    /// Whether the peer itself sent something from there just now.
-    pub(super) fn hears(&self, now: Instant, address: PeerAddress) -> bool {
-        self.media_from.is_some_and(|(from, at)| from == address && now < at + HELD)
+        self.media_from.or(self.current())
     }
 }
 

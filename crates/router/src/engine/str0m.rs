@@ -30,7 +30,6 @@ use crate::exchange::PeerAddress;
 use crate::ids::Mid;
 use crate::lookahead::Work;
 use crate::plane::{Datagrams, Plane, SentPacket};
-use crate::rtp::is_media;
 use crate::rtp::srtp::{Profile, Role};
 use crate::sdp;
 use crate::statistics::DropCause;
@@ -285,10 +284,6 @@ impl Engine for Str0mEngine {
 
     fn address_in_use(&self) -> Option<PeerAddress> {
         self.path.in_use()
-    }
-
-    fn hears(&self, now: Instant, address: PeerAddress) -> bool {
-        self.path.hears(now, address)
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), EngineError> {
@@ -559,6 +554,11 @@ fn fingerprint_of(offer: &str) -> Option<[u8; 32]> {
     let bytes = digits.split(':').map(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Vec<u8> = bytes.collect::<Option<_>>().filter(|_| is_sha256)?;
     bytes.try_into().ok()
+}
+
+/// RTP or RTCP (RFC 7983 section 7).
+fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, ..])
 }
 
 fn refused(error: impl std::fmt::Display) -> EngineError {

@@ -11,12 +11,6 @@ const VERSION: u8 = 2 << 6;
 const PADDING: u8 = 0x20;
 const EXTENSION: u8 = 0x10;
 
-/// Whether a datagram carries RTP or RTCP (RFC 7983 section 7).
-#[must_use]
-pub fn is_media(datagram: &[u8]) -> bool {
-    matches!(datagram, [128..=191, ..])
-}
-
 /// Whether a datagram whose first byte is 128 to 191 carries RTCP (RFC 5761 section 4: the payload
 /// types 64 to 95 are never RTP). Too short a datagram is neither and counts as RTP.
 #[must_use]

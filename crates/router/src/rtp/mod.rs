@@ -20,9 +20,7 @@ pub mod srtp;
 mod values;
 
 pub use extension::{Element, Elements, ExtensionIds, ExtensionKind, Extensions, Identifier};
-pub use header::{
-    Header, Outgoing, is_media, is_rtcp, pad, set_sequence_number, set_ssrc, set_timestamp,
-};
+pub use header::{Header, Outgoing, is_rtcp, pad, set_sequence_number, set_ssrc, set_timestamp};
 pub use values::{AbsoluteCaptureTime, AudioLevel};
 
 use thiserror::Error;
