@@ -8,13 +8,17 @@ const RUNS: u64 = 200;
 
 /// Seeds that broke something once: packets that were repeated after their source had changed its codec
 /// changed it back, or began a picture anew with what came before it; a size whose first key frame came late, and
-/// layers whose first was lost, were never known.
-const FOUND: [u64; 5] = [
+/// layers whose first was lost, were never known; a packet of a source that another had replaced was repeated as the other's; a
+/// size that rested while the codec changed was never measured again.
+const FOUND: [u64; 8] = [
     1_882_964_095_926_479,
     1_882_964_095_926_731,
     1_882_964_095_926_732,
     21_807_235_269,
     33_000_001_058,
+    21_804_089_587,
+    21_799_895_185,
+    36_000_000_579,
 ];
 
 fn hold(seeds: impl Iterator<Item = u64>) -> Totals {

@@ -541,6 +541,7 @@ impl Track {
         {
             return inside.spatial.update_pauses(now, spatial, PATIENCE) || has_changed;
         }
+        let tells_sizes = self.encodings.iter().any(|encoding| encoding.size.is_some());
         let mut is_replacing = false;
         for (place, index) in self.order.iter().enumerate().rev() {
             let Some(encoding) = self.encodings.get_mut(usize::from(*index)) else {
@@ -551,7 +552,9 @@ impl Track {
             encoding.missed_since = is_missed.then(|| encoding.missed_since.unwrap_or(now));
             let missed = encoding.missed_since.map(|since| now.saturating_duration_since(since));
             is_replacing = missed.is_some_and(|missed| missed >= PATIENCE);
-            let is_paused = if place == 0 || is_wanted {
+            // Where others tell theirs, one of unknown size may be any: what rested while the codec changed.
+            let is_unknown = tells_sizes && encoding.size.is_none();
+            let is_paused = if place == 0 || is_wanted || is_unknown {
                 encoding.unwanted_since = None;
                 false
             } else {
