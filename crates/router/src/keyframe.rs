@@ -14,6 +14,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// come: at 30 % loss five requests leave one in 400. Whoever sends none in spite of that has none to send.
 const REPEATS: u8 = 4;
 
+/// What has not begun in spite of that is asked for again this often: it cannot be chosen before.
+const LONG_RETRY: Duration = Duration::from_secs(2);
+
 /// Lets the first request through at once, then at most one per 320 ms; a request that comes too
 /// early is remembered, unless a key frame starts meanwhile.
 #[derive(Debug, Default)]
@@ -51,9 +54,13 @@ impl KeyFrameThrottle {
     /// nobody knows of. If none follows, one is asked for as if somebody had asked now.
     #[inline]
     pub(crate) fn await_first(&mut self, now: Instant) {
-        if self.last.is_none() && self.awaited_since.is_none() {
-            self.awaited_since = Some(now);
-            self.repeats = REPEATS;
+        match self.last.or(self.awaited_since) {
+            None => {
+                self.awaited_since = Some(now);
+                self.repeats = REPEATS;
+            }
+            Some(at) if self.repeats == 0 && now >= at + LONG_RETRY => self.repeats = 1,
+            Some(_) => {}
         }
     }
 
@@ -153,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_without_a_key_frame_is_asked_for_one_a_few_times() {
+    fn what_begins_without_a_key_frame_is_asked_for_one_until_it_comes() {
         let t = Instant::now();
         let asked = |answer: Option<u64>| {
             let mut throttle = KeyFrameThrottle::default();
@@ -161,12 +168,14 @@ mod tests {
                 if Some(*at) == answer {
                     throttle.key_frame_started();
                 }
-                throttle.await_first(t + ms(*at));
+                if answer.is_none_or(|answer| *at < answer) {
+                    throttle.await_first(t + ms(*at));
+                }
                 throttle.repeat(t + ms(*at))
             };
-            (0..5_000).filter(asks).collect::<Vec<_>>()
+            (0..7_000).filter(asks).collect::<Vec<_>>()
         };
-        assert_eq!(asked(None), [500, 1_000, 1_500, 2_000]);
+        assert_eq!(asked(None), [500, 1_000, 1_500, 2_000, 4_000, 6_000]);
         assert_eq!(asked(Some(700)), [500]);
         assert!(asked(Some(20)).is_empty(), "it only came late");
     }
