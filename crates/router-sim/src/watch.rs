@@ -77,6 +77,8 @@ pub(crate) struct Watched {
     earliest: Option<u32>,
     /// What left of the source that is forwarded now, by its own numbers.
     run: (u32, BTreeMap<u64, Left>),
+    /// When it last carried what is wished for.
+    best_at: Option<Instant>,
     /// From this number of the source on everything is to leave that comes.
     whole_from: Option<(u64, Instant)>,
 }
@@ -145,6 +147,7 @@ impl Watch {
             promised: None,
             newest_before: line.newest_timestamp,
             earliest: None,
+            best_at: None,
             run: (0, BTreeMap::new()),
             whole_from: None,
         });
@@ -325,7 +328,7 @@ impl Watch {
         })
     }
 
-    /// Since `due` the best of a source could come, and has been wished for: it must come by now.
+    /// Since `due` the best of a source could come, and has been wished for: it must come by now, or come back.
     pub(crate) fn is_best(
         &mut self,
         key: LineKey,
@@ -342,7 +345,11 @@ impl Watch {
                 upper_at.is_some_and(|at| now.saturating_duration_since(at) < BEST_MISSED)
             }
         };
-        let waited = now.saturating_duration_since(due);
+        if is_best && !rests {
+            binding.best_at = Some(now);
+            return Ok(());
+        }
+        let waited = now.saturating_duration_since(binding.best_at.map_or(due, |at| due.max(at)));
         // To end a rest takes no more than a word to another shard.
         let patience = match (is_still, rests) {
             (true, true) if best == Best::Upper => STILL_REST_PATIENCE,
@@ -350,11 +357,7 @@ impl Watch {
             (_, true) => REST_PATIENCE,
             (false, false) => BEST_PATIENCE,
         };
-        if (is_best && !rests)
-            || binding.is_paused
-            || binding.left_out_since.is_some()
-            || waited <= patience
-        {
+        if binding.is_paused || binding.left_out_since.is_some() || waited <= patience {
             return Ok(());
         }
         Err(format!(
