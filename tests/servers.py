@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 10
+# Before a test's own deadline, so that it says what the server's log says, and nothing runs on beside the next.
+READY_DEADLINE_S = 40
 
 
 class Api:
@@ -102,10 +105,12 @@ class TertuliaServer(Api):
             [*command, *self._options], env=self._environment, stdout=subprocess.PIPE, stderr=self._log
         )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        speaking = select.poll()
+        speaking.register(self._process.stdout)
+        line = self._process.stdout.readline() if speaking.poll(1_000 * READY_DEADLINE_S) else b""
         if not line:
             self._process.stdout.close()
-            self._process.wait(STOP_DEADLINE_S)
+            stop(self._process, STOP_DEADLINE_S)
             self._log.close()
             raise AssertionError(f"the server did not start: {(self.folder / 'server.log').read_text()}")
         self.facts = json.loads(line)
