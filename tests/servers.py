@@ -26,10 +26,9 @@ from tests.http_server import HttpServer
 if TYPE_CHECKING:
     from tests.e2e.person import Era
 
-START_DEADLINE_S = 20
-STOP_DEADLINE_S = 10
 # Before a test's own deadline, so that it says what the server's log says, and nothing runs on beside the next.
-READY_DEADLINE_S = 40
+START_DEADLINE_S = 40
+STOP_DEADLINE_S = 10
 
 
 class Api:
@@ -107,7 +106,7 @@ class TertuliaServer(Api):
         assert self._process.stdout is not None
         speaking = select.poll()
         speaking.register(self._process.stdout)
-        line = self._process.stdout.readline() if speaking.poll(1_000 * READY_DEADLINE_S) else b""
+        line = self._process.stdout.readline() if speaking.poll(1_000 * START_DEADLINE_S) else b""
         if not line:
             self._process.stdout.close()
             stop(self._process, STOP_DEADLINE_S)
