@@ -65,8 +65,8 @@ impl Kept {
     /// What followed packet `number` of a source, if something did and all of it was kept.
     fn following(&mut self, ssrc: u32, number: u64) -> VecDeque<(Instant, Incoming)> {
         let Self { mut packets, after } = std::mem::take(self);
-        let is_complete = packets.front().is_some_and(|(_, kept)| kept.packet.ssrc == ssrc);
-        if number <= after || !is_complete {
+        let is_of_source = packets.front().is_some_and(|(_, kept)| kept.packet.ssrc == ssrc);
+        if number <= after || !is_of_source {
             return VecDeque::new();
         }
         packets.retain(|(_, kept)| kept.packet.sequence_number > number);

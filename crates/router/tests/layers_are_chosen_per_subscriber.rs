@@ -263,6 +263,16 @@ fn what_has_few_frames_is_not_taken_for_stopped() {
     assert_eq!(studio.world.newest(subscriber, 20), vec![FULL; 20]);
 }
 
+/// The largest size rests while nobody watches, and who wishes for it gets it.
+fn assert_is_there_at_the_first_wish(studio: &mut Studio) {
+    assert_eq!(studio.pauses().last(), Some(&vec!["h".into(), "f".into()]), "nobody watches");
+
+    let best = studio.subscriber(Wishes::default());
+    studio.pauses();
+    studio.play(25);
+    assert_eq!(studio.world.newest(best, 10), vec![FULL; 10]);
+}
+
 #[test]
 fn an_encoding_whose_first_key_frame_is_lost_is_asked_for_another() {
     let mut studio = Studio::new();
@@ -270,12 +280,7 @@ fn an_encoding_whose_first_key_frame_is_lost_is_asked_for_another() {
     studio.play(1);
     studio.live = vec![HALF, QUARTER, FULL];
     studio.play(125);
-    assert_eq!(studio.pauses().last(), Some(&vec!["h".into(), "f".into()]), "nobody watches");
-
-    let best = studio.subscriber(Wishes::default());
-    studio.pauses();
-    studio.play(25);
-    assert_eq!(studio.world.newest(best, 10), vec![FULL; 10]);
+    assert_is_there_at_the_first_wish(&mut studio);
 }
 
 #[test]
@@ -288,12 +293,7 @@ fn an_encoding_whose_first_key_frame_comes_late_rests_and_is_there_at_the_first_
     studio.play(1);
     studio.send_packet(FULL, late);
     studio.play(75);
-    assert_eq!(studio.pauses().last(), Some(&vec!["h".into(), "f".into()]), "nobody watches");
-
-    let best = studio.subscriber(Wishes::default());
-    studio.pauses();
-    studio.play(25);
-    assert_eq!(studio.world.newest(best, 10), vec![FULL; 10]);
+    assert_is_there_at_the_first_wish(&mut studio);
 }
 
 #[test]

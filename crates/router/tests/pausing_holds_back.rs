@@ -19,8 +19,8 @@ pub(crate) fn pause(
     world.settle();
 }
 
-#[test]
-fn video_that_was_paused_resumes_at_a_key_frame() {
+/// Somebody watches somebody for a second, and then only hears. Returns the world, the publisher and the subscriber.
+fn with_video_paused() -> (World, ClientId, ClientId) {
     let mut world = World::new();
     let publisher = world.join(&[1], 0);
     let subscriber = world.join(&[], 1);
@@ -28,6 +28,12 @@ fn video_that_was_paused_resumes_at_a_key_frame() {
     world.play(Duration::from_secs(1));
     pause(&mut world, subscriber, false, true);
     world.run_for(Duration::from_millis(20));
+    (world, publisher, subscriber)
+}
+
+#[test]
+fn video_that_was_paused_resumes_at_a_key_frame() {
+    let (mut world, _, subscriber) = with_video_paused();
     let (audio, video) = world.clients[subscriber].slot_mids(0);
     let (heard, seen) = (
         world.clients[subscriber].received_on(audio).len(),
@@ -55,13 +61,7 @@ fn video_that_was_paused_resumes_at_a_key_frame() {
 
 #[test]
 fn video_that_was_paused_for_a_working_day_comes_back() {
-    let mut world = World::new();
-    let publisher = world.join(&[1], 0);
-    let subscriber = world.join(&[], 1);
-    world.bind(subscriber, 0, 1, (publisher, 0));
-    world.play(Duration::from_secs(1));
-    pause(&mut world, subscriber, false, true);
-    world.run_for(Duration::from_millis(20));
+    let (mut world, publisher, subscriber) = with_video_paused();
     let shown = world.seen(subscriber).len();
     // More than half the range of its timestamps.
     let day = Duration::from_secs(7 * 3600);
